@@ -1,0 +1,13 @@
+"""kdlab: the helper package of an interactive course on knowledge distillation."""
+
+__version__ = "0.1.0"
+
+
+def setup():
+    """Prepare a lesson: one torch thread (small models are fastest so, and results repeat), figure style."""
+    import torch
+
+    from kdlab.plots import use_style
+
+    torch.set_num_threads(1)
+    use_style()

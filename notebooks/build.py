@@ -1,0 +1,82 @@
+"""Turn notebooks/source/*.py into executed notebooks: python notebooks/build.py [--all] [NUMBER ...]
+
+Only lessons whose cells changed are executed, unless --all. Widget state is never stored: each panel carries
+a picture of itself, which is what GitHub, nbviewer and an HTML export show.
+"""
+
+import argparse
+import pathlib
+import time
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+
+FOLDER = pathlib.Path(__file__).resolve().parent
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+def read_source(path):
+    """The lesson as an unexecuted notebook, with ids that stay the same from one build to the next."""
+    notebook = jupytext.read(path)
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:03d}"
+        cell.metadata = {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}
+    notebook.metadata = METADATA
+    return notebook
+
+
+def is_current(notebook, path):
+    """True when the executed notebook at `path` holds the same cells."""
+    if not path.exists():
+        return False
+    stored = nbformat.read(path, as_version=4)
+    return cells(stored) == cells(notebook)
+
+
+def cells(notebook):
+    """What a maintainer edits: type, source and tags of every cell."""
+    return [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in notebook.cells]
+
+
+def execute(notebook, timeout=300):
+    """Run every cell in place, in the folder of the lessons; raises on the first error."""
+    NotebookClient(
+        notebook,
+        timeout=timeout,
+        kernel_name="python3",
+        store_widget_state=False,
+        resources={"metadata": {"path": str(FOLDER)}},
+    ).execute()
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(WIDGET_VIEW, None)
+    notebook.metadata = METADATA
+    return notebook
+
+
+def main():
+    """Build the lessons that changed, or those whose numbers are given."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--all", action="store_true", help="execute unchanged lessons too")
+    parser.add_argument("numbers", nargs="*", help="only these lessons, for example 01")
+    options = parser.parse_args()
+    for source in sorted((FOLDER / "source").glob("*.py")):
+        if options.numbers and source.stem[:2] not in options.numbers:
+            continue
+        notebook, target = read_source(source), FOLDER / f"{source.stem}.ipynb"
+        if is_current(notebook, target) and not options.all:
+            print(f"{target.name}: unchanged")
+            continue
+        start = time.monotonic()
+        nbformat.write(execute(notebook), target)
+        print(f"{target.name}: executed in {time.monotonic() - start:.1f} s")
+
+
+if __name__ == "__main__":
+    main()
