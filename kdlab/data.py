@@ -1,0 +1,79 @@
+"""The data sets that come with the course: read from data/, checked, never downloaded."""
+
+import hashlib
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+
+
+class DataFileError(RuntimeError):
+    """A data file is missing or is not the one that belongs to the course."""
+
+
+class Mnist(NamedTuple):
+    """MNIST: images are uint8 (N, 28, 28), labels int64 (N,); 60 000 to train on and 10 000 to test on."""
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+
+
+def read_checked(name):
+    """The bytes of data/NAME. DataFileError if it is missing or its SHA-256 is not in data/SHA256SUMS."""
+    expected = _checksums().get(name)
+    if expected is None:
+        raise DataFileError(f"data/{name} is not listed in data/SHA256SUMS, so it cannot be checked.")
+    try:
+        content = (DATA / name).read_bytes()
+    except FileNotFoundError:
+        raise DataFileError(f"data/{name} is missing. {_remedy(name)}") from None
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise DataFileError(f"data/{name} has changed: its SHA-256 is not the recorded one. {_remedy(name)}")
+    return content
+
+
+def verify(name):
+    """The path of data/NAME, after its SHA-256 was compared with data/SHA256SUMS. Raises DataFileError."""
+    read_checked(name)
+    return DATA / name
+
+
+def load_mnist():
+    """MNIST (LeCun, Cortes & Burges) as NumPy arrays in an `Mnist`. Raises DataFileError."""
+    return Mnist(
+        _read_idx("mnist/train-images-idx3-ubyte.gz"),
+        _read_idx("mnist/train-labels-idx1-ubyte.gz").astype(np.int64),
+        _read_idx("mnist/t10k-images-idx3-ubyte.gz"),
+        _read_idx("mnist/t10k-labels-idx1-ubyte.gz").astype(np.int64),
+    )
+
+
+def _read_idx(name):
+    """The uint8 array in a gzip'ed IDX file."""
+    packed = read_checked(name)
+    size = int.from_bytes(packed[-4:], "little")  # gzip ends with the unpacked length
+    content = zlib.decompress(packed, wbits=31, bufsize=size)
+    dimensions = content[3]
+    shape = np.frombuffer(content, ">u4", count=dimensions, offset=4)
+    return np.frombuffer(bytearray(content), np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+
+
+def _checksums():
+    """data/SHA256SUMS (sha256sum's format) as {name: hexadecimal digest}."""
+    try:
+        lines = (DATA / "SHA256SUMS").read_text().splitlines()
+    except FileNotFoundError:
+        raise DataFileError(
+            f"There is no data folder at {DATA}. kdlab reads its data from the course's repository: "
+            "clone it and install the package from there with `pip install -e .`."
+        ) from None
+    return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines if line.strip())}
+
+
+def _remedy(name):
+    return f"Bring it back with `git checkout -- data/{name}`, or download the course again."
