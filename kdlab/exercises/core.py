@@ -191,7 +191,8 @@ class Exercise:
             return Result(NOT_YET, f"Pass your function itself, without parentheses: you passed a {kind}.")
         ask = Ask(answer, time_limit)
         try:
-            self.questions(ask if callable(self.reference) else Answer(answer))
+            with _fresh_random_numbers():
+                self.questions(ask if callable(self.reference) else Answer(answer))
         except NotTried:
             return Result(NOT_TRIED, "Fill in the dots, then run this cell again.")
         except Mistake as mistake:
@@ -218,6 +219,16 @@ class Exercise:
             return repr(self.reference)
         source = textwrap.dedent(inspect.getsource(self.reference)).rstrip()
         return re.sub(r"^def _", "def ", source)
+
+
+@contextlib.contextmanager
+def _fresh_random_numbers():
+    """New inputs at each check, while the lesson's own random numbers stay what they would have been."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.seed()
+        yield
 
 
 def _run(function, args, kwargs, time_limit):
