@@ -1,0 +1,109 @@
+"""The lessons as files: what is stored, that it is current, that it runs when every exercise is solved."""
+
+import ast
+import inspect
+
+import nbformat
+import pytest
+from lessons import CHECK, ROOT, SOURCES, build, code_cells, exercises_of, fill_in
+
+import kdlab
+
+IDS = [source.stem[:2] for source in SOURCES]
+NOTEBOOKS = [ROOT / "notebooks" / f"{source.stem}.ipynb" for source in SOURCES]
+BONES = ["**Time**", "**Builds on**", "you can**", "## Summary", "**Left out.**", "**References**"]
+
+
+def test_each_notebook_has_a_source_and_each_source_a_notebook():
+    assert SOURCES and NOTEBOOKS == sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("source, path", list(zip(SOURCES, NOTEBOOKS, strict=True)), ids=IDS)
+def test_notebook_is_what_its_source_says(source, path):
+    assert build.is_current(build.read_source(source), path), (
+        f"run: make notebooks ({path.name} differs from its source)"
+    )
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=IDS)
+def test_stored_notebook_was_executed_in_order_without_errors_or_widget_state(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    # nbval compares nothing in a cell that has no execution count
+    assert [cell.execution_count for cell in code_cells(notebook)] == list(range(1, len(code_cells(notebook)) + 1))
+    assert "widgets" not in notebook.metadata
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            assert build.WIDGET_VIEW not in output.get("data", {})
+            if output.output_type == "error":
+                assert "raises-exception" in cell.metadata.get("tags", []), output.evalue
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=IDS)
+def test_lesson_has_its_bones(path):
+    notebook = nbformat.read(path, as_version=4)
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    for bone in BONES:
+        assert bone in text, f"{path.name} has no {bone}"
+    assert 20 <= len(notebook.cells) <= 60
+    assert 0.4 <= 1 - len(code_cells(notebook)) / len(notebook.cells) <= 0.7
+    for cell in code_cells(notebook):
+        assert len([line for line in cell.source.split("\n") if line.strip()]) <= 25, cell.source
+    pictures = [o for cell in code_cells(notebook) for o in cell.outputs if "image/png" in o.get("data", {})]
+    assert pictures, "a lesson shows something"
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=IDS)
+def test_every_exercise_stands_in_the_lesson_with_its_time_and_difficulty(source):
+    module = exercises_of(source)
+    if module is None:
+        return
+    from kdlab.exercises.core import Exercise
+
+    text = source.read_text(encoding="utf-8")
+    declared = {name: value for name, value in vars(module).items() if isinstance(value, Exercise)}
+    assert set(CHECK.findall(text)) == set(declared)
+    for exercise in declared.values():
+        assert (
+            f"### ✎ Exercise {exercise.number} · {exercise.title}  ({exercise.minutes} minutes, {exercise.difficulty})"
+            in text
+        )
+    assert "lesson.quiz" in text
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=IDS)
+def test_stub_and_solution_take_the_same_arguments(source):
+    module = exercises_of(source)
+    for cell in code_cells(build.read_source(source)):
+        match = CHECK.search(cell.source)
+        reference = match and getattr(module, match.group(1)).reference
+        if not callable(reference):
+            continue
+        stub = next(
+            n for n in ast.parse(cell.source).body if isinstance(n, ast.FunctionDef) and n.name == match.group(1)
+        )
+        assert ast.unparse(stub.args) == str(inspect.signature(reference))[1:-1].replace(" ", "").replace(",", ", ")
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=IDS)
+def test_lesson_runs_with_every_exercise_solved(source):
+    notebook = build.read_source(source)
+    module = exercises_of(source)
+    checks = 0
+    for cell in code_cells(notebook):
+        filled = fill_in(cell.source, module)
+        checks += filled != cell.source
+        cell.source = filled
+    build.execute(notebook, timeout=120)
+    said = [o.data["text/plain"] for c in code_cells(notebook) for o in c.outputs if "text/html" in o.get("data", {})]
+    results = [text for text in said if text.startswith(("✔", "✘", "○"))]
+    assert len(results) == checks and all(text.startswith("✔ solved") for text in results), results
+
+
+def test_setup_touches_only_threads_and_style():
+    import torch
+
+    state = torch.random.get_rng_state()
+    kdlab.setup()
+    assert torch.get_num_threads() == 1
+    assert torch.equal(state, torch.random.get_rng_state())
