@@ -14,7 +14,7 @@ import numbers
 import torch
 from torch.nn import functional as F
 
-# --- soft targets -----------------------------------------------------------------------------------------------
+# --- soft targets ---------------------------------------------------------------------------------
 
 
 def soft_targets(logits, temperature=1.0):
@@ -37,7 +37,7 @@ def entropy(logits, temperature=1.0):
     return -(log_p.exp() * log_p).sum(-1)
 
 
-# --- losses against labels --------------------------------------------------------------------------------------
+# --- losses against labels ------------------------------------------------------------------------
 
 
 def cross_entropy(student_logits, labels, *, mask=None):
@@ -74,7 +74,7 @@ def label_smoothing_loss_core(student_logits, labels, *, smoothing):
     return ((1 - smoothing) * to_label + smoothing * to_uniform).mean()
 
 
-# --- divergences between student and teacher --------------------------------------------------------------------
+# --- divergences between student and teacher ------------------------------------------------------
 
 
 def kl_divergence(student_logits, teacher_logits, *, temperature=1.0, mask=None):
@@ -153,15 +153,15 @@ def distillation_loss(student_logits, teacher_logits, labels, *, temperature, al
     changes. No gradient flows into the teacher.
     """
     temperature, alpha = check_temperature(temperature), check_alpha(alpha)
+    if not math.isfinite(temperature * temperature):
+        raise ValueError(f"temperature {temperature:g} is too high: its square overflows")
     student_logits, teacher_logits, labels = _select(
         mask, student_logits=student_logits, teacher_logits=teacher_logits, labels=labels
     )
     check_logits("student_logits", student_logits, min(temperature, 1.0))
     check_logits("teacher_logits", teacher_logits, temperature, like=student_logits)
     check_labels(labels, student_logits)
-    return distillation_loss_core(
-        student_logits, teacher_logits, labels.long(), temperature=temperature, alpha=alpha
-    )
+    return distillation_loss_core(student_logits, teacher_logits, labels.long(), temperature=temperature, alpha=alpha)
 
 
 def distillation_loss_core(student_logits, teacher_logits, labels, *, temperature, alpha):
@@ -176,7 +176,7 @@ def _mean_kl(log_p, log_q):
     return (log_p.exp() * (log_p - log_q)).sum(-1).mean()
 
 
-# --- checks: each returns the value in plain form or raises ValueError ------------------------------------------
+# --- checks: each returns the value in plain form or raises ValueError ----------------------------
 
 
 def check_temperature(temperature):
@@ -197,9 +197,7 @@ def check_logits(name, logits, temperature=1.0, like=None):
     if not isinstance(logits, torch.Tensor):
         raise ValueError(f"{name} must be a torch tensor, got {type(logits).__name__}")
     if not logits.is_floating_point():
-        raise ValueError(
-            f"{name} must be floating-point numbers, got {logits.dtype}: pass logits, not labels"
-        )
+        raise ValueError(f"{name} must be floating-point numbers, got {logits.dtype}: pass logits, not labels")
     if logits.ndim == 0 or logits.shape[-1] < 2:
         raise ValueError(f"{name} must have at least two classes in the last dimension, got {_shape(logits)}")
     if logits.numel() == 0:
@@ -232,9 +230,7 @@ def check_labels(labels, logits):
 
 
 def _check_pair(student_logits, teacher_logits, temperature, mask):
-    student_logits, teacher_logits = _select(
-        mask, student_logits=student_logits, teacher_logits=teacher_logits
-    )
+    student_logits, teacher_logits = _select(mask, student_logits=student_logits, teacher_logits=teacher_logits)
     check_logits("student_logits", student_logits, temperature)
     check_logits("teacher_logits", teacher_logits, temperature, like=student_logits)
     return student_logits, teacher_logits

@@ -15,9 +15,7 @@ class MLP(nn.Module):
     def __init__(self, *widths, dropout=0.0, input_dropout=0.0, seed=0):
         super().__init__()
         if len(widths) < 2 or any(not isinstance(width, int) or width < 1 for width in widths):
-            raise ValueError(
-                f"MLP needs at least two positive whole widths, as in MLP(784, 300, 10): {widths}"
-            )
+            raise ValueError(f"MLP needs at least two positive whole widths, as in MLP(784, 300, 10): {widths}")
         for name, probability in (("dropout", dropout), ("input_dropout", input_dropout)):
             if not 0 <= probability < 1:
                 raise ValueError(f"{name} must be in [0, 1), got {probability!r}")

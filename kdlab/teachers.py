@@ -15,7 +15,7 @@ def load_mnist_teacher():
     It was trained with dropout and jitter on the first 50 000 training images; the last 10 000 are for validation.
     """
     weights = load(read_checked(MNIST_TEACHER))
-    teacher = MLP(784, 1200, 1200, 10, dropout=0.5, input_dropout=0.2)
+    teacher = MLP(784, 1200, 1200, 10, dropout=0.5)
     teacher.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
     return teacher.eval().requires_grad_(False)
 

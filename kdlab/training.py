@@ -19,7 +19,7 @@ from kdlab.losses import (
 )
 from kdlab.teachers import predict_logits
 
-# --- recipes ----------------------------------------------------------------------------------------------------
+# --- recipes --------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -113,7 +113,7 @@ def _read_words(text, types):
     return settings
 
 
-# --- one run ----------------------------------------------------------------------------------------------------
+# --- one run --------------------------------------------------------------------------------------
 
 
 def train(
@@ -250,12 +250,10 @@ def _check_whole(name, value, least):
         raise ValueError(f"{name} must be a whole number, at least {least}: got {value!r}")
 
 
-# --- two runs side by side, a whole run, many runs --------------------------------------------------------------
+# --- two runs side by side, a whole run, many runs ------------------------------------------------
 
 
-def race(
-    students, inputs, labels, teacher_logits, *, recipe, evaluate=None, evaluate_every=25
-) -> Iterator[dict]:
+def race(students, inputs, labels, teacher_logits, *, recipe, evaluate=None, evaluate_every=25) -> Iterator[dict]:
     """Train {"distilled": model, "hard": model} in lock-step over the same batches, with and without the teacher.
 
     Yields {"step", "temperature", "alpha", "distilled": {...}, "hard": {...}}; the inner dicts are the rest of the
