@@ -1,0 +1,16 @@
+"""The interactive panels: anywidget views with small JavaScript files beside them.
+
+Each is imported when it is first asked for, so that `kdlab.widgets` itself costs nothing.
+"""
+
+from importlib import import_module
+
+_PANELS = {"TemperaturePanel": "temperature"}
+
+__all__ = list(_PANELS)
+
+
+def __getattr__(name):
+    if name not in _PANELS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PANELS[name]}"), name)

@@ -1,0 +1,50 @@
+"""What every panel shares: its view's source, its picture for static viewers, its words for nbval."""
+
+import base64
+from pathlib import Path
+
+import anywidget
+import numpy as np
+
+FOLDER = Path(__file__).parent
+
+
+def source(*names):
+    """The text of these files one after another: no build step, and nothing to fetch from a network."""
+    return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names)
+
+
+def to_numpy(values, dtype=float):
+    """A NumPy array of what may be a torch tensor, a list or an array (without importing torch)."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().numpy()
+    return np.asarray(values, dtype=dtype)
+
+
+class Panel(anywidget.AnyWidget):
+    """One interactive panel. All its state is in traits, so that every view of it shows the same.
+
+    A subclass sets `_esm` and `_css` with `source(...)`, and `figure()` draws its current state with
+    matplotlib: GitHub, nbviewer and HTML exports show that picture where no kernel answers.
+    """
+
+    _css = source("common.css")
+
+    def figure(self):
+        """The current state as a matplotlib Figure."""
+        raise NotImplementedError
+
+    def png(self):
+        """The current state as the bytes of a PNG."""
+        from kdlab.plots import to_png
+
+        return to_png(self.figure())
+
+    def __repr__(self):
+        return f"<{type(self).__name__}>"
+
+    def _repr_mimebundle_(self, **options):
+        data, metadata = super()._repr_mimebundle_(**options)
+        picture = base64.b64encode(self.png()).decode()
+        # The same words on every run: nbval compares text/plain, and the default holds an address.
+        return {**data, "text/plain": repr(self), "image/png": picture}, metadata

@@ -1,0 +1,343 @@
+// Shared by every panel. Python puts this file in front of the panel's own: one module, nothing to build or fetch.
+
+// ---- Elements ------------------------------------------------------------------------------------------
+
+function html(tag, attributes = {}, parent = null, text = null) {
+  return make(document.createElement(tag), attributes, parent, text);
+}
+
+function svg(tag, attributes = {}, parent = null, text = null) {
+  return make(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, parent, text);
+}
+
+function make(node, attributes, parent, text) {
+  setAttributes(node, attributes);
+  if (text !== null) node.textContent = text;
+  if (parent) parent.append(node);
+  return node;
+}
+
+function setAttributes(node, attributes) {
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+}
+
+// Writing only what differs keeps the browser from laying out again what has not changed.
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+// ---- The panel and its model ---------------------------------------------------------------------------
+
+function panelRoot(parent, name, label) {
+  return html("div", { class: `kd-panel kd-${name}`, role: "group", "aria-label": label }, parent);
+}
+
+// JupyterLab's one-key commands (arrows, "a", "d d") must not see keys pressed inside a panel; Ctrl+S and
+// Shift+Enter must still reach it. It listens on the document, so the window hears of a key first.
+function keepKeys(root) {
+  const mark = (event) => {
+    if (!root.contains(event.target)) return;
+    const command = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
+    event.target.toggleAttribute("data-lm-suppress-shortcuts", !command);
+  };
+  window.addEventListener("keydown", mark, true);
+  return () => window.removeEventListener("keydown", mark, true);
+}
+
+// Calls draw() now, and once a screen frame after any of these traits changed. Returns the view's clean-up.
+function drawOnChange(model, root, traits, draw) {
+  let frame = 0;
+  const now = () => {
+    frame = 0;
+    draw();
+    root.dataset.drawn = 1 + Number(root.dataset.drawn || 0);
+  };
+  const request = () => (frame ||= requestAnimationFrame(now));
+  for (const trait of traits) model.on(`change:${trait}`, request);
+  const release = keepKeys(root);
+  now();
+  return () => {
+    for (const trait of traits) model.off(`change:${trait}`, request);
+    cancelAnimationFrame(frame);
+    release();
+  };
+}
+
+function save(model, values) {
+  for (const [name, value] of Object.entries(values)) model.set(name, value);
+  model.save_changes();
+}
+
+// ---- Mathematics and words -----------------------------------------------------------------------------
+
+function softmax(logits, temperature = 1) {
+  const top = Math.max(...logits);
+  const powers = logits.map((z) => Math.exp((z - top) / temperature));
+  const sum = powers.reduce((a, b) => a + b);
+  return powers.map((power) => power / sum);
+}
+
+// In nats.
+function entropy(probabilities) {
+  return -probabilities.reduce((sum, p) => sum + (p > 0 ? p * Math.log(p) : 0), 0);
+}
+
+const decimals = (value, digits = 1) => value.toFixed(digits).replace("-", "−");
+
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+
+// Classes from the most to the least likely; equal ones stay in order.
+const ranking = (values) => values.map((_, i) => i).sort((a, b) => values[b] - values[a] || a - b);
+
+function percent(p) {
+  const value = 100 * p;
+  if (p > 0.9995 && p < 1) return ">99.9 %";
+  if (value >= 0.1 || value === 0) return `${value.toFixed(1)} %`;
+  return value < 0.0001 ? "<0.0001 %" : `${Number(value.toPrecision(1))} %`;
+}
+
+// Three digits that count, and a real minus sign: 0.05, 1, 4.03, 12.5, 100, −5.
+const short = (value) => String(Number(value.toPrecision(3))).replace("-", "−");
+
+// About `count` round numbers from low to high.
+function ticks(low, high, count = 5) {
+  const raw = (high - low) / count;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].find((m) => m * power >= raw * 0.999) * power;
+  const out = [];
+  for (let t = Math.ceil(low / step - 1e-9) * step; t <= high + step * 1e-9; t += step) out.push(Number(t.toFixed(10)));
+  return out;
+}
+
+// ---- Figures -------------------------------------------------------------------------------------------
+
+// A figure with two axes in an SVG of its own: it grows with the cell, and all inside keeps its proportions.
+// Range and ticks can be changed later with setY; x(value) and y(value) give positions, yValue(event) the inverse.
+function axes(parent, { width = 380, height = 240, left = 40, right = 8, top = 26, bottom = 40, title = "", xLabel = "",
+                        label = title, xRange = [0, 1], xTicks = [], xNames = null, yRange = [0, 1], yFormat = short }) {
+  const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "kd-figure", role: "group", "aria-label": label }, parent);
+  const box = { x: left, y: top, width: width - left - right, height: height - top - bottom };
+  const heading = svg("text", { x: left + box.width / 2, y: top - 11, class: "kd-title" }, root, title);
+  svg("text", { x: left + box.width / 2, y: height - 5, class: "kd-label" }, root, xLabel);
+  const grid = svg("g", { "aria-hidden": "true" }, root);
+  const names = svg("g", { class: "kd-names", "aria-hidden": "true" }, root);
+  const plot = svg("g", {}, root);
+  svg("path", { d: `M${box.x} ${box.y}V${box.y + box.height}H${box.x + box.width}`, class: "kd-frame" }, root);
+
+  const figure = {
+    root, box, plot, names,
+    x: (value) => box.x + (box.width * (value - xRange[0])) / (xRange[1] - xRange[0]),
+    y: (value) => box.y + box.height * (1 - (value - yRange[0]) / (yRange[1] - yRange[0])),
+    yValue(event) {
+      const screen = root.getBoundingClientRect();
+      const y = ((event.clientY - screen.top) * height) / screen.height;
+      return yRange[0] + (1 - (y - box.y) / box.height) * (yRange[1] - yRange[0]);
+    },
+    setTitle: (text) => setText(heading, text),
+    setY(range, marks = ticks(...range), format = yFormat) {
+      yRange = range;
+      grid.replaceChildren();
+      for (const mark of marks) {
+        const y = figure.y(mark);
+        svg("path", { d: `M${box.x} ${y}h${box.width}`, class: mark === 0 ? "kd-zero" : "kd-grid" }, grid);
+        svg("text", { x: box.x - 6, y: y + 4, class: "kd-tick kd-end" }, grid, format(mark));
+      }
+    },
+    setX(range, marks = ticks(...range), texts = marks.map(short)) {
+      xRange = range;
+      names.replaceChildren();
+      marks.forEach((mark, i) => svg("text", { x: figure.x(mark), y: box.y + box.height + 16, class: "kd-tick" }, names, texts[i]));
+    },
+  };
+  figure.setY(yRange);
+  figure.setX(xRange, xTicks, xNames ?? xTicks.map(short));
+  return figure;
+}
+
+// Axes for one bar a class.
+function barAxes(parent, classes, options) {
+  const centres = classes.map((_, i) => i + 0.5);
+  return axes(parent, { ...options, xRange: [0, classes.length], xTicks: centres, xNames: classes });
+}
+
+// One bar a class. update(values, words, style, base) moves them: words stand on the bars, style(i) names a CSS
+// class, and bars grow from `base`.
+// With onMove(i, value) a bar can be dragged, and moved by the arrow keys when it has the focus.
+function bars(figure, classes, { name = "", onMove = null, step = 0.1, range = [0, 1], share = 0.74 } = {}) {
+  const { box } = figure;
+  const slot = box.width / classes.length;
+  let now = [];
+  const move = (i, value) => {
+    now[i] = clamp(Number((Math.round(value / step) * step).toPrecision(10)), ...range);
+    onMove(i, now[i]);
+  };
+  const parts = classes.map((label, i) => {
+    const group = svg("g", { class: "kd-bar" }, figure.plot);
+    const hit = svg("rect", { class: "kd-hit", x: box.x + slot * i, y: box.y, width: slot, height: box.height }, group);
+    const rect = svg("rect", { x: box.x + slot * (i + (1 - share) / 2), width: slot * share, rx: 1.5 }, group);
+    const text = svg("text", { x: box.x + slot * (i + 0.5), class: "kd-value" }, group);
+    if (onMove) makeMovable(group, hit, i, `${name} ${label}`);
+    return { group, rect, text };
+  });
+
+  function makeMovable(group, hit, i, label) {
+    group.classList.add("kd-movable");
+    setAttributes(group, { role: "slider", tabindex: 0, "aria-label": label, "aria-orientation": "vertical",
+                  "aria-valuemin": range[0], "aria-valuemax": range[1] });
+    const drag = (event) => move(i, figure.yValue(event));
+    hit.addEventListener("pointerdown", (event) => {
+      hit.setPointerCapture(event.pointerId);
+      hit.addEventListener("pointermove", drag);
+      group.focus({ preventScroll: true });
+      drag(event);
+      event.preventDefault();
+    });
+    hit.addEventListener("lostpointercapture", () => hit.removeEventListener("pointermove", drag));
+    group.addEventListener("keydown", (event) => {
+      const big = 10 * step;
+      const keys = { ArrowUp: step, ArrowRight: step, ArrowDown: -step, ArrowLeft: -step, PageUp: big, PageDown: -big,
+                     Home: -Infinity, End: Infinity };
+      if (!(event.key in keys) || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      move(i, clamp(now[i] + keys[event.key] * (event.shiftKey ? 10 : 1), ...range));
+    });
+  }
+
+  return {
+    update(values, words, style = () => "", base = 0) {
+      now = [...values];
+      parts.forEach(({ group, rect, text }, i) => {
+        const y = clamp(figure.y(values[i]), box.y, box.y + box.height);
+        const zero = clamp(figure.y(base), box.y, box.y + box.height);
+        setAttributes(rect, { class: style(i), y: Math.min(y, zero), height: Math.abs(zero - y) });
+        text.setAttribute("y", values[i] < base ? Math.max(y, zero) + 12 : y - 4);
+        setText(text, words[i]);
+        if (onMove) setAttributes(group, { "aria-valuenow": values[i].toFixed(2), "aria-valuetext": words[i] });
+      });
+    },
+  };
+}
+
+// ---- Controls: native inputs with labels ---------------------------------------------------------------
+
+let controls = 0;
+const newId = () => `kd-control-${++controls}`;
+
+// A slider over [min, max]; `log` gives equal way to equal ratios. The mouse and the keys choose round values
+// (two digits that count on a log scale, else whole `step`s), set(value) shows any value.
+function slider(parent, { label, min, max, log = false, step = 1, marks = [], format = short, unit = "", onInput }) {
+  const id = newId();
+  const row = html("div", { class: "kd-slider" }, parent);
+  html("label", { for: id }, row, label);
+  const readout = html("span", { class: "kd-readout", "aria-hidden": "true" }, row);
+  const track = html("div", { class: "kd-track" }, row);
+  const input = html("input", { type: "range", id, min: 0, max: 1000, step: "any" }, track);
+  const span = log ? Math.log(max / min) : max - min;
+  const toShare = (value) => (log ? Math.log(value / min) : value - min) / span;
+  const toValue = (share) => (log ? min * Math.exp(share * span) : min + share * span);
+  const unitOf = (value) => (log ? 10 ** (Math.floor(Math.log10(value) + 1e-9) - 1) : step);
+  const round = (value) => {
+    const size = unitOf(value);
+    return clamp(Number((Math.round(value / size) * size).toPrecision(10)), min, max);
+  };
+  let now = min;
+  const choose = (value) => {
+    const changed = round(value) !== now;
+    api.set(round(value)); // at once: the next key may come before the next drawing
+    if (changed) onInput(now);
+  };
+  input.addEventListener("input", () => choose(toValue(input.value / 1000)));
+  input.addEventListener("keydown", (event) => {
+    const up = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1 }[event.key];
+    const page = { PageUp: 0.1, PageDown: -0.1 }[event.key];
+    const end = { Home: min, End: max }[event.key];
+    if (event.ctrlKey || event.metaKey || event.altKey || (up ?? page ?? end) === undefined) return;
+    event.preventDefault();
+    if (up) choose(now + up * unitOf(up < 0 ? now * 0.999 : now));
+    else if (page) choose(toValue(clamp(toShare(now) + page, 0, 1)));
+    else choose(end);
+  });
+  const ruler = html("div", { class: "kd-marks", "aria-hidden": "true" }, track);
+  for (const mark of marks) html("span", { style: `--at: ${toShare(mark)}` }, ruler, short(mark));
+  const api = {
+    input,
+    set(value) {
+      now = value;
+      input.value = 1000 * toShare(value);
+      input.setAttribute("aria-valuetext", `${format(value)}${unit}`);
+      setText(readout, `${format(value)}${unit}`);
+    },
+    disable: (off) => (input.disabled = off),
+  };
+  return api;
+}
+
+function button(parent, text, onClick, { title = "", label = "" } = {}) {
+  const node = html("button", { type: "button" }, parent, text);
+  if (title) node.title = title;
+  if (label) node.setAttribute("aria-label", label);
+  node.addEventListener("click", onClick);
+  return node;
+}
+
+function checkbox(parent, text, onChange) {
+  const label = html("label", { class: "kd-check" }, parent);
+  const input = html("input", { type: "checkbox" }, label);
+  label.append(text);
+  input.addEventListener("change", () => onChange(input.checked));
+  return { set: (on) => (input.checked = on), input };
+}
+
+// One picture of a strip: a native radio group, so that arrow keys move the choice. Nothing to choose from one.
+function gallery(parent, { images, count, labels = [], name = "image", onChoose }) {
+  const strip = html("div", { class: "kd-gallery", role: "radiogroup", "aria-label": `choose the ${name}` }, parent);
+  const group = newId();
+  const pictures = new Uint8Array(images.buffer, images.byteOffset, images.byteLength);
+  const size = Math.sqrt(pictures.length / count);
+  const inputs = Array.from({ length: count }, (_, i) => {
+    const item = html("label", { class: "kd-thumbnail" }, strip);
+    const words = labels.length ? `${name} ${i + 1} of ${count}, labelled ${labels[i]}` : `${name} ${i + 1} of ${count}`;
+    const input = html("input", { type: "radio", name: group, "aria-label": words }, item);
+    input.hidden = count === 1;
+    input.addEventListener("change", () => onChoose(i));
+    drawDigit(html("canvas", { width: size, height: size, role: "img", "aria-label": words }, item), pictures.subarray(i * size * size));
+    return input;
+  });
+  return { set: (chosen) => inputs.forEach((input, i) => (input.checked = i === chosen)) };
+}
+
+// Ink as opacity: the style sheet turns it light on a dark ground.
+function drawDigit(canvas, pixels) {
+  const context = canvas.getContext("2d");
+  const picture = context.createImageData(canvas.width, canvas.height);
+  for (let i = 0; i < canvas.width * canvas.height; i++) picture.data[4 * i + 3] = pixels[i];
+  context.putImageData(picture, 0, 0);
+}
+
+// A bar from nothing to `most`, with words beside it.
+function meter(parent, label, most) {
+  const row = html("div", { class: "kd-meter-row" }, parent);
+  const bar = html("div", { class: "kd-meter", role: "meter", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": most }, row);
+  const fill = html("div", {}, bar);
+  const words = html("span", {}, row);
+  return (value, text) => {
+    fill.style.width = `${clamp((100 * value) / most, 0, 100)}%`;
+    setAttributes(bar, { "aria-valuenow": value.toFixed(3), "aria-valuetext": text });
+    setText(words, text);
+  };
+}
+
+// A goal that the lesson sets: an empty or a ticked box, its text, and how far the reader has come.
+function goalLine(parent, text) {
+  const line = html("p", { class: "kd-goal" }, parent);
+  const tick = html("span", { class: "kd-tickbox", "aria-hidden": "true" }, line);
+  html("span", {}, line, `Goal: ${text}`);
+  const progress = html("span", { class: "kd-progress" }, line);
+  const done = html("b", { class: "kd-done", role: "status" }, line); // spoken when it is reached, not at each move
+  return (reached, words) => {
+    line.classList.toggle("kd-reached", reached);
+    setText(tick, reached ? "☑" : "☐");
+    setText(progress, words);
+    setText(done, reached ? "reached" : "");
+  };
+}
