@@ -332,8 +332,8 @@ function goalLine(parent, text) {
   const line = html("p", { class: "kd-goal" }, parent);
   const tick = html("span", { class: "kd-tickbox", "aria-hidden": "true" }, line);
   html("span", {}, line, `Goal: ${text}`);
-  const progress = html("span", { class: "kd-progress" }, line);
   const done = html("b", { class: "kd-done", role: "status" }, line); // spoken when it is reached, not at each move
+  const progress = html("span", { class: "kd-progress" }, line);
   return (reached, words) => {
     line.classList.toggle("kd-reached", reached);
     setText(tick, reached ? "☑" : "☐");

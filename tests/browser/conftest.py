@@ -31,6 +31,7 @@ SETTINGS = {
     # The default takes cells that are off screen out of the page: selectors then miss them.
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
 }
+VIEWPORT = {"width": 1280, "height": 1000}
 SECOND = 1000
 
 
@@ -98,8 +99,8 @@ def _wait_for_server(server, address, log):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    """One Chromium for a file of tests. (Playwright holds an asyncio loop: not longer than that.)"""
+def page(lab):
+    """One page of JupyterLab for a file of tests. (Playwright holds an asyncio loop: not longer than that.)"""
     playwright = pytest.importorskip("playwright.sync_api") if not os.environ.get("CI") else None
     chromium = find_chromium()
     if chromium is None:
@@ -108,7 +109,14 @@ def browser():
         import playwright.sync_api as playwright
     with playwright.sync_playwright() as tool:
         browser = tool.chromium.launch(executable_path=chromium, headless=True, args=CHROMIUM_ARGUMENTS)
-        yield browser
+        page = browser.new_context(viewport=VIEWPORT, has_touch=True).new_page()
+        address, token, _ = lab
+        page.goto(f"{address}/lab?token={token}&reset", wait_until="domcontentloaded")
+        page.wait_for_function(
+            "window.jupyterapp && window.jupyterapp.commands.hasCommand('notebook:run-all-cells')",
+            timeout=60 * SECOND)
+        page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=60 * SECOND)
+        yield page
         browser.close()
 
 
@@ -183,16 +191,13 @@ def scratch_notebook(path, cells):
                                 "nbformat_minor": 5}))
 
 
-def run_all(page, address, token, name):
+def run_all(page, name):
     """Open a notebook, run all its cells, and check that none failed."""
-    page.goto(f"{address}/lab/tree/{name}?token={token}&reset", wait_until="domcontentloaded")
-    page.wait_for_function(
-        "window.jupyterapp && window.jupyterapp.commands.hasCommand('notebook:run-all-cells')", timeout=60 * SECOND)
-    page.locator(".jp-NotebookPanel:visible .jp-Notebook .jp-CodeCell").first.wait_for(timeout=60 * SECOND)
+    page.evaluate("path => { window.jupyterapp.commands.execute('docmanager:open', { path }) }", name)
     # Lab already says "idle" before there is a kernel, and "run all" is then silently lost.
-    page.wait_for_function("""() => { const w = window.jupyterapp.shell.currentWidget;
-        return w && w.context && w.context.isReady && w.sessionContext.session?.kernel?.status === 'idle' }""",
-                           timeout=60 * SECOND)
+    page.wait_for_function("""name => { const w = window.jupyterapp.shell.currentWidget;
+        return w?.context?.path === name && w.context.isReady && w.sessionContext.session?.kernel?.status === 'idle' }""",
+                           arg=name, timeout=60 * SECOND)
     page.evaluate("""async () => { const w = window.jupyterapp.shell.currentWidget;
         await w.sessionContext.ready; await w.sessionContext.session.kernel.info; w.activate() }""")
     # Not awaited: a promise that hangs would hang the test. The counts of the cells tell when they have run.
@@ -213,30 +218,34 @@ def _shut_kernels_down(address, token):
 
 
 @pytest.fixture
-def open_notebook(lab, browser, request):
+def open_notebook(lab, page, request):
     """Write, open and run a scratch notebook. Fails on a request that leaves 127.0.0.1, and on page errors."""
     address, token, root = lab
-    contexts, outside, errors = [], [], []
+    outside, errors = [], []
+    inside = (f"{address}/", address.replace("http", "ws") + "/", "data:", "blob:")
+    listeners = {
+        "request": lambda r: None if r.url.startswith(inside) else outside.append(r.url),
+        "pageerror": lambda error: errors.append(str(error)),
+        "console": lambda message: errors.append(message.text) if message.type == "error" else None,
+    }
+    for event, listener in listeners.items():
+        page.on(event, listener)
 
-    def open_one(*cells, width=1280, height=1000, touch=False):
-        name = f"{request.node.name}-{len(contexts)}.ipynb".translate(str.maketrans("[]/", "---"))
+    def open_one(*cells, width=VIEWPORT["width"]):
+        page.set_viewport_size({**VIEWPORT, "width": width})
+        name = f"{request.node.name}.ipynb".translate(str.maketrans("[]/", "---"))
         scratch_notebook(root / name, cells)
-        context = browser.new_context(viewport={"width": width, "height": height}, has_touch=touch)
-        contexts.append(context)
-        page = context.new_page()
-        inside = (f"{address}/", address.replace("http", "ws") + "/", "data:", "blob:")
-        page.on("request", lambda r: r.url.startswith(inside) or outside.append(r.url))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and errors.append(message.text))
-        run_all(page, address, token, name)
+        run_all(page, name)
         notebook = Notebook(page, name)
         notebook.panel.wait_for(timeout=20 * SECOND)
         notebook.panel.scroll_into_view_if_needed()
         return notebook
 
     yield open_one
-    for context in contexts:
-        context.close()
+    page.evaluate("""async () => { const w = window.jupyterapp.shell.currentWidget;
+        if (w?.context) { await w.context.save(); w.close() } }""")
     _shut_kernels_down(address, token)
+    for event, listener in listeners.items():
+        page.remove_listener(event, listener)
     assert not outside, f"asked for outside addresses: {outside[:5]}"
     assert not errors, f"the page reported errors: {errors[:5]}"

@@ -128,7 +128,7 @@ def test_two_views_show_the_same_and_keys_stay_inside(open_notebook):
 
 @pytest.mark.parametrize("width", [600, 1000])
 def test_it_fits(open_notebook, width):
-    notebook = open_notebook(SETUP, PANEL)
+    notebook = open_notebook(SETUP, PANEL, width=1600)
     notebook.page.evaluate("w => { document.querySelector('.kd-panel').parentElement.style.width = w + 'px' }", width)
     notebook.screenshot(f"temperature-{width}")
     assert notebook.panel.evaluate("p => p.scrollWidth <= p.clientWidth")
