@@ -115,6 +115,15 @@ class Answer:
             raise Mistake(f"Return one number; you returned a {type(value).__name__}.")
         return self
 
+    def is_sequence(self, count, what):
+        """The value is a tuple or list of `count` things; `what` names them."""
+        _refuse_numpy(self.value)
+        if not isinstance(self.value, (tuple, list)):
+            raise Mistake(f"Return {count} values ({what}); you returned a {type(self.value).__name__}.")
+        if len(self.value) != count:
+            raise Mistake(f"Return {count} values ({what}); you returned {len(self.value)}.")
+        return self
+
     def is_not(self, wrong, message):
         """The value is not that wrong one, which would mean the mistake that `message` names."""
         if _close(self.value, wrong):
