@@ -171,6 +171,291 @@ def digits(images, titles):
     return figure
 
 
+# Figures of lesson 02 -------------------------------------------------------------------------------------------
+
+
+def answers(image, distributions, titles):
+    """An image and several distributions over its classes, side by side on the same scale."""
+    figure, axes = picture(len(distributions) + 1, width_ratios=[0.5] + [1] * len(distributions), size=(SIZE[0], 2.6))
+    draw_digit(axes[0], image)
+    highest = max(float(np.max(np.asarray(p))) for p in distributions)
+    for ax, p, title, color in zip(axes[1:], distributions, titles, (BLUE, ORANGE, GREEN), strict=False):
+        p = np.asarray(p, dtype=float)
+        drawn = ax.bar(range(len(p)), p, color=color, width=0.72)
+        ax.bar_label(drawn, [f"{100 * v:.0f}" for v in p], padding=2, fontsize="small")
+        ax.set_xticks(range(len(p)))
+        ax.set_yticks([])
+        ax.set(title=title, ylim=(0, 1.15 * highest))
+    return figure
+
+
+def code_prices(p, q, classes):
+    """Price in bits (height) times how often (width): the area is the mean price, in p's own code and in q's."""
+    p, q = np.asarray(p, dtype=float), np.asarray(q, dtype=float)
+    figure, axes = picture(2, size=(SIZE[0], 2.9), sharey=True)
+    left = np.cumsum(p) - p
+    for ax, prices, name in ((axes[0], -np.log2(p), "code made for p"), (axes[1], -np.log2(q), "code made for q")):
+        ax.bar(left, np.minimum(prices, -np.log2(p)), p, align="edge", color=SKY, edgecolor="white")
+        if name.endswith("q"):
+            dearer = np.maximum(prices + np.log2(p), 0)
+            cheaper = np.maximum(-np.log2(p) - prices, 0)
+            ax.bar(left, dearer, p, bottom=-np.log2(p), align="edge", color=RED, edgecolor="white", hatch="//",
+                   label="dearer than p's own code")  # fmt: skip
+            ax.bar(left, cheaper, p, bottom=prices, align="edge", color="none", edgecolor=GREEN, hatch="..",
+                   label="cheaper")  # fmt: skip
+            ax.legend(loc="upper left", fontsize="small")
+        for x, width, price, word in zip(left, p, prices, classes, strict=True):
+            ax.text(x + width / 2, price / 2, f"{word}\n{price:g}", ha="center", va="center", fontsize="small")
+        ax.set(title=f"{name}: {(p * prices).sum():g} bits a word", xlabel="how often (p)", xlim=(0, 1))
+    axes[0].set_ylabel("price of a word (bits)")
+    return figure
+
+
+def coin_divergences(q, curves, p):
+    """Divergences (a dict name -> curve) of a coin with P(heads) = p from one with P(heads) = q."""
+    figure, ax = picture()
+    for (name, curve), color, style in zip(curves.items(), (BLUE, RED, GREEN), ("-", "--", "-."), strict=False):
+        ax.plot(q, curve, color=color, linestyle=style, linewidth=2.2, label=name)
+    ax.axhline(np.log(2), color=GRAY, linewidth=0.8, linestyle=":")
+    ax.annotate("log 2", (0.93, np.log(2)), (0, 4), textcoords="offset points", color=GRAY)
+    ax.annotate("q = p: all three are 0", (p, 0), (0, 26), textcoords="offset points", ha="center",
+                arrowprops={"arrowstyle": "->", "color": GRAY})  # fmt: skip
+    ax.set(xlabel=f"q, the student's P(heads); the teacher's is p = {p:g}", ylabel="nats", ylim=(-0.03, 2), xlim=(0, 1))
+    ax.legend(loc="upper center")
+    return figure
+
+
+def logarithm_and_tangent():
+    """ln x never rises above the line x - 1, and touches it at x = 1 only."""
+    x = np.linspace(0.06, 3, 200)
+    figure, ax = picture(size=(4.6, 2.6))
+    ax.plot(x, x - 1, color=ORANGE, linestyle="--", linewidth=2, label="x − 1")
+    ax.plot(x, np.log(x), color=BLUE, linewidth=2, label="ln x")
+    ax.plot([1], [0], "o", color=GRAY)
+    ax.set(xlabel="x", xlim=(0, 3), ylim=(-3, 2.2))
+    ax.legend(loc="lower right")
+    return figure
+
+
+def draw_distribution(ax, values, color, title, classes):
+    """Bars of one distribution on the scale from 0 to 1."""
+    drawn = ax.bar(range(len(values)), values, color=color, width=0.72)
+    ax.bar_label(drawn, [f"{100 * v:.0f}" for v in values], padding=2, fontsize="small")
+    ax.set_xticks(range(len(values)), classes)
+    ax.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+    ax.set(title=title, ylim=(0, 1.12))
+    ax.grid(axis="x", visible=False)
+
+
+def divergences(p, q, terms, *, classes):
+    """DivergencePanel as a still: both distributions, then each class's share in KL(p||q), KL(q||p) and JS."""
+    figure = Picture(figsize=(SIZE[0], 4.4), dpi=DPI, facecolor="white", layout="constrained")
+    grid = figure.add_gridspec(2, 6, height_ratios=[1.1, 1])
+    draw_distribution(figure.add_subplot(grid[0, :3]), p, BLUE, "p, the teacher", classes)
+    draw_distribution(figure.add_subplot(grid[0, 3:]), q, ORANGE, "q, the student", classes)
+    names = {"forward": "KL(p‖q)", "reverse": "KL(q‖p)", "js": "JS(p, q)"}
+    for column, (key, values) in enumerate(terms.items()):
+        ax = figure.add_subplot(grid[1, 2 * column : 2 * column + 2])
+        values = np.asarray(values, dtype=float)
+        shown = np.clip(values, -0.4, 1)
+        drawn = ax.bar(range(len(values)), shown, color=[RED if v < 0 else BLUE for v in values], width=0.72)
+        ax.bar_label(drawn, ["∞" if np.isinf(v) else f"{v:.2f}" for v in values], padding=2, fontsize="small")
+        ax.axhline(0, color=GRAY, linewidth=0.8)
+        ax.set_xticks(range(len(values)), classes, fontsize="small")
+        sum_ = "∞" if np.isinf(values.sum()) else f"{values.sum():.3f}"
+        ax.set(title=f"{names[key]} = {sum_} nats", ylim=(-0.5, 1.15))
+        ax.grid(axis="x", visible=False)
+    return figure
+
+
+def gaussian_fits(x, density, forward, reverse):
+    """GaussianFitPanel as a still: target, start, some steps on the way and the end of both fits, (steps, 3) each."""
+    x = np.asarray(x, dtype=float)
+    figure, axes = picture(2, sharey=True)
+    paths, names = (np.asarray(forward), np.asarray(reverse)), ("forward KL(p‖q)", "reverse KL(q‖p)")
+    for ax, path, color, name in zip(axes, paths, (BLUE, RED), names, strict=True):
+        ax.fill_between(x, density, color=GRAY, alpha=0.25, label="p, the target")
+        steps = np.unique(np.geomspace(1, len(path), 7).astype(int) - 1)
+        for step in steps:
+            mean, sd, _ = path[step]
+            curve = np.exp(-0.5 * ((x - mean) / sd) ** 2) / (sd * np.sqrt(2 * np.pi))
+            end = step == steps[-1]
+            ax.plot(x, curve, color=color, linewidth=2.2 if end else 0.9, alpha=1 if end else 0.45,
+                    linestyle="-" if end else ":", label="q at the end" if end else None)  # fmt: skip
+        ax.set(title=f"{name}: ends at {path[-1, 2]:.2f} nats", xlabel="x")
+        ax.legend(loc="upper right", fontsize="small")
+    return figure
+
+
+def pulls(p, q, *, classes):
+    """Teacher, student, and the push p - q that gradient descent gives each of the student's logits."""
+    p, q = np.asarray(p, dtype=float), np.asarray(q, dtype=float)
+    figure, axes = picture(2, size=(SIZE[0], 2.8))
+    places = np.arange(len(p))
+    axes[0].bar(places - 0.2, p, 0.38, color=BLUE, label="p, the teacher")
+    axes[0].bar(places + 0.2, q, 0.38, color=ORANGE, hatch="//", edgecolor="white", label="q, the student")
+    axes[0].legend(fontsize="small")
+    axes[0].set_title("two answers")
+    up = p - q
+    axes[1].bar(places, up, 0.6, color=[GREEN if v >= 0 else RED for v in up])
+    axes[1].axhline(0, color=GRAY, linewidth=0.8)
+    axes[1].set_title("push on each logit: p − q")
+    for ax in axes:
+        ax.set_xticks(places, classes)
+        ax.grid(axis="x", visible=False)
+    return figure
+
+
+def gradient_sizes(gaps, curves):
+    """Size of the gradient (a dict name -> curve) against how far the student's logits are off."""
+    figure, ax = picture(size=(SIZE[0], 3.2))
+    for (name, curve), color, style in zip(curves.items(), (BLUE, RED, GREEN), ("-", "--", "-."), strict=False):
+        ax.plot(gaps, curve, color=color, linestyle=style, linewidth=2.2, label=name)
+    ax.set(xlabel="the student's logit for the right class minus that for the wrong one", ylabel="size of the gradient",
+           ylim=(-0.03, 2.2))  # fmt: skip
+    ax.legend(loc="upper right")
+    return figure
+
+
+# Figures of lesson 03 -------------------------------------------------------------------------------------------
+
+VOICE = "#f7d9a0"  # the teacher's bars: light, with an orange outline
+
+
+def _paired_bars(ax, teacher, student, classes=None):
+    """Teacher and student side by side in each class."""
+    places = np.arange(len(teacher))
+    ax.bar(places - 0.2, teacher, 0.38, color=VOICE, edgecolor=ORANGE, label="teacher")
+    ax.bar(places + 0.2, student, 0.38, color=BLUE, label="student")
+    ax.set_xticks(places, places if classes is None else classes)
+    ax.axhline(0, color=GRAY, linewidth=0.8)
+    ax.grid(axis="x", visible=False)
+
+
+def _push_bars(ax, hard, soft, total=None, classes=None):
+    """What label and teacher ask of each logit, and their sum as an arrow with its value."""
+    places = np.arange(len(hard))
+    shift = 0.2 if total is None else 0.28
+    ax.bar(places - shift, hard, 0.9 * shift + 0.08, color=GREEN, label="label")
+    soft_places = places + shift if total is None else places
+    ax.bar(soft_places, soft, 0.9 * shift + 0.08, color=VOICE, edgecolor=ORANGE, label="teacher")
+    for i, value in enumerate([] if total is None else total):
+        ax.annotate("", (i + 0.32, value), (i + 0.32, 0), arrowprops={"arrowstyle": "-|>", "color": "black", "lw": 1.8,
+                    "shrinkA": 0, "shrinkB": 0, "mutation_scale": 9})  # fmt: skip
+        ax.annotate(f"{value:+.2f}", (i + 0.32, value), (0, 3 if value >= 0 else -9), textcoords="offset points",
+                    ha="center", fontsize="x-small")  # fmt: skip
+    if total is not None:
+        ax.plot([], [], color="black", marker=r"$\uparrow$", linestyle="", label="total")
+    ax.set_xticks(places, places if classes is None else classes)
+    ax.axhline(0, color=GRAY, linewidth=0.8)
+    ax.grid(axis="x", visible=False)
+    ax.margins(y=0.12)
+
+
+def loss_panel(student, teacher, label, temperature, alpha, pushes, *, image=None, squared=True, classes=None):
+    """LossPanel as a still: logits, soft targets at this temperature, and the push on each student logit."""
+    figure = Picture(figsize=(SIZE[0], 4.6), dpi=DPI, facecolor="white", layout="constrained")
+    grid = figure.add_gridspec(2, 3, width_ratios=[0.4, 1, 1], height_ratios=[1, 1.15])
+    axes = [figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[0, 2]), figure.add_subplot(grid[1, :])]
+    if image is not None:
+        draw_digit(figure.add_subplot(grid[0, 0]), image, f"label {label if classes is None else classes[label]}")
+    _paired_bars(axes[0], teacher, student, classes)
+    axes[0].set_title("logits")
+    axes[0].legend(fontsize="small")
+    soft = [np.exp((np.asarray(z) - np.max(z)) / temperature) for z in (teacher, student)]
+    _paired_bars(axes[1], *(p / p.sum() for p in soft), classes)
+    axes[1].set(title=f"soft targets at T = {temperature:.3g}", ylim=(0, 1.05))
+    _push_bars(axes[2], pushes["hard"], pushes["soft"], pushes["total"], classes)
+    times = "with T²" if squared else "without T²"
+    axes[2].set_title(f"push on each student logit: alpha = {alpha:.2g}, T = {temperature:.3g}, {times}")
+    axes[2].legend(loc="upper right", fontsize="small")
+    return figure
+
+
+def two_voices(image, label, targets, temperature):
+    """An image, the label as a distribution, and the teacher's soft targets."""
+    figure, axes = picture(3, width_ratios=[0.55, 1.4, 1.4])
+    draw_digit(axes[0], image)
+    targets = np.asarray(targets)
+    draw_bars(axes[1], np.arange(len(targets)) == label, title="what the label says", percent=True)
+    second = int(np.argsort(-targets)[1])
+    draw_bars(axes[2], targets, title=f"what the teacher says at T = {temperature:g}", percent=True, second=second)
+    for ax in axes[1:]:
+        for word in ax.texts:
+            word.set_text("" if word.get_text() == "0.0" else word.get_text())
+    return figure
+
+
+def two_pushes(hard, soft, temperature):
+    """What label and teacher ask of each logit, in one picture."""
+    figure, ax = picture()
+    _push_bars(ax, np.asarray(hard), np.asarray(soft))
+    ax.set(xlabel="class", ylabel="minus the gradient")
+    ax.set_title(f"push on each student logit: label (at T = 1) and teacher (at T = {temperature:g}, times T²)")
+    ax.legend()
+    return figure
+
+
+def gradient_size(temperatures, sizes, limit):
+    """Size of the soft term's gradient against temperature, as it is and times T²."""
+    temperatures, sizes = np.asarray(temperatures), np.asarray(sizes)
+    figure, ax = picture(size=(SIZE[0], 3.4))
+    ax.plot(temperatures, sizes, color=RED, linestyle="--", linewidth=2.2, label="without T²")
+    ax.plot(temperatures, sizes * temperatures**2, color=BLUE, linewidth=2.2, label="times T²")
+    ax.axhline(limit, color=GRAY, linestyle=":", linewidth=1)
+    ax.annotate("logit matching", (temperatures[0], limit), (2, 4), textcoords="offset points", color=GRAY)
+    ax.axvline(1, color=GRAY, linewidth=0.6)
+    ax.set(xscale="log", yscale="log", xlabel="temperature T", ylabel="mean length of the gradient")
+    ax.set_title("gradient of the soft term on the student's logits")
+    ax.legend(loc="lower left")
+    return figure
+
+
+def distances(values, title=""):
+    """One row of dots for each arm (one dot a seed) and its mean: {name: [value, ...]}."""
+    figure, ax = picture(size=(SIZE[0], 0.42 * len(values) + 1.1))
+    for row, (name, seeds) in enumerate(values.items()):
+        ax.barh(row, np.mean(seeds), 0.55, color=VOICE, edgecolor=ORANGE)
+        ax.plot(seeds, np.full(len(seeds), row), "o", color=BLUE, markersize=5)
+        words = f"{np.mean(seeds):.3f} ± {np.std(seeds, ddof=1):.3f}"
+        ax.annotate(words, (np.max(seeds), row), (8, 0), textcoords="offset points", va="center", fontsize="small")
+    ax.set_yticks(range(len(values)), list(values))
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    ax.margins(x=0.18)
+    ax.set_xlim(left=0)
+    ax.set_title(title)
+    return figure
+
+
+def towards_matching(temperatures, values, limit, cosines):
+    """T² · KL against temperature with its limit, and how parallel its gradient is to that of logit matching."""
+    figure, axes = picture(2)
+    axes[0].plot(temperatures, values, color=BLUE, linewidth=2.2, label="T² · KL")
+    axes[0].axhline(limit, color=RED, linestyle="--", linewidth=1.4, label="logit matching")
+    axes[0].set(xscale="log", xlabel="temperature T", title="value of the loss", ylim=(0, None))
+    axes[0].legend(loc="lower right")
+    axes[1].plot(temperatures, cosines, color=BLUE, linewidth=2.2)
+    axes[1].axhline(1, color=RED, linestyle="--", linewidth=1.4)
+    axes[1].set(xscale="log", xlabel="temperature T", title="cosine between the two gradients", ylim=(0, 1.08))
+    return figure
+
+
+def grouped_bars(rows, title="", ylabel=""):
+    """A few distributions side by side in each class: {name: (classes,)}."""
+    figure, ax = picture()
+    width = 0.8 / len(rows)
+    for k, (name, values) in enumerate(rows.items()):
+        places = np.arange(len(values)) + (k - (len(rows) - 1) / 2) * width
+        hatch = ("", "//", "..", "xx")[k % 4]
+        ax.bar(places, values, 0.92 * width, color=PALETTE[k % 6], hatch=hatch, edgecolor="white", label=name)
+    ax.set_xticks(range(len(values)))
+    ax.set(title=title, ylabel=ylabel, xlabel="class")
+    ax.grid(axis="x", visible=False)
+    ax.legend()
+    return figure
+
+
 # Panels as stills -----------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,11 @@ Each is imported when it is first asked for, so that `kdlab.widgets` itself cost
 
 from importlib import import_module
 
-_PANELS = {"TemperaturePanel": "temperature"}
+_PANELS = {
+    "TemperaturePanel": "temperature",
+    "DivergencePanel": "divergence",
+    "GaussianFitPanel": "gaussian_fit",
+}
 
 __all__ = list(_PANELS)
 
