@@ -9,6 +9,7 @@ _PANELS = {
     "TemperaturePanel": "temperature",
     "DivergencePanel": "divergence",
     "GaussianFitPanel": "gaussian_fit",
+    "LossPanel": "loss",
 }
 
 __all__ = list(_PANELS)
