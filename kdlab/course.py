@@ -5,6 +5,7 @@ import os
 import pathlib
 import platform
 import shutil
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -16,10 +17,15 @@ NEEDED = ("torch", "numpy", "matplotlib", "jupyterlab", "ipywidgets", "anywidget
 
 
 def copy_lessons(target=COURSE):
-    """Copy the lessons that are missing in `target`, never touching one that is there; returns the copies."""
+    """Copy the lessons that are missing in `target`, never touching one that is there; returns the copies.
+
+    FileNotFoundError where the package was installed without the lessons.
+    """
+    if not LESSONS.is_dir():
+        raise FileNotFoundError(f"no lessons in {LESSONS}: install with `pip install -e .` in the project's folder")
     target.mkdir(exist_ok=True)
     missing = [path for path in sorted(LESSONS.glob("*.ipynb")) if not (target / path.name).exists()]
-    return [pathlib.Path(shutil.copy(path, target)) for path in missing]
+    return [_copy(path, target) for path in missing]
 
 
 def reset_lesson(number, target=COURSE):
@@ -28,15 +34,23 @@ def reset_lesson(number, target=COURSE):
     Returns (fresh copy, your copy or None); ValueError when there is no such lesson.
     """
     number = str(number).zfill(2)
-    found = sorted(LESSONS.glob(f"{number}_*.ipynb"))
-    if not found:
+    if number not in lesson_numbers():
         raise ValueError(f"there is no lesson {number}; the lessons are {', '.join(lesson_numbers())}")
     target.mkdir(exist_ok=True)
-    mine, kept = target / found[0].name, None
+    (original,) = LESSONS.glob(f"{number}_*.ipynb")
+    mine, kept = target / original.name, None
     if mine.exists():
-        kept = mine.with_name(f"{mine.stem}_{time.strftime('%Y-%m-%d_%H-%M-%S')}.ipynb")
+        stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
+        kept = mine.with_name(f"{mine.stem}_{stamp}.ipynb")
+        while kept.exists():  # a second reset within the same second
+            kept = kept.with_name(f"{kept.stem}_again.ipynb")
         mine.rename(kept)
-    return pathlib.Path(shutil.copy(found[0], mine)), kept
+    return _copy(original, target), kept
+
+
+def _copy(lesson, target):
+    """A copy that can be written to, also where the original cannot."""
+    return pathlib.Path(shutil.copyfile(lesson, target / lesson.name))
 
 
 def lesson_numbers():
@@ -87,7 +101,7 @@ def _check_data():
 
 
 def open_lab(target=COURSE):
-    """Replace this process by JupyterLab on the reader's copy of lesson 00, on this machine only."""
+    """Run JupyterLab on the reader's copy of lesson 00, on this machine only, until it is closed."""
     command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", f"--ServerApp.root_dir={target}",
                "--LabApp.default_url=/lab/tree/00_start_here.ipynb"]  # fmt: skip
     screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
@@ -95,14 +109,17 @@ def open_lab(target=COURSE):
         command.append("--no-browser")  # JupyterLab then prints the address, token included
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
-    os.execv(sys.executable, command)
+    try:
+        return subprocess.call(command)
+    except KeyboardInterrupt:  # Ctrl+C reached JupyterLab too, which has asked and closed
+        return 0
 
 
 def main(words):
     """`python -m kdlab.course lab`, `... copy` or `... reset 04`."""
     if words == ["lab"]:
         copy_lessons()
-        open_lab()
+        return open_lab()
     elif words == ["copy"]:
         for path in copy_lessons():
             print(f"copied {path.name}")

@@ -1,6 +1,7 @@
 """The data sets that come with the course: read from data/, checked, never downloaded."""
 
 import hashlib
+import json
 import zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -77,3 +78,14 @@ def _checksums():
 
 def _remedy(name):
     return f"Bring it back with `git checkout -- data/{name}`, or download the course again."
+
+
+def load_results(name):
+    """The recorded result benchmarks/results/NAME.json as plain data. DataFileError if it is missing."""
+    path = DATA.parent / "benchmarks" / "results" / f"{name}.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataFileError(
+            f"benchmarks/results/{name}.json is missing. Restore it with git, or make it again."
+        ) from None

@@ -94,6 +94,38 @@ def soft_labels(logits, probabilities, temperature, *, image=None, classes=None)
     return figure
 
 
+ARMS = {"teacher": (GRAY, ":"), "distilled": (BLUE, "-"), "hard": (RED, "--")}
+
+
+def race(curves, changes, teacher_accuracy, soft, *, steps, temperature, accuracy_range, image):
+    """RacePanel as a still: accuracy of both students against the teacher's, and one image's soft labels."""
+    figure = Picture(figsize=(SIZE[0], 3.6), dpi=DPI, facecolor="white", layout="constrained")
+    grid = figure.add_gridspec(3, 3, width_ratios=[1.3, 0.3, 1])
+    ax = figure.add_subplot(grid[:, 0])
+    for arm in ("distilled", "hard"):
+        color, dash = ARMS[arm]
+        values = curves.get(arm, [])
+        words = f"{arm} {100 * values[-1]:.1f} %" if values else arm
+        ax.plot(curves.get("steps", []), values, color=color, linestyle=dash, linewidth=2, label=words)
+    ax.axhline(teacher_accuracy, color=GRAY, linestyle=":", linewidth=1.6, label=f"teacher {100 * teacher_accuracy:.1f} %")
+    for step, words in changes:
+        ax.axvline(step, color=GRAY, linewidth=0.8)
+        ax.annotate(words, (step, accuracy_range[0]), (3, 4), textcoords="offset points", rotation=90, fontsize="small")
+    ax.set(xlim=(0, steps), ylim=accuracy_range, xlabel="step", title="validation accuracy")
+    ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    ax.legend(loc="lower right", fontsize="small")
+    draw_digit(figure.add_subplot(grid[:, 1]), image)
+    for row, (name, values) in enumerate(soft.items()):
+        ax = figure.add_subplot(grid[row, 2])
+        ax.bar(range(len(values)), values, color=ARMS[name][0], width=0.72)
+        ax.set(ylim=(0, 1), yticks=[0, 1], yticklabels=["0", "1"], xticks=range(len(values)))
+        ax.set_title(f"{name}, T = {temperature:.3g}", fontsize="small")
+        ax.grid(axis="x", visible=False)
+        if row < 2:
+            ax.set_xticklabels([])
+    return figure
+
+
 # Figures of lesson 01 -------------------------------------------------------------------------------------------
 
 
@@ -335,21 +367,23 @@ def _paired_bars(ax, teacher, student, classes=None):
 def _push_bars(ax, hard, soft, total=None, classes=None):
     """What label and teacher ask of each logit, and their sum as an arrow with its value."""
     places = np.arange(len(hard))
-    shift = 0.2 if total is None else 0.28
-    ax.bar(places - shift, hard, 0.9 * shift + 0.08, color=GREEN, label="label")
-    soft_places = places + shift if total is None else places
-    ax.bar(soft_places, soft, 0.9 * shift + 0.08, color=VOICE, edgecolor=ORANGE, label="teacher")
-    for i, value in enumerate([] if total is None else total):
-        ax.annotate("", (i + 0.32, value), (i + 0.32, 0), arrowprops={"arrowstyle": "-|>", "color": "black", "lw": 1.8,
-                    "shrinkA": 0, "shrinkB": 0, "mutation_scale": 9})  # fmt: skip
-        ax.annotate(f"{value:+.2f}", (i + 0.32, value), (0, 3 if value >= 0 else -9), textcoords="offset points",
-                    ha="center", fontsize="x-small")  # fmt: skip
+    width = 0.38 if total is None else 0.27
+    first = -width / 2 if total is None else -width - 0.02
+    ax.bar(places + first, hard, width, color=GREEN, label="label")
+    ax.bar(places + first + width + 0.02, soft, width, color=VOICE, edgecolor=ORANGE, label="teacher")
     if total is not None:
+        at = places + 0.29
+        ax.plot(at, total, alpha=0)  # arrows do not count for the limits of the axes
         ax.plot([], [], color="black", marker=r"$\uparrow$", linestyle="", label="total")
+        for x, value in zip(at, total, strict=True):
+            style = {"arrowstyle": "-|>", "color": "black", "lw": 1.8, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 9}
+            ax.annotate("", (x, value), (x, 0), arrowprops=style)
+            ax.annotate(f"{value:+.2f}", (x, value), (0, 3 if value >= 0 else -9), textcoords="offset points",
+                        ha="center", fontsize="x-small")  # fmt: skip
     ax.set_xticks(places, places if classes is None else classes)
     ax.axhline(0, color=GRAY, linewidth=0.8)
     ax.grid(axis="x", visible=False)
-    ax.margins(y=0.12)
+    ax.margins(y=0.14)
 
 
 def loss_panel(student, teacher, label, temperature, alpha, pushes, *, image=None, squared=True, classes=None):
@@ -414,7 +448,7 @@ def gradient_size(temperatures, sizes, limit):
 def distances(values, title=""):
     """One row of dots for each arm (one dot a seed) and its mean: {name: [value, ...]}."""
     figure, ax = picture(size=(SIZE[0], 0.42 * len(values) + 1.1))
-    for row, (name, seeds) in enumerate(values.items()):
+    for row, seeds in enumerate(values.values()):
         ax.barh(row, np.mean(seeds), 0.55, color=VOICE, edgecolor=ORANGE)
         ax.plot(seeds, np.full(len(seeds), row), "o", color=BLUE, markersize=5)
         words = f"{np.mean(seeds):.3f} ± {np.std(seeds, ddof=1):.3f}"
@@ -464,4 +498,43 @@ def words(text):
     lines = text.splitlines()
     figure = Picture(figsize=(SIZE[0], 0.24 * len(lines) + 0.2), dpi=DPI, facecolor="white")
     figure.text(0.01, 0.98, text, va="top", fontsize=9.5, linespacing=1.5)
+    return figure
+
+
+# Figures of lesson 04 -------------------------------------------------------------------------------------------
+
+
+def loss_curves(losses):
+    """Loss against step for each named run, on a log scale; the line is the mean over 10 steps."""
+    figure, ax = picture(size=(SIZE[0], 2.6))
+    for (name, values), color, style in zip(losses.items(), (BLUE, RED, GREEN), ("-", "--", "-."), strict=False):
+        smooth = np.convolve(values, np.ones(10) / 10, mode="valid")
+        ax.plot(np.arange(len(smooth)) + 10, smooth, color=color, linestyle=style, linewidth=2, label=name)
+    ax.set(yscale="log", xlabel="step", ylabel="loss", title="training loss")
+    ax.legend()
+    return figure
+
+
+def race_over_seeds(recorded):
+    """Errors of every arm of benchmarks/race.py: a dot for each seed, a bar for the mean, on validation and test."""
+    names = list(recorded["validation_errors"])
+    figure, axes = picture(2, sharey=True, size=(SIZE[0], 3.4))
+    columns = {
+        "validation": {name: recorded["validation_errors"][name]["values"] for name in names},
+        "test (chose nothing)": recorded["test_errors"],
+    }
+    for ax, (title, errors) in zip(axes, columns.items(), strict=True):
+        for row, name in enumerate(names):
+            color = ORANGE if row < 2 else BLUE
+            ax.barh(row, np.mean(errors[name]), color=color, alpha=0.35, height=0.7)
+            ax.plot(errors[name], [row] * len(errors[name]), "o", color=color, markersize=4)
+        key = "validation_errors" if title == "validation" else "test_errors"
+        ax.axvline(recorded["teacher"][key], color=GRAY, linestyle="--")
+        ax.annotate("teacher", (recorded["teacher"][key], len(names) - 0.45), (4, 0), textcoords="offset points",
+                    color=GRAY, fontsize="small")  # fmt: skip
+        ax.set(xlabel="errors of 10 000", title=title, xlim=(0, None))
+        ax.grid(axis="y", visible=False)
+    axes[0].set_yticks(range(len(names)), names)
+    axes[0].invert_yaxis()
+    figure.suptitle(f"recorded: {len(recorded['seeds'])} seeds, {recorded['script']}", fontsize="small", color=GRAY)
     return figure

@@ -6,6 +6,7 @@ a picture of itself, which is what GitHub, nbviewer and an HTML export show.
 
 import argparse
 import pathlib
+import re
 import time
 
 import jupytext
@@ -14,6 +15,7 @@ from nbclient import NotebookClient
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+KERNEL_FILE = re.compile(r"\S*[/\\]ipykernel_\d+[/\\]\d+\.py")  # warnings name it, and it differs in every run
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -50,12 +52,17 @@ def execute(notebook, timeout=300):
         timeout=timeout,
         kernel_name="python3",
         store_widget_state=False,
+        coalesce_streams=True,
         resources={"metadata": {"path": str(FOLDER)}},
     ).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(WIDGET_VIEW, None)
+            if "text" in output:
+                output.text = KERNEL_FILE.sub("cell.py", output.text)
+            if "traceback" in output:  # its frames hold the paths of this machine
+                output.traceback = output.traceback[-1:]
     notebook.metadata = METADATA
     return notebook
 

@@ -16,11 +16,8 @@ spec.loader.exec_module(build)
 
 
 def exercises_of(source):
-    """The module of a lesson's exercises, or None: 01_softmax_and_temperature -> softmax_and_temperature."""
-    try:
-        return importlib.import_module(f"kdlab.exercises.{source.stem[3:]}")
-    except ModuleNotFoundError:
-        return None
+    """The module of a lesson's exercises: 01_softmax_and_temperature -> softmax_and_temperature; lesson 00 has none."""
+    return None if source.stem == "00_start_here" else importlib.import_module(f"kdlab.exercises.{source.stem[3:]}")
 
 
 def code_cells(notebook):
@@ -36,7 +33,7 @@ def fill_in(code, module):
     exercise = getattr(module, name)
     lines = code.split("\n")
     for node in ast.parse(code).body:
-        if isinstance(node, ast.FunctionDef) and node.name == name:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == name:
             new = exercise.solution_source()
         elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == name:
             new = f"{name} = {exercise.solution_source()}"

@@ -83,64 +83,97 @@ class Text:
 
 
 class Answer:
-    """One value that the learner's function returned; its methods raise `Mistake` where it is wrong."""
+    """One value that the learner's function returned; its methods raise `Mistake` where it is wrong.
 
-    def __init__(self, value):
-        self.value = value
+    `is_not` only remembers a likely mistake. It is named when something else shows that the answer is wrong, so a
+    right answer that happens to equal a wrong one is never refused.
+    """
+
+    def __init__(self, value, arguments=()):
+        self.value, self.arguments = value, arguments
+        self._likely = []
 
     def is_tensor(self, shape=None):
         """The value is a torch tensor (of that shape)."""
         import torch
 
         value = self.value
-        _refuse_numpy(value)
+        if type(value).__module__.split(".")[0] == "numpy":
+            self._fail("You returned a NumPy object. Return a torch tensor: use torch functions throughout.")
         if not isinstance(value, torch.Tensor):
-            raise Mistake(f"Return a torch tensor; you returned a {type(value).__name__}.")
+            self._fail(f"Return a torch tensor; you returned a {type(value).__name__}.")
         if shape is not None and tuple(value.shape) != tuple(shape):
-            raise Mistake(f"The shape should be {tuple(shape)}; yours is {tuple(value.shape)}.")
+            self._fail(f"The shape should be {tuple(shape)}; yours is {tuple(value.shape)}.")
         return self
 
     def is_number(self):
-        """The value is one number: a float, or a tensor with a single element and no dimension."""
+        """The value is one number: a Python or NumPy number, or a tensor without dimensions."""
+        import numpy as np
         import torch
 
         value = self.value
-        _refuse_numpy(value)
+        if isinstance(value, np.ndarray):
+            self._fail("You returned a NumPy array. Return one number: use torch functions throughout.")
         if isinstance(value, torch.Tensor) and value.ndim:
-            raise Mistake(
+            self._fail(
                 f"Return one number; yours is a tensor of shape {tuple(value.shape)}. "
                 "Did you forget to sum or to take the mean?"
             )
-        if not isinstance(value, (int, float, torch.Tensor)):
-            raise Mistake(f"Return one number; you returned a {type(value).__name__}.")
+        if not isinstance(value, (int, float, np.number, torch.Tensor)):
+            self._fail(f"Return one number; you returned a {type(value).__name__}.")
         return self
 
     def is_sequence(self, count, what):
         """The value is a tuple or list of `count` things; `what` names them."""
-        _refuse_numpy(self.value)
         if not isinstance(self.value, (tuple, list)):
-            raise Mistake(f"Return {count} values ({what}); you returned a {type(self.value).__name__}.")
+            numpy = " (a NumPy object)" if type(self.value).__module__.split(".")[0] == "numpy" else ""
+            self._fail(f"Return {count} values ({what}); you returned a {type(self.value).__name__}{numpy}.")
         if len(self.value) != count:
-            raise Mistake(f"Return {count} values ({what}); you returned {len(self.value)}.")
+            self._fail(f"Return {count} values ({what}); you returned {len(self.value)}.")
         return self
 
     def is_not(self, wrong, message):
-        """The value is not that wrong one, which would mean the mistake that `message` names."""
-        if _close(self.value, wrong):
-            raise Mistake(message)
+        """If the answer turns out wrong and its value is this one, `message` names the mistake."""
+        self._likely.append((wrong, message))
         return self
 
     def holds(self, condition, message):
         """The condition, computed from the value, is true."""
         if not bool(condition):
-            raise Mistake(message)
+            self._fail(message)
         return self
 
     def equals(self, expected, message, tolerance=1e-4):
-        """The value is the expected one, within a relative tolerance."""
+        """The value is the expected one, within a tolerance relative to its largest entry."""
         if not _close(self.value, expected, tolerance):
-            raise Mistake(message, expected)
+            self._fail(message, expected)
+        self._likely.clear()
         return self
+
+    def gradient(self, argument=0):
+        """Gradient of the value's sum with respect to that argument of the call, as an `Answer`.
+
+        The argument must have been a tensor with requires_grad=True. `Mistake` if no gradient reaches it.
+        """
+        import torch
+
+        if not getattr(self.value, "requires_grad", False):
+            self._fail(
+                "No gradient flows through your result. Stay with torch operations: no .item(), .detach() or NumPy."
+            )
+        wanted = self.arguments[argument]
+        gradient = torch.autograd.grad(self.value.sum(), wanted, retain_graph=True, allow_unused=True)[0]
+        return Answer(torch.zeros_like(wanted) if gradient is None else gradient)
+
+    def finish(self):
+        """After the last question: an answer that was never compared as a whole must not be a likely mistake."""
+        for wrong, message in self._likely:
+            if _close(self.value, wrong):
+                raise Mistake(message)
+
+    def _fail(self, message, expected=None):
+        self.finish()
+        raise Mistake(message, expected)
 
 
 class Ask:
@@ -149,14 +182,17 @@ class Ask:
     def __init__(self, function, time_limit):
         self.function, self.time_limit = function, time_limit
         self.called = self.came_out = ""
-        self.notes = []
+        self.notes, self.answers = [], []
 
     def __call__(self, *args, **kwargs):
-        """Call with copies of the arguments; `Mistake` if it raises, hangs, returns None or changes them."""
+        """Call with copies of the arguments; `Mistake` if it raises, hangs, returns None or changes them.
+
+        Tensors and arrays are copied, also inside lists and dicts; models and optimisers are passed as they are.
+        """
         self.called, self.came_out = _describe_call(self.function, args, kwargs), ""
-        args_copy, kwargs_copy = [_copy(a) for a in args], {k: _copy(v) for k, v in kwargs.items()}
+        args_copy, kwargs_copy = _copy(list(args)), _copy(kwargs)
         value, printed = _run(self.function, args_copy, kwargs_copy, self.time_limit)
-        if printed and not self.notes:
+        if printed.strip() and not self.notes:
             self.notes.append(f"your function prints “{_one_line(printed, 40)}”: remove that before training")
         if value is None or value is Ellipsis:
             if _is_stub(self.function):
@@ -167,9 +203,10 @@ class Ask:
             if not _same(before, after):
                 raise Mistake(
                     f"Your function changes its argument `{name}` in place (`/=`, `-=`, a method ending in "
-                    "`_`?). The caller still needs it: make a new tensor instead."
+                    "`_`?). The caller still needs it: make a new one instead."
                 )
-        return Answer(value)
+        self.answers.append(Answer(value, args_copy))
+        return self.answers[-1]
 
 
 @dataclass
@@ -177,7 +214,8 @@ class Exercise:
     """One exercise: `check(answer)`, `hint()`, `solution()`.
 
     `reference` is the solution (a function, or a value), `questions` the check, and `wrong` holds known wrong
-    answers: name -> (answer, words that its diagnosis must contain).
+    answers: name -> (answer, words that its diagnosis must contain). The lesson shows number, title, minutes and
+    difficulty in the exercise's heading; a test holds the two together.
     """
 
     number: str
@@ -189,25 +227,30 @@ class Exercise:
     hints: tuple
     wrong: dict
     praise: str = "Well done."
+    time_limit: float = 10.0
     _hints_given: int = field(default=0, repr=False)
 
-    def check(self, answer=None, *, time_limit=10.0):
+    def check(self, answer=None, *, time_limit=None):
         """Ask the exercise's questions of `answer` (a function, or a value); returns a `Result`."""
         if answer is None or answer is Ellipsis:
             return Result(NOT_TRIED, "Fill in the dots, then run this cell again.")
         if callable(self.reference) and not callable(answer):
             kind = type(answer).__name__
             return Result(NOT_YET, f"Pass your function itself, without parentheses: you passed a {kind}.")
-        ask = Ask(answer, time_limit)
+        ask = Ask(answer, time_limit or self.time_limit)
+        if not callable(self.reference):
+            ask.came_out = _describe(answer)
+            ask.answers.append(Answer(answer))
         try:
             with _fresh_random_numbers():
-                self.questions(ask if callable(self.reference) else Answer(answer))
+                self.questions(ask if callable(self.reference) else ask.answers[0])
+            for given in ask.answers:
+                given.finish()
         except NotTried:
             return Result(NOT_TRIED, "Fill in the dots, then run this cell again.")
         except Mistake as mistake:
             expected = "" if mistake.expected is None else _describe(mistake.expected)
-            came_out = ask.came_out or ("" if callable(self.reference) else _describe(answer))
-            return Result(NOT_YET, str(mistake), ask.called, came_out, expected, tuple(ask.notes))
+            return Result(NOT_YET, str(mistake), ask.called, ask.came_out, expected, tuple(ask.notes))
         except Exception as error:  # an answer so odd that a question fails must not break the notebook
             return Result(NOT_YET, f"This answer could not be read: {error}", ask.called, ask.came_out)
         return Result(SOLVED, self.praise, notes=tuple(ask.notes))
@@ -226,8 +269,8 @@ class Exercise:
         """Source of the reference solution, under the name that the lesson uses."""
         if not callable(self.reference):
             return repr(self.reference)
-        source = textwrap.dedent(inspect.getsource(self.reference)).rstrip()
-        return re.sub(r"^def _", "def ", source)
+        source = textwrap.dedent(inspect.getsource(inspect.unwrap(self.reference))).rstrip()
+        return re.sub(r"^(def|class) _", r"\1 ", source, count=1, flags=re.MULTILINE)
 
 
 @contextlib.contextmanager
@@ -241,7 +284,10 @@ def _fresh_random_numbers():
 
 
 def _run(function, args, kwargs, time_limit):
-    """(value, what was printed); runs in a thread, so that a function which never returns can be left."""
+    """(value, what was printed); runs in a thread, so that a function which never returns can be left.
+
+    A single call into C that never returns keeps the interpreter's lock, and no thread can stop that.
+    """
     outcome, printed = {}, io.StringIO()
 
     def work():
@@ -251,23 +297,32 @@ def _run(function, args, kwargs, time_limit):
             outcome["error"] = error
 
     thread = threading.Thread(target=work, daemon=True)
-    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         thread.start()
-        thread.join(time_limit)
-        if thread.is_alive():
-            # Raises inside the thread at its next bytecode: works on every platform, unlike signals.
-            stop = ctypes.py_object(SystemExit)
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), stop)
-            thread.join(1.0)
-            raise Mistake(
-                f"Your function was still running after {time_limit:g} seconds, so it was stopped. "
-                "Is there a loop that never ends?"
-            )
-    if isinstance(outcome.get("error"), NotImplementedError):
+        try:
+            thread.join(time_limit)
+            in_time = not thread.is_alive()
+        finally:  # also when the kernel is interrupted while we wait
+            stopped = _stop(thread)
+    if not in_time:
+        advice = "so it was stopped." if stopped else "and could not be stopped: choose Kernel → Restart."
+        raise Mistake(
+            f"Your function was still running after {time_limit:g} seconds, {advice} Is there a loop that never ends?"
+        )
+    error = outcome.get("error")
+    if isinstance(error, NotImplementedError) and not str(error):  # PyTorch raises it too, with a message
         raise NotTried
-    if "error" in outcome:
-        raise Mistake(_explain(outcome["error"], function))
+    if error is not None:
+        raise Mistake(_explain(error, function))
     return outcome["value"], printed.getvalue()
+
+
+def _stop(thread):
+    """Raise SystemExit inside the thread at its next bytecode; True if it has ended."""
+    if thread.is_alive():  # works on every platform, unlike signals
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
+        thread.join(1.0)
+    return not thread.is_alive()
 
 
 def _explain(error, function):
@@ -280,16 +335,11 @@ def _explain(error, function):
 
 def _is_stub(function):
     """True when the function's body is only a docstring, `...` or `pass`."""
-    code = getattr(function, "__code__", None)
+    code = getattr(inspect.unwrap(function), "__code__", None)
     if code is None:
         return False
     trivial = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "POP_TOP"}
     return all(instruction.opname in trivial for instruction in dis.get_instructions(code))
-
-
-def _refuse_numpy(value):
-    if type(value).__module__.split(".")[0] == "numpy":
-        raise Mistake("You returned a NumPy object. Return a torch tensor: use torch functions throughout.")
 
 
 def _pairs(function, args, args_copy, kwargs, kwargs_copy):
@@ -304,27 +354,52 @@ def _pairs(function, args, args_copy, kwargs, kwargs_copy):
 
 
 def _copy(value):
-    return value.detach().clone().requires_grad_(value.requires_grad) if hasattr(value, "detach") else value
+    if isinstance(value, (list, tuple)):
+        return type(value)(_copy(item) for item in value)
+    if isinstance(value, dict):
+        return {name: _copy(item) for name, item in value.items()}
+    if _is_tensor(value):
+        return value.detach().clone().requires_grad_(value.requires_grad)
+    return value.copy() if type(value).__name__ == "ndarray" else value
 
 
 def _same(before, after):
-    if not hasattr(before, "detach"):
-        return True
-    return before.shape == after.shape and bool(((before == after) | (before.isnan() & after.isnan())).all())
+    if isinstance(before, (list, tuple)):
+        return len(before) == len(after) and all(map(_same, before, after))
+    if isinstance(before, dict):
+        return before.keys() == after.keys() and all(_same(before[name], after[name]) for name in before)
+    if _is_tensor(before) or type(before).__name__ == "ndarray":  # nan is the same as nan here
+        return before.shape == after.shape and bool(((before == after) | ((before != before) & (after != after))).all())
+    return True
+
+
+def _is_tensor(value):
+    return hasattr(value, "detach") and hasattr(value, "requires_grad")
 
 
 def _close(value, wanted, tolerance=1e-4):
-    """Equal shapes and values, within a relative tolerance of the largest wanted value."""
+    """Equal shapes and values, within a tolerance relative to the largest wanted value; nan equals nothing."""
     import torch
 
+    if isinstance(wanted, (list, tuple)):
+        same_length = isinstance(value, (list, tuple)) and len(value) == len(wanted)
+        return same_length and all(_close(v, w, tolerance) for v, w in zip(value, wanted, strict=True))
+    if isinstance(wanted, dict):
+        same_names = isinstance(value, dict) and value.keys() == wanted.keys()
+        return same_names and all(_close(value[name], wanted[name], tolerance) for name in wanted)
     try:
         value = torch.as_tensor(value).detach().double()
         wanted = torch.as_tensor(wanted).detach().double()
     except (TypeError, ValueError, RuntimeError):
-        return value == wanted
-    if value.shape != wanted.shape or not (value.isfinite().all() and wanted.isfinite().all()):
+        return type(value) is type(wanted) and value == wanted
+    if value.shape != wanted.shape:
         return False
-    return bool((value - wanted).abs().max() <= tolerance * wanted.abs().max().clamp(min=1e-6))
+    finite = wanted.isfinite()
+    if not torch.equal(value[~finite], wanted[~finite]) or not value[finite].isfinite().all():
+        return False
+    if not finite.any():
+        return True
+    return bool((value - wanted)[finite].abs().max() <= tolerance * wanted[finite].abs().max().clamp(min=1e-6))
 
 
 def _describe_call(function, args, kwargs):

@@ -1,0 +1,122 @@
+# %% [markdown]
+# # 00 · Start here
+#
+# *In one minute you will move the temperature of a real network, and see what it knows but does not say.*
+#
+# | | |
+# |---|---|
+# | **Time** | 15 minutes alone, 10 in class |
+# | **Builds on** | basic Python; you have seen a neural network before |
+#
+# **After this lesson you can**
+#
+# - run cells, move panels, check exercises and get lessons back as they came,
+# - say in one sentence what knowledge distillation is,
+# - find your way through the course.
+#
+# Click on the cell below and press **Shift + Enter**: that runs a cell and moves to the next. (If you are reading this on a
+# web page, the pictures are what the panels look like; to move them, open the course with `make lab`.)
+
+# %%
+import kdlab
+from kdlab import course, data, models, teachers, widgets
+
+kdlab.setup()
+
+# %% [markdown]
+# ## 1 · Is everything here?
+
+# %% tags=["nbval-ignore-output"]
+course.check_environment()
+
+# %% [markdown]
+# Every line should begin with `[OK]`. Any other line says what to do about it. The course never needs the network, and
+# never a graphics card: all data and all trained networks are in the folder `data/`.
+#
+# ## 2 · A network with an opinion
+#
+# Below is a **teacher**: a network that has learned to read handwritten digits from 50 000 examples. These twelve it has
+# never seen. It is asked for the digit, and answers with a probability for each of the ten.
+#
+# > **Predict.** The first digit below is a 3. The teacher is almost certain. If you could hear the rest of its opinion,
+# > which other digits would it mention?
+
+# %%
+mnist = data.load_mnist()
+teacher = teachers.load_mnist_teacher()
+
+chosen = [1612, 1, 115, 2, 151, 247, 217, 259, 326, 340, 445, 582]
+images = mnist.test_images[chosen]
+widgets.TemperaturePanel(teacher(models.to_inputs(images)), images=images, labels=mnist.test_labels[chosen], editable=False)
+
+# %% [markdown]
+# Drag **temperature** to the right, slowly, and watch the small bars. Then pick other digits.
+#
+# At temperature 1 you see the verdict. As the temperature rises, the rest of the opinion appears: which *other* digits this
+# very picture resembles. A label is one word. A **soft label** is a description.
+#
+# > **Goal.** Find a digit whose second choice surprises you. Then look at the picture again: can you see what the teacher
+# > sees?
+#
+# ## 3 · What this course is about
+#
+# Large networks know a lot and cost a lot. **Knowledge distillation** trains a small *student* network to give the same
+# soft labels as a large *teacher*, so that it learns from descriptions where others learn from single words. That is how
+# speech recognisers came to fit into phones, and how many of today's small language models are made.
+#
+# The idea in one line of mathematics, which you need not follow yet: minimise
+#
+# $$\alpha \cdot \mathrm{CE}(\text{label}, \text{student}) \;+\; (1-\alpha) \cdot T^2 \cdot
+# \mathrm{KL}(\text{teacher}_T \,\|\, \text{student}_T)$$
+#
+# Lesson 01 explains the $T$, lesson 02 the KL, lesson 03 the whole line, and in lesson 04 a student learns from it while
+# you watch.
+#
+# ## 4 · The map
+#
+# | | lesson | you will | minutes |
+# |---|---|---|---|
+# | 00 | Start here | look around | 15 |
+# | 01 | [Softmax and temperature](01_softmax_and_temperature.ipynb) | read what a network knows but does not say | 60 |
+# | 02 | [KL divergence](02_kl_divergence.ipynb) | measure how far one opinion is from another | 60 |
+# | 03 | [The distillation loss](03_distillation_loss.ipynb) | build the loss, and see why T² is in it | 60 |
+# | 04 | [A student that learns while you watch](04_mlp_distillation.ipynb) | race a taught student against an untaught one | 75 |
+#
+# Each lesson builds on those before it. Later lessons follow: dark knowledge, fair comparisons, features and relations,
+# many teachers, transformers, language models, compression, a bug clinic, and a capstone.
+#
+# ## 5 · How a lesson works
+#
+# - **Predict** before you run. A guess that turns out wrong teaches more than a demonstration that you merely watch.
+# - **Panels** answer to mouse and keyboard: Tab moves from control to control, arrow keys move sliders and bars.
+# - **Exercises** have a stub with `...` in it. Fill it in and run the cell: the check says *solved*, or what came out, what
+#   was expected and which mistake is likely. Unsolved exercises never break the rest of a lesson. Try it:
+#
+# ### A first exercise, for practice
+#
+# Replace the dots by the digit that you see in the *second* picture of the panel, and run the cell.
+
+# %%
+digit = ...
+
+"not tried yet" if digit is ... else "solved" if digit == mnist.test_labels[chosen[1]] else "look again"
+
+# %% [markdown]
+# - **Hints**: in each exercise, `lesson.name.hint()` gives one hint, then a plainer one. `lesson.name.solution()` shows the code.
+# - **Your copy**: you are working in the folder `my_course/`. Updates never touch it. `make reset LESSON=04` brings a lesson
+#   back as it came, and keeps yours under another name.
+# - **Stop**: the square button above (■) interrupts a cell that takes too long. What was trained so far is kept.
+#
+# ## Summary
+#
+# - A trained network says more than its verdict, and the temperature makes it audible.
+# - Distillation trains a student on that fuller answer.
+#
+# **Left out.** Everything else: that is what the other lessons are for.
+#
+# **References**
+#
+# - G. Hinton, O. Vinyals, J. Dean: *Distilling the Knowledge in a Neural Network*, 2015, arXiv 1503.02531.
+# - C. Buciluă, R. Caruana, A. Niculescu-Mizil: *Model Compression*, KDD 2006, where the idea began.
+#
+# **Next:** [01 · Softmax and temperature](01_softmax_and_temperature.ipynb)
