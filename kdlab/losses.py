@@ -173,7 +173,8 @@ def distillation_loss_core(student_logits, teacher_logits, labels, *, temperatur
 
 def _mean_kl(log_p, log_q):
     """Mean over the leading dimensions of KL(p || q), both given as log-probabilities (..., classes)."""
-    return (log_p.exp() * (log_p - log_q)).sum(-1).mean()
+    count = log_p.numel() // log_p.shape[-1]
+    return (log_p.exp() * (log_p - log_q)).sum() / count
 
 
 # --- checks: each returns the value in plain form or raises ValueError ----------------------------

@@ -219,7 +219,7 @@ def _check_run(student, inputs, labels, teacher_logits, recipe, evaluate, evalua
         raise ValueError("student must be a torch module with parameters that can be trained")
     if not isinstance(inputs, torch.Tensor) or not inputs.is_floating_point() or inputs.ndim < 2:
         raise ValueError("inputs must be a floating-point tensor (N, ...): see kdlab.models.to_inputs")
-    if len(inputs) == 0 or not torch.isfinite(inputs).all():
+    if inputs.numel() == 0 or not torch.stack(inputs.aminmax()).isfinite().all():  # NaN and infinity show up in either
         raise ValueError("inputs are empty or contain NaN or infinite values")
     if evaluate is not None and not callable(evaluate):
         raise ValueError("evaluate must be a function of the student that returns a dict of numbers")
