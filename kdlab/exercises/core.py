@@ -23,6 +23,17 @@ SOLVED, NOT_YET, NOT_TRIED = "solved", "not yet", "not tried yet"
 LOOKS = {SOLVED: ("✔", "#009E73"), NOT_YET: ("✘", "#D55E00"), NOT_TRIED: ("○", "#0072B2")}
 
 
+# PyTorch's messages that beginners meet most, and what they mean.
+PLAIN_WORDS = {
+    "Dimension out of range": "a single row has no dimension 1; dim=-1 is the last dimension, however many there are",
+    "must match the size of tensor": "the shapes do not fit together; should a sum or a maximum keep its dimension?",
+    "torch.return_types": "max, min, topk and sort with a dim return values and indices; which do you need?",
+    "expected scalar type": "two tensors hold different kinds of numbers, for example float32 and int64",
+    "can't be cast to the desired output type": "integers cannot hold the result; make the tensor float first",
+    "does not require grad": "the loss is cut off from the weights: is there an .item(), .detach() or no_grad() on the way?",
+}
+
+
 class Mistake(Exception):
     """Something is wrong with the answer; the message says what, in the learner's words."""
 
@@ -326,8 +337,9 @@ def _stop(thread):
 
 
 def _explain(error, function):
-    """An exception in one sentence, with the learner's own line."""
+    """An exception in one sentence, with the learner's own line, and in plain words where we know them."""
     message = f"Your function stopped with {type(error).__name__}: {_one_line(str(error), 300)}"
+    message += "".join(f" — {plain}" for fragment, plain in PLAIN_WORDS.items() if fragment in str(error))
     file = getattr(getattr(function, "__code__", None), "co_filename", None)
     lines = [frame.line for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     return f"{message} (at `{lines[-1]}`)" if lines and lines[-1] else message

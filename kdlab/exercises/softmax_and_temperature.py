@@ -16,9 +16,16 @@ def _stable_softmax(logits):
     return exponentials / exponentials.sum(dim=-1, keepdim=True)
 
 
+def _softmax_from(logits, shift):
+    """A softmax that subtracts `shift` first: right only where `shift` is each row's maximum."""
+    exponentials = (logits - shift).exp()
+    return exponentials / exponentials.sum(-1, keepdim=True)
+
+
 def _ask_stable_softmax(ask):
     logits = 3 * torch.randn(3, 5)
     answer = ask(logits).is_tensor(logits.shape)
+    answer.holds(answer.value.isfinite().all(), "Some results are not finite, although these logits are small.")
     answer.is_not(logits.softmax(0), "Your columns sum to one. Each row is a distribution: sum along the last axis.")
     answer.is_not(
         logits.exp() / logits.exp().sum(),
@@ -38,15 +45,22 @@ def _ask_stable_softmax(ask):
     answer = ask(large).is_tensor(large.shape)
     answer.holds(
         answer.value.isfinite().all(),
-        "Correct, until a logit reaches a thousand: then exp overflows. Subtract each row's largest logit first.",
+        "Correct, until a logit reaches a thousand: then exp overflows. What could you subtract from a whole row?",
     )
     rows = torch.tensor([[1000.0, 999.0], [-1000.0, -1001.0]])
     answer = ask(rows).is_tensor(rows.shape)
     answer.holds(
         answer.value.isfinite().all(),
-        "One row of large logits spoils the others: subtract the largest logit of each row, not of the whole tensor.",
+        "One row of large logits spoils the others: did you shift all rows by the same amount?",
     )
     answer.equals(rows.softmax(-1), "Large logits give other values than small ones with the same differences.")
+    wide = torch.tensor([[0.0, 1000.0, -1000.0], [500.0, 0.0, 0.0]])
+    answer = ask(wide).is_tensor(wide.shape)
+    answer.holds(
+        answer.value.isfinite().all(),
+        "You shift each row, but a logit far above the rest still overflows. Which shift leaves nothing above zero?",
+    )
+    answer.equals(wide.softmax(-1), "Rows with a wide spread come out wrong.")
 
 
 stable_softmax = Exercise(
@@ -65,14 +79,19 @@ stable_softmax = Exercise(
         "overflows": (lambda z: z.exp() / z.exp().sum(-1, keepdim=True), "exp overflows"),
         "sums over everything": (lambda z: z.exp() / z.exp().sum(), "summed over everything"),
         "sums over the batch": (lambda z: z.softmax(0), "columns sum to one"),
-        "maximum of the whole tensor": (
-            lambda z: (z - z.max()).exp() / (z - z.max()).exp().sum(-1, keepdim=True),
-            "each row, not of the whole tensor",
+        "maximum of the whole tensor": (lambda z: _softmax_from(z, z.max()), "all rows by the same amount"),
+        "mean instead of maximum": (lambda z: _softmax_from(z, z.mean(-1, keepdim=True)), "far above the rest"),
+        "minimum instead of maximum": (
+            lambda z: _softmax_from(z, z.min(-1, keepdim=True).values),
+            "far above the rest",
         ),
+        "always a thousand": (lambda z: _softmax_from(z, 1000.0), "not finite, although"),
+        "forgets .values": (lambda z: _softmax_from(z, z.max(-1, keepdim=True)), "return values and indices"),
+        "forgets keepdim": (lambda z: _softmax_from(z, z.max(-1).values), "keep its dimension"),
         "logarithm": (lambda z: z.log_softmax(-1), "logarithms"),
         "no division": (lambda z: z.exp(), "divide each row"),
         "no exponential": (lambda z: z / z.sum(-1, keepdim=True), "never negative"),
-        "dim=1": (lambda z: z.softmax(1), "stopped with IndexError"),
+        "dim=1": (lambda z: z.softmax(1), "a single row has no dimension 1"),
         "clamps the logits": (lambda z: z.clamp(-50, 50).softmax(-1), "Large logits give other values"),
     },
 )
@@ -89,7 +108,11 @@ def _ask_soft_targets(ask):
     logits = 3 * torch.randn(3, 5)
     answer = ask(logits, 4.0).is_tensor(logits.shape)
     one = logits.softmax(-1)
-    answer.is_not(one, "Temperature makes no difference to your result. Is it used? (Softmax does not see a shift.)")
+    answer.is_not(
+        one,
+        "Temperature makes no difference to your result. Is it used, and does it survive the division by the sum? "
+        "Softmax does not see a shift, nor a factor on its exponentials.",
+    )
     answer.is_not(one / 4, "You divided the probabilities by T. Divide the logits, before the exponential.")
     answer.is_not(
         (one / 4).softmax(-1), "You took the softmax of probabilities. Divide the logits by T, then take softmax once."
@@ -104,10 +127,17 @@ def _ask_soft_targets(ask):
     answer.holds((sums - 1).abs().max() < 1e-4, f"Each row should sum to one; your first sums to {sums[0].item():.3f}.")
     answer.equals((logits / 4).softmax(-1), "Rows sum to one, but the values are off. Compare with exp(z / T) by hand.")
     ask(logits).equals(one, "Without a temperature your result should be the plain softmax: is the default 1?")
+    ask(logits, 0.5).equals((logits / 0.5).softmax(-1), "Right at T = 4, wrong at T = 0.5. Is T rounded somewhere?")
     answer = ask(logits + 1000.0, 0.5).is_tensor(logits.shape)
     answer.holds(
         answer.value.isfinite().all(),
-        "Correct, until a logit reaches a thousand: then exp overflows. Use torch.softmax or your stable version.",
+        "Correct, until a logit reaches a thousand: then exp overflows. Exercise 1.1 had a cure.",
+    )
+    far = torch.tensor([[0.0, 150.0]])
+    ask(far, 100.0).equals(
+        (far / 100).softmax(-1),
+        "A gap of 150 at T = 100 should leave both classes a share. A probability that has rounded to 0 cannot come "
+        "back: bring in the temperature earlier.",
     )
 
 
@@ -124,7 +154,7 @@ soft_targets = Exercise(
         "`torch.softmax(logits / temperature, dim=-1)`.",
     ),
     wrong={
-        "ignores the temperature": (lambda z, T=1.0: z.softmax(-1), "Is it used?"),
+        "ignores the temperature": (lambda z, T=1.0: z.softmax(-1), "Is it used"),
         "multiplies": (lambda z, T=1.0: (z * T).softmax(-1), "multiplied the logits"),
         "scales the probabilities": (lambda z, T=1.0: z.softmax(-1) / T, "divided the probabilities"),
         "softmax twice": (lambda z, T=1.0: (z.softmax(-1) / T).softmax(-1), "softmax of probabilities"),
@@ -132,6 +162,15 @@ soft_targets = Exercise(
         "logarithm": (lambda z, T=1.0: (z / T).log_softmax(-1), "logarithms"),
         "over the batch": (lambda z, T=1.0: (z / T).softmax(0), "columns sum to one"),
         "overflows": (lambda z, T=1.0: (z / T).exp() / (z / T).exp().sum(-1, keepdim=True), "exp overflows"),
+        "scales the exponentials": (
+            lambda z, T=1.0: (z.exp() / T) / (z.exp() / T).sum(-1, keepdim=True),
+            "factor on its exponentials",
+        ),
+        "rounds T": (lambda z, T=1.0: (z / max(1, int(T))).softmax(-1), "Is T rounded"),
+        "a power of the probabilities": (
+            lambda z, T=1.0: z.softmax(-1) ** (1 / T) / (z.softmax(-1) ** (1 / T)).sum(-1, keepdim=True),
+            "cannot come back",
+        ),
         "another default": (lambda z, T=2.0: (z / T).softmax(-1), "is the default 1?"),
         "in place": (lambda z, T=1.0: z.div_(T).softmax(-1), "in place"),
     },
@@ -140,44 +179,50 @@ soft_targets = Exercise(
 # 1.3 ------------------------------------------------------------------------------------------------------------
 
 
-def _temperature_for_odds(gap, odds):
-    """The temperature at which a class whose logit is `gap` lower than the first is `odds` times less likely."""
-    return gap / math.log(odds)
+def _temperature_for_ratio(gap, ratio):
+    """The temperature at which a class whose logit is `gap` lower than the first is `ratio` times less likely."""
+    return gap / math.log(ratio)
 
 
-def _ask_temperature_for_odds(ask):
-    gap, odds = 2 + 8 * torch.rand(()).item(), 2 + 8 * torch.rand(()).item()
-    right = gap / math.log(odds)
-    answer = ask(gap, odds).is_number()
-    answer.is_not(1 / right, "Upside down: a larger gap needs a *higher* temperature. Solve gap / T = ln(odds) for T.")
-    answer.is_not(gap / odds, "The odds are an exponential of gap / T: take the logarithm of the odds before dividing.")
-    answer.is_not(gap / math.exp(odds), "You applied exp to the odds. Undo the exponential: use its inverse, log.")
-    answer.is_not(gap * math.log(odds), "Solve gap / T = ln(odds) for T once more: T is below the fraction line.")
-    answer.is_not(gap / math.log2(odds), "You took the base-2 logarithm. Softmax uses e: take the natural logarithm.")
-    answer.is_not(gap / math.log10(odds), "You took the base-10 logarithm. Softmax uses e: take the natural logarithm.")
-    answer.equals(right, "Put your T into exp(gap / T): it should give the odds back.")
+def _ask_temperature_for_ratio(ask):
+    gap, ratio = 2 + 8 * torch.rand(()).item(), 2 + 8 * torch.rand(()).item()
+    right = gap / math.log(ratio)
+    answer = ask(gap, ratio).is_number()
+    answer.is_not(-right, "A negative temperature would turn the ranking round. Which way up is the ratio?")
+    answer.is_not(1 / right, "Upside down: a larger gap needs a *higher* temperature. Solve gap / T = ln(ratio) for T.")
+    answer.is_not(
+        gap / ratio, "The ratio is an exponential of gap / T: take the logarithm of the ratio before dividing."
+    )
+    answer.is_not(gap / math.exp(ratio), "You applied exp to the ratio. Undo the exponential: use its inverse, log.")
+    answer.is_not(gap * math.log(ratio), "Solve gap / T = ln(ratio) for T once more: T is below the fraction line.")
+    answer.is_not(gap / math.log2(ratio), "You took the base-2 logarithm. Softmax uses e: take the natural logarithm.")
+    answer.is_not(
+        gap / math.log10(ratio), "You took the base-10 logarithm. Softmax uses e: take the natural logarithm."
+    )
+    answer.equals(right, "Put your T into exp(gap / T): it should give the ratio back.")
 
 
-temperature_for_odds = Exercise(
+temperature_for_ratio = Exercise(
     number="1.3",
     title="How hot must it be?",
     minutes=10,
     difficulty="medium",
-    reference=_temperature_for_odds,
-    questions=_ask_temperature_for_odds,
+    reference=_temperature_for_ratio,
+    questions=_ask_temperature_for_ratio,
     hints=(
         "Divide one softmax probability by another: the sum below the line cancels. What is left?",
-        "The ratio of the two probabilities is exp(gap / T). Set it equal to the odds.",
-        "Take the natural logarithm on both sides: gap / T = ln(odds). Now solve for T.",
+        "The ratio of the two probabilities is exp(gap / T). Set it equal to the ratio.",
+        "Take the natural logarithm on both sides: gap / T = ln(ratio). Now solve for T.",
     ),
     wrong={
-        "upside down": (lambda gap, odds: math.log(odds) / gap, "Upside down"),
-        "no logarithm": (lambda gap, odds: gap / odds, "take the logarithm"),
-        "exponential": (lambda gap, odds: gap / math.exp(odds), "Undo the exponential"),
-        "times": (lambda gap, odds: gap * math.log(odds), "below the fraction line"),
-        "base 2": (lambda gap, odds: gap / math.log2(odds), "base-2"),
-        "base 10": (lambda gap, odds: gap / math.log10(odds), "base-10"),
-        "raises": (lambda gap, odds: gap / odds.log(), "AttributeError"),
+        "upside down": (lambda gap, ratio: math.log(ratio) / gap, "Upside down"),
+        "no logarithm": (lambda gap, ratio: gap / ratio, "take the logarithm"),
+        "exponential": (lambda gap, ratio: gap / math.exp(ratio), "Undo the exponential"),
+        "times": (lambda gap, ratio: gap * math.log(ratio), "below the fraction line"),
+        "base 2": (lambda gap, ratio: gap / math.log2(ratio), "base-2"),
+        "base 10": (lambda gap, ratio: gap / math.log10(ratio), "base-10"),
+        "negative": (lambda gap, ratio: gap / math.log(1 / ratio), "negative temperature"),
+        "raises": (lambda gap, ratio: gap / ratio.log(), "AttributeError"),
     },
 )
 
@@ -205,16 +250,27 @@ def _ask_entropy(ask):
     answer.is_not(right / 5, "You took the mean over the classes. Entropy is a sum.")
     answer.is_not(-(one * one.log()).sum(-1), "Temperature makes no difference to your result. Is it used?")
     answer.is_not(-p.log().sum(-1), "Each log-probability counts with its probability as weight: multiply by p.")
-    answer.equals(right, "The values are off. Work out one row by hand: -Σ p ln p.")
+    answer.is_not(
+        -(p * one.log()).sum(-1), "T is missing inside the logarithm: both p and ln p belong to temperature T."
+    )
+    answer.is_not(-(one * p.log()).sum(-1), "T is missing in the weights: both p and ln p belong to temperature T.")
+    answer.is_not(right.exp(), "That is e^H, the number of classes in play. Return H itself.")
+    answer.equals(right, "The values are off. Try three classes with probabilities 1/2, 1/4, 1/4: H is 1.04.")
     flat = torch.zeros(2, 8)
     ask(flat, 1.0).equals(torch.full((2,), math.log(8)), "Eight equal probabilities should have entropy ln 8.")
     sharp = torch.tensor([[1000.0, 0.0, -1000.0]])
     answer = ask(sharp, 1.0).is_tensor((1,))
     answer.holds(
         answer.value.isfinite().all(),
-        "Correct, until a probability rounds to 0: then 0 · log 0 is nan. Take the logarithm with torch.log_softmax.",
+        "Correct, until a probability rounds to 0: then 0 · log 0 is nan. Could you get ln p without forming p?",
     )
     answer.equals(torch.zeros(1), "A distribution that is certain should have entropy 0.")
+    sharp.requires_grad_()
+    answer = ask(sharp, 1.0).gradient()
+    answer.holds(
+        answer.value.isfinite().all(),
+        "The value is right, but its gradient is nan: 0 · log 0 is still there, only covered up. A loss would die of it.",
+    )
 
 
 entropy = Exercise(
@@ -235,6 +291,15 @@ entropy = Exercise(
         "mean over classes": (lambda z, T=1.0: _entropy(z, T) / z.shape[-1], "Entropy is a sum"),
         "sum over rows": (lambda z, T=1.0: _entropy(z, T).sum(), "summed over the rows"),
         "ignores the temperature": (lambda z, T=1.0: _entropy(z), "Is it used?"),
+        "T in the weights only": (
+            lambda z, T=1.0: -((z / T).softmax(-1) * z.log_softmax(-1)).sum(-1),
+            "inside the logarithm",
+        ),
+        "number of classes": (lambda z, T=1.0: _entropy(z, T).exp(), "number of classes in play"),
+        "covers nan up": (
+            lambda z, T=1.0: -((z / T).softmax(-1) * (z / T).softmax(-1).log()).nan_to_num().sum(-1),
+            "gradient is nan",
+        ),
         "no weights": (lambda z, T=1.0: -(z / T).log_softmax(-1).sum(-1), "multiply by p"),
         "0 log 0": (
             lambda z, T=1.0: -((z / T).softmax(-1) * (z / T).softmax(-1).log()).sum(-1),
@@ -268,6 +333,9 @@ def _ask_runner_up(ask):
     answer.is_not(logits.argsort(-1)[:, 1], "That is the second smallest: argsort sorts upwards unless told otherwise.")
     answer.is_not(logits.topk(3, -1).indices[:, 2], "That is the third. Counting starts at 0: the second has index 1.")
     answer.equals(right, "Not the second largest in each row.")
+    answer.holds(
+        not answer.value.is_floating_point(), "Right, but as floats. A class is a whole number: keep integers."
+    )
     ask(-logits.abs() - 5).equals(
         (-logits.abs()).topk(2, -1).indices[:, 1],
         "Right for these, wrong when all logits are negative: replacing the winner by 0 makes it win again.",
@@ -297,6 +365,7 @@ runner_up = Exercise(
             "all logits are negative",
         ),
         "smallest": (lambda z: z.argmin(-1), "least likely"),
+        "floats": (lambda z: _runner_up(z).float(), "whole number"),
     },
 )
 
@@ -305,7 +374,12 @@ quiz = Quiz(
         "You raise the temperature from 1 to 10. Which of these can happen?",
         (
             Option("The runner-up overtakes the winner.", "Dividing by a positive number keeps the order, at any T."),
-            Option("The smallest probability grows.", "Right: everything moves towards 1/10, from both sides.", True),
+            Option(
+                "The smallest probability grows.",
+                "Right: the smallest always grows and the largest always shrinks. One in between may rise first and "
+                "sink later.",
+                True,
+            ),
             Option("The probabilities no longer sum to one.", "Softmax divides by the sum, whatever T is."),
         ),
     ),
