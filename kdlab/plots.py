@@ -5,6 +5,7 @@ import io
 import numpy as np
 from matplotlib import rcParams
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 # Okabe and Ito's palette: told apart with every common kind of colour vision.
 BLUE, ORANGE, GREEN, PINK, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
@@ -139,6 +140,14 @@ def logits_of_digit(image, logits):
     return figure
 
 
+def two_distributions(first, second, first_title, second_title):
+    """Two distributions over the same classes, side by side."""
+    figure, axes = picture(2, sharey=True, size=(SIZE[0], 2.6))
+    draw_bars(axes[0], first, title=first_title, percent=True)
+    draw_bars(axes[1], second, title=second_title, percent=True)
+    return figure
+
+
 def against_temperature(temperatures, curves, highlight=()):
     """Probability of each class (columns of `curves`) against temperature; the classes in `highlight` stand out."""
     curves, highlight = np.asarray(curves), [int(i) for i in highlight]
@@ -157,28 +166,34 @@ def against_temperature(temperatures, curves, highlight=()):
     return figure
 
 
-def entropy_curves(images, temperatures, curves):
-    """Entropy against temperature, one curve for each image (rows of `curves`), with the images beside."""
+def entropy_curves(images, names, temperatures, curves):
+    """Entropy against temperature, one curve for each named image (rows of `curves`), with the images beside.
+
+    The scale on the right is e^H, the number of equally likely classes of that entropy.
+    """
     curves = np.asarray(curves)
     figure = Picture(figsize=SIZE, dpi=DPI, facecolor="white", layout="constrained")
     grid = figure.add_gridspec(len(images), 2, width_ratios=[0.14, 1])
     ax = figure.add_subplot(grid[:, 1])
-    for row, (image, curve) in enumerate(zip(images, curves, strict=True)):
+    for row, (image, name, curve) in enumerate(zip(images, names, curves, strict=True)):
         color, style = (BLUE, ORANGE, RED)[row % 3], ("-", "--", "-.")[row % 3]
         small = figure.add_subplot(grid[row, 0])
         draw_digit(small, image)
-        small.set_ylabel("ABC"[row], rotation=0, labelpad=10, va="center", weight="bold", color=color)
-        ax.plot(temperatures, curve, color=color, linestyle=style, linewidth=2, label="ABC"[row])
+        small.set_title(name, fontsize="small", color=color)
+        ax.plot(temperatures, curve, color=color, linestyle=style, linewidth=2, label=name)
     ceiling = np.log(10)
     ax.axhline(ceiling, color=GRAY, linewidth=0.8, linestyle=":")
     ax.annotate("ln 10", (temperatures[0], ceiling), (4, -12), textcoords="offset points", color=GRAY)
     ax.set(xscale="log", xlabel="temperature T", ylabel="entropy (nats)", ylim=(-0.05, 2.45))
     ax.legend(loc="lower right")
+    right = ax.secondary_yaxis("right", functions=(lambda h: h, lambda h: h))
+    right.set_yticks(np.log([1, 2, 3, 5, 10]), ["1", "2", "3", "5", "10"])
+    right.set_ylabel("classes in play, $e^H$")
     return figure
 
 
 def resemblance(mean_targets, title=""):
-    """Rows: the true class; columns: the mean soft target without the diagonal."""
+    """Rows: the true class; columns: the mean soft target without the diagonal; each row's largest is framed."""
     values = np.array(mean_targets, dtype=float)
     np.fill_diagonal(values, np.nan)
     figure, ax = picture(size=(6.2, 4.6))
@@ -186,9 +201,12 @@ def resemblance(mean_targets, title=""):
     for row, column in np.ndindex(values.shape):
         if row != column:
             dark = values[row, column] > 0.6 * np.nanmax(values)
-            ax.text(column, row, f"{100 * values[row, column]:.0f}", ha="center", va="center",
+            ax.text(column, row, f"{100 * values[row, column]:.1f}", ha="center", va="center",
                     color="white" if dark else "black", fontsize="small")  # fmt: skip
-    ax.set(xticks=range(10), yticks=range(10), xlabel="class", ylabel="true digit", title=title)
+    for row, column in enumerate(np.nanargmax(values, axis=1)):
+        ax.add_patch(Rectangle((column - 0.47, row - 0.47), 0.94, 0.94, fill=False, edgecolor=RED, linewidth=2))
+    classes = range(len(values))
+    ax.set(xticks=classes, yticks=classes, xlabel="class", ylabel="true class", title=title)
     ax.grid(False)
     figure.colorbar(shown, label="percent", shrink=0.85)
     return figure
@@ -236,8 +254,8 @@ def code_prices(p, q, classes):
             ax.bar(left, cheaper, p, bottom=prices, align="edge", color="none", edgecolor=GREEN, hatch="..",
                    label="cheaper")  # fmt: skip
             ax.legend(loc="upper left", fontsize="small")
-        for x, width, price, word in zip(left, p, prices, classes, strict=True):
-            ax.text(x + width / 2, price / 2, f"{word}\n{price:g}", ha="center", va="center", fontsize="small")
+        for x, width, price, low, word in zip(left, p, prices, np.minimum(prices, -np.log2(p)), classes, strict=True):
+            ax.text(x + width / 2, low / 2, f"{word}\n{price:g} bits", ha="center", va="center", fontsize="small")
         ax.set(title=f"{name}: {(p * prices).sum():g} bits a word", xlabel="how often (p)", xlim=(0, 1))
     axes[0].set_ylabel("price of a word (bits)")
     return figure
@@ -314,7 +332,7 @@ def gaussian_fits(x, density, forward, reverse):
             end = step == steps[-1]
             ax.plot(x, curve, color=color, linewidth=2.2 if end else 0.9, alpha=1 if end else 0.45,
                     linestyle="-" if end else ":", label="q at the end" if end else None)  # fmt: skip
-        ax.set(title=f"{name}: ends at {path[-1, 2]:.2f} nats", xlabel="x")
+        ax.set(title=f"{name}: ends at {path[-1, 2]:.2f} nats", xlabel="x", ylim=(0, None))
         ax.legend(loc="upper right", fontsize="small")
     return figure
 
@@ -338,6 +356,26 @@ def pulls(p, q, *, classes):
     return figure
 
 
+def calls_of_kl_div(values, right):
+    """What each call (name -> value) returned, as bars beside the value that is right."""
+    figure, ax = picture(size=(SIZE[0], 0.34 * len(values) + 0.9))
+    low, high = -2.2, 5.2
+    for row, value in enumerate(values.values()):
+        finite = np.isfinite(value)
+        good = finite and abs(value - right) < 1e-4
+        ax.barh(row, np.clip(value, low, high) if finite else 0, 0.62, color=GREEN if good else RED if finite else GRAY)
+        words = f"{value:.2f}" + (" ✓" if good else "") if finite else str(value)
+        outside = finite and value > high
+        place = high if outside else max(value, 0) if finite else 0
+        ax.text(place, row, f"  {words}  ", va="center", ha="right" if outside else "left",
+                weight="bold" if good else None, color="white" if outside else "black")  # fmt: skip
+    ax.axvline(right, color=GREEN, linewidth=1.2, linestyle="--")
+    ax.set_yticks(range(len(values)), list(values), family="monospace", fontsize="small")
+    ax.invert_yaxis()
+    ax.set(xlim=(low, high), xlabel="what it returns (dashed: the value on paper)")
+    return figure
+
+
 def gradient_sizes(gaps, curves):
     """Size of the gradient (a dict name -> curve) against how far the student's logits are off."""
     figure, ax = picture(size=(SIZE[0], 3.2))
@@ -345,7 +383,10 @@ def gradient_sizes(gaps, curves):
         ax.plot(gaps, curve, color=color, linestyle=style, linewidth=2.2, label=name)
     ax.set(xlabel="the student's logit for the right class minus that for the wrong one", ylabel="size of the gradient",
            ylim=(-0.03, 2.2))  # fmt: skip
-    ax.legend(loc="upper right")
+    agrees = float(gaps[np.argmin(curves["KL"])])
+    ax.axvline(agrees, color=GRAY, linewidth=0.8, linestyle=":")
+    ax.annotate("agrees with\nthe teacher", (agrees, 1.6), (6, 0), textcoords="offset points", color=GRAY)
+    ax.legend(loc="upper left")
     return figure
 
 

@@ -1,0 +1,88 @@
+"""What a lesson writes out in full and what kdlab offers under the same name give the same results."""
+
+import ast
+import inspect
+
+import pytest
+import torch
+from lessons import CHECK, SOURCES, build, code_cells, exercises_of
+
+from kdlab import losses, metrics
+from kdlab.exercises.core import Exercise
+
+KDLAB = {
+    name: value
+    for module in (losses, metrics)
+    for name, value in vars(module).items()
+    if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
+}
+
+
+def written_out(source):
+    """The functions that a lesson defines itself under a name of kdlab's, exercises' stubs left out: {name: function}."""
+    found = {}
+    for cell in code_cells(build.read_source(source)):
+        stubs = CHECK.findall(cell.source)
+        for node in ast.parse(cell.source).body:
+            if isinstance(node, ast.FunctionDef) and node.name in KDLAB and node.name not in stubs:
+                found[node.name] = ast.unparse(node)
+    return found
+
+
+def solutions():
+    """Exercises whose solution has the name of a function of kdlab's: {(lesson, name): solution}."""
+    pairs = {}
+    for source in SOURCES:
+        for name, value in vars(exercises_of(source) or object()).items() if exercises_of(source) else ():
+            if isinstance(value, Exercise) and name in KDLAB:
+                pairs[source.stem[:2], name] = value.reference
+    return pairs
+
+
+WRITTEN = {(source.stem[:2], name): code for source in SOURCES for name, code in written_out(source).items()}
+SOLUTIONS = solutions()
+
+
+def arguments(function, generator):
+    """Random arguments for a loss or metric, chosen by the names of its parameters."""
+    draw = lambda: 3 * torch.randn(6, 5, generator=generator, dtype=torch.double)  # noqa: E731
+    labels = torch.randint(5, (6,), generator=generator)
+    values = {"temperature": 3.0, "alpha": 0.3, "beta": 0.4, "smoothing": 0.2}
+    chosen = {}
+    for name in inspect.signature(function).parameters:
+        if name.endswith("logits"):
+            chosen[name] = draw()
+        elif name == "labels":
+            chosen[name] = labels
+        elif name in values:
+            chosen[name] = values[name]
+    return chosen
+
+
+def agree(function, reference, generator):
+    given = arguments(function, generator)
+    for name, value in given.items():  # the same positions; kdlab may offer more, such as a mask
+        assert name in inspect.signature(reference).parameters, f"kdlab calls no argument {name}"
+    mine, theirs = torch.as_tensor(function(**given)), torch.as_tensor(reference(**given))
+    assert mine.shape == theirs.shape
+    assert torch.allclose(mine.double(), theirs.double(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("lesson, name", WRITTEN)
+def test_the_lesson_s_own_function_agrees_with_kdlab(lesson, name):
+    scope = {"torch": torch, "F": torch.nn.functional, "math": __import__("math"), **KDLAB}
+    exec(WRITTEN[lesson, name], scope)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(5):
+        agree(scope[name], KDLAB[name], generator)
+
+
+@pytest.mark.parametrize("lesson, name", SOLUTIONS)
+def test_the_solution_agrees_with_kdlab(lesson, name):
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(5):
+        agree(SOLUTIONS[lesson, name], KDLAB[name], generator)
+
+
+def test_something_is_compared():
+    assert ("01", "soft_targets") in SOLUTIONS and ("01", "entropy") in SOLUTIONS
