@@ -1,5 +1,8 @@
 """Exercises of lesson 03, the distillation loss."""
 
+import math
+from itertools import pairwise
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -11,6 +14,26 @@ from kdlab.exercises.core import Exercise, Option, Question, Quiz
 def _kl(log_p, log_q):
     """KL(p || q) of each row, from log-probabilities."""
     return (log_p.exp() * (log_p - log_q)).sum(-1)
+
+
+def _draw(draw):
+    """What `draw()` returns (inputs, right, likely), drawn again until no two of its values look alike.
+
+    `likely` holds (value, message) of the likely mistakes. By chance two of them can agree, or one with the right
+    value: then a mistake would be told under a wrong name.
+    """
+    while True:
+        inputs, right, likely = draw()
+        values = sorted(float(value) for value in (right, *(value for value, _ in likely)))
+        if all(b - a > 1e-3 * max(abs(a), abs(b)) for a, b in pairwise(values)):
+            return inputs, right, likely
+
+
+def _name_mistakes(answer, likely):
+    """Name the likely mistake, if it is one, before properties are asked."""
+    for value, message in likely:
+        answer.is_not(value, message)
+    answer.finish()
 
 
 # 3.1 ------------------------------------------------------------------------------------------------------------
@@ -27,80 +50,83 @@ def _distillation_loss(student_logits, teacher_logits, labels, *, temperature, a
     return alpha * hard + (1 - alpha) * temperature**2 * soft
 
 
-def _ask_distillation_loss(ask):
+def _draw_distillation_loss():
     student, teacher, labels = 2 * torch.randn(6, 5), 4 * torch.randn(6, 5), torch.randint(5, (6,))
     T, a = 3.0, 0.3
     log_q, log_p = (student / T).log_softmax(-1), (teacher / T).log_softmax(-1)
     one_q, one_p = student.log_softmax(-1), teacher.log_softmax(-1)
     hard, kl = F.cross_entropy(student, labels), _kl(log_p, log_q).mean()
+    reverse = a * hard + (1 - a) * T**2 * _kl(log_q, log_p).mean()
+    likely = [
+        (a * hard + (1 - a) * kl, "The soft term is not multiplied by T²."),
+        (
+            a * hard + (1 - a) * T * kl,
+            "You multiplied the soft term by T. Its gradient shrinks by 1 / T twice: multiply by T².",
+        ),
+        (T**2 * (a * hard + (1 - a) * kl), "You multiplied both terms by T². Only the soft one has shrunk."),
+        (a * T**2 * hard + (1 - a) * kl, "T² belongs to the soft term; you gave it to the hard one."),
+        ((1 - a) * hard + a * T**2 * kl, "alpha is swapped: here alpha weighs the label, 1 - alpha the teacher."),
+        (hard + T**2 * kl, "alpha makes no difference to your loss. Is it used?"),
+        (a * hard + T**2 * kl, "The soft term lacks its weight 1 - alpha."),
+        (
+            a * hard + (1 - a) * T**2 * kl / 5,
+            "Your soft term is 5 times too small, and there are 5 classes: F.kl_div's default reduction divides by their "
+            "number too. Use reduction='batchmean'.",
+        ),
+        (
+            a * hard + (1 - a) * T**2 * kl * 6,
+            "Your soft term is 6 times too large, and the batch has 6 rows: you summed over them. Take their mean.",
+        ),
+        (reverse, "That is KL(student || teacher). F.kl_div takes the student's logarithms first."),
+        (
+            a * F.cross_entropy(student / T, labels) + (1 - a) * T**2 * kl,
+            "You softened the student in the hard term too. The label is met at T = 1, where the student will be used.",
+        ),
+        (
+            a * hard + (1 - a) * T**2 * _kl(one_p, one_q).mean(),
+            "Your soft term does not depend on T but through T². Divide both logits by T before the softmax.",
+        ),
+        (
+            a * hard + (1 - a) * T**2 * _kl(log_p, one_q).mean(),
+            "Only the teacher is softened. Compare like with like: divide the student's logits by T as well.",
+        ),
+        (
+            a * hard + (1 - a) * T**2 * _kl(one_p, log_q).mean(),
+            "Only the student is softened. Compare like with like: divide the teacher's logits by T as well.",
+        ),
+        (
+            a * hard + (1 - a) * T**2 * F.kl_div(log_q.exp(), log_p.exp(), reduction="batchmean"),
+            "F.kl_div wants logarithms of the student's probabilities as its first argument; you passed probabilities.",
+        ),
+        (
+            a * hard - (1 - a) * T**2 * (log_p.exp() * log_q).sum(-1).mean(),
+            "Your soft term is a cross-entropy. Its gradient is right, but it does not reach 0 when the student agrees: "
+            "subtract the teacher's entropy, or use KL.",
+        ),
+    ]
+    return (student, teacher, labels, T, a, hard, kl), a * hard + (1 - a) * T**2 * kl, likely
 
+
+def _ask_distillation_loss(ask):
+    (student, teacher, labels, T, a, hard, kl), right, likely = _draw(_draw_distillation_loss)
     answer = ask(student, teacher, labels, temperature=T, alpha=a).is_number()
     answer.holds(
         torch.as_tensor(answer.value).isfinite(),
         "Your loss is nan or infinite. F.kl_div wants log-probabilities first and probabilities second; if both are "
         "logarithms, say log_target=True.",
     )
-    answer.is_not(a * hard + (1 - a) * kl, "The soft term is not multiplied by T².")
-    answer.is_not(
-        a * hard + (1 - a) * T * kl,
-        "You multiplied the soft term by T. Its gradient shrinks by 1 / T twice: multiply by T².",
-    )
-    answer.is_not(T**2 * (a * hard + (1 - a) * kl), "You multiplied both terms by T². Only the soft one has shrunk.")
-    answer.is_not(a * T**2 * hard + (1 - a) * kl, "T² belongs to the soft term; you gave it to the hard one.")
-    answer.is_not(
-        (1 - a) * hard + a * T**2 * kl, "alpha is swapped: here alpha weighs the label, 1 - alpha the teacher."
-    )
-    answer.is_not(hard + T**2 * kl, "alpha makes no difference to your loss. Is it used?")
-    answer.is_not(a * hard + T**2 * kl, "The soft term lacks its weight 1 - alpha.")
-    answer.is_not(
-        a * hard + (1 - a) * T**2 * kl / 5,
-        "Your soft term is 5 times too small, and there are 5 classes: F.kl_div's default reduction divides by their "
-        "number too. Use reduction='batchmean'.",
-    )
-    answer.is_not(
-        a * hard + (1 - a) * T**2 * kl * 6,
-        "Your soft term is 6 times too large, and the batch has 6 rows: you summed over them. Take their mean.",
-    )
-    reverse = a * hard + (1 - a) * T**2 * _kl(log_q, log_p).mean()
-    answer.is_not(reverse, "That is KL(student || teacher). F.kl_div takes the student's logarithms first.")
-    answer.is_not(
-        a * F.cross_entropy(student / T, labels) + (1 - a) * T**2 * kl,
-        "You softened the student in the hard term too. The label is met at T = 1, where the student will be used.",
-    )
-    answer.is_not(
-        a * hard + (1 - a) * T**2 * _kl(one_p, one_q).mean(),
-        "Your soft term does not depend on T but through T². Divide both logits by T before the softmax.",
-    )
-    answer.is_not(
-        a * hard + (1 - a) * T**2 * _kl(log_p, one_q).mean(),
-        "Only the teacher is softened. Compare like with like: divide the student's logits by T as well.",
-    )
-    answer.is_not(
-        a * hard + (1 - a) * T**2 * _kl(one_p, log_q).mean(),
-        "Only the student is softened. Compare like with like: divide the teacher's logits by T as well.",
-    )
-    answer.is_not(
-        a * hard + (1 - a) * T**2 * F.kl_div(log_q.exp(), log_p.exp(), reduction="batchmean"),
-        "F.kl_div wants logarithms of the student's probabilities as its first argument; you passed probabilities.",
-    )
-    answer.is_not(
-        a * hard - (1 - a) * T**2 * (log_p.exp() * log_q).sum(-1).mean(),
-        "Your soft term is a cross-entropy. Its gradient is right, but it does not reach 0 when the student agrees: "
-        "subtract the teacher's entropy, or use KL.",
-    )
-    answer.finish()  # a mistake that has a name comes before the properties below
+    _name_mistakes(answer, likely)
     alone = ask(student, teacher, labels, temperature=T, alpha=1.0).is_number()
     alone.equals(hard, "With alpha = 1 only the label counts, and the loss is F.cross_entropy at T = 1. Yours is not.")
     same = ask(student, student, labels, temperature=T, alpha=a).is_number()
     same.equals(a * hard, "When student and teacher agree, the soft term should be 0. Yours is not.")
     soft = ask(student, teacher, labels, temperature=T, alpha=0.0).is_number()
     soft.equals(T**2 * kl, "With alpha = 0 the loss is T² · KL(teacher_T || student_T). Yours is not.")
-    answer.equals(a * hard + (1 - a) * T**2 * kl, "Both terms are right alone, but not together: look at the weights.")
+    answer.equals(right, "Both terms are right alone, but not together: look at the weights.")
 
     answer = ask(student.clone().requires_grad_(), teacher, labels, temperature=T, alpha=a)
-    answer.gradient(0).holds(
-        answer.gradient(0).value.abs().max() > 0, "The value is right, but the student gets no gradient from it."
-    )
+    gradient = answer.gradient(0)
+    gradient.holds(gradient.value.abs().max() > 0, "The value is right, but the student gets no gradient from it.")
     answer = ask(student, teacher.clone().requires_grad_(), labels, temperature=T, alpha=a)
     answer.holds(
         not answer.value.requires_grad,
@@ -268,28 +294,33 @@ def _hidden_alpha(alpha, temperature):
     return alpha * temperature**2 / (alpha * temperature**2 + 1 - alpha)
 
 
-def _ask_hidden_alpha(ask):
+def _draw_hidden_alpha():
     alpha, T = 0.1 + 0.3 * torch.rand(()).item(), 3 + 5 * torch.rand(()).item()
     right = alpha * T**2 / (alpha * T**2 + 1 - alpha)
+    likely = [
+        (
+            alpha / (alpha + (1 - alpha) * T**2),
+            "The other way round: without T² the soft term is too weak, so the label weighs more than alpha says.",
+        ),
+        (
+            alpha * T**2,
+            "That can exceed 1. Multiply alpha by T², then divide by the sum of both weights: they share 1.",
+        ),
+        (alpha * T**2 / (1 - alpha), "That is the ratio of the two weights. Turn a ratio r into a share: r / (1 + r)."),
+        (1 - right, "That is the teacher's weight. alpha is the label's."),
+        (alpha * T / (alpha * T + 1 - alpha), "The missing factor is T², not T."),
+        (alpha / T**2, "Without T² the soft term is too weak, so the label weighs more than alpha says."),
+        (alpha, "Your result does not depend on the temperature, but what is missing is T²."),
+    ]
+    return (alpha, T), right, likely
+
+
+def _ask_hidden_alpha(ask):
+    (alpha, T), right, likely = _draw(_draw_hidden_alpha)
     answer = ask(alpha, T).is_number()
-    answer.is_not(
-        alpha / (alpha + (1 - alpha) * T**2),
-        "The other way round: without T² the soft term is too weak, so the label weighs more than alpha says.",
-    )
-    answer.is_not(
-        alpha * T**2, "That can exceed 1. Multiply alpha by T², then divide by the sum of both weights: they share 1."
-    )
-    answer.is_not(
-        alpha * T**2 / (1 - alpha),
-        "That is the ratio of the two weights. Turn a ratio r into a share: r / (1 + r).",
-    )
-    answer.is_not(1 - right, "That is the teacher's weight. alpha is the label's.")
-    answer.is_not(alpha * T / (alpha * T + 1 - alpha), "The missing factor is T², not T.")
-    answer.is_not(alpha / T**2, "Without T² the soft term is too weak, so the label weighs more than alpha says.")
-    answer.is_not(alpha, "Your result does not depend on the temperature, but what is missing is T².")
-    answer.finish()  # a mistake that has a name comes before the properties below
+    _name_mistakes(answer, likely)
     ask(alpha, 1.0).is_number().equals(alpha, "At T = 1 there is nothing to forget: the answer is alpha itself.")
-    ask(0.0, T).is_number().holds(abs(float(ask(0.0, T).value)) < 1e-6, "With alpha = 0 there is no hard term at all.")
+    ask(0.0, T).is_number().equals(0.0, "With alpha = 0 there is no hard term at all: the answer is 0.")
     ask(1.0, T).is_number().equals(1.0, "With alpha = 1 there is no soft term, so nothing changes.")
     answer.equals(right, "The ends are right, but not the middle: a / (1 - a) must equal alpha / (1 - alpha) times T².")
 
@@ -329,24 +360,31 @@ def _logit_matching_loss(student_logits, teacher_logits):
     return ((z - v) ** 2).mean() / 2
 
 
-def _ask_logit_matching_loss(ask):
+def _draw_logit_matching_loss():
     student, teacher = 2 * torch.randn(6, 5) + 1, 4 * torch.randn(6, 5) - 2
     d = student - teacher
     centred = d - d.mean(-1, keepdim=True)
     right = centred.square().mean() / 2
-    answer = ask(student, teacher).is_number()
-    answer.is_not(d.square().mean() / 2, "Centre each row of logits first: softmax cannot see a constant, nor may you.")
-    answer.is_not(2 * right, "The factor 1/2 is missing.")
-    answer.is_not(5 * right, "You summed over the classes. The limit has 1 / (2 · classes), so divide by their number.")
-    answer.is_not(10 * right, "Divide by 2 and by the number of classes: ||z - v||² / (2 · classes).")
-    answer.is_not(6 * right, "You summed over the rows. Take their mean.")
-    answer.is_not(30 * right, "You summed over rows and classes. Divide by the rows and by the classes.")
-    answer.is_not((d - d.mean()).square().mean() / 2, "You subtracted one mean for the whole batch. Centre each row.")
-    answer.is_not((d - d.mean(0)).square().mean() / 2, "You centred the columns. Centre each row: dim=-1.")
-    answer.is_not(centred.abs().mean() / 2, "Square the differences; you took their absolute value.")
     q, p = student.softmax(-1), teacher.softmax(-1)
-    answer.is_not((q - p).square().mean() / 2, "You compared probabilities. Compare the logits.")
-    answer.finish()  # a mistake that has a name comes before the properties below
+    likely = [
+        (d.square().mean() / 2, "Centre each row of logits first: softmax cannot see a constant, nor may you."),
+        (2 * right, "The factor 1/2 is missing."),
+        (5 * right, "You summed over the classes. The limit has 1 / (2 · classes), so divide by their number."),
+        (10 * right, "Divide by 2 and by the number of classes: ||z - v||² / (2 · classes)."),
+        (6 * right, "You summed over the rows. Take their mean."),
+        (30 * right, "You summed over rows and classes. Divide by the rows and by the classes."),
+        ((d - d.mean()).square().mean() / 2, "You subtracted one mean for the whole batch. Centre each row."),
+        ((d - d.mean(0)).square().mean() / 2, "You centred the columns. Centre each row: dim=-1."),
+        (centred.abs().mean() / 2, "Square the differences; you took their absolute value."),
+        ((q - p).square().mean() / 2, "You compared probabilities. Compare the logits."),
+    ]
+    return (student, teacher), right, likely
+
+
+def _ask_logit_matching_loss(ask):
+    (student, teacher), right, likely = _draw(_draw_logit_matching_loss)
+    answer = ask(student, teacher).is_number()
+    _name_mistakes(answer, likely)
     shifted = ask(student + 7 * torch.arange(6.0)[:, None], teacher).is_number()
     shifted.equals(answer.value, "A constant added to one row of logits changes your loss. Centre each row first.")
     answer.equals(right, "A shift changes nothing, but the value is off: ||z - v||² / (2 · classes), mean over rows.")
@@ -407,36 +445,43 @@ def _label_smoothing_loss(student_logits, labels, *, smoothing=0.1):
     return (1 - smoothing) * to_label + smoothing * to_uniform
 
 
-def _ask_label_smoothing_loss(ask):
+def _draw_label_smoothing_loss():
     logits, labels, s, C = 2 * torch.randn(6, 5), torch.randint(5, (6,)), 0.3, 5
     log_q = logits.log_softmax(-1)
     hard, uniform = F.cross_entropy(logits, labels), -log_q.mean()
-    answer = ask(logits, labels, smoothing=s).is_number()
-    answer.is_not(hard, "Smoothing makes no difference to your loss. Is it used?")
-    answer.is_not(s * hard + (1 - s) * uniform, "The weights are swapped: the label keeps 1 - smoothing.")
-    answer.is_not(
-        (1 - s) * hard + s * C * uniform,
-        "You summed over the classes in the uniform term. A uniform teacher gives each class 1 / classes.",
-    )
-    answer.is_not(hard + s * uniform, "The label's term lacks its weight 1 - smoothing.")
     others = (C * uniform - hard) / (C - 1)
-    answer.is_not(
-        (1 - s) * hard + s * others,
-        "You shared the smoothing among the *wrong* classes. A uniform teacher gives the label's class its part too.",
-    )
-    kl = (1 - s) * hard + s * (uniform - torch.tensor(float(C)).log())
-    answer.is_not(
-        kl, "You used KL to the uniform teacher: right gradient, but cross-entropy is larger by log(classes)."
-    )
-    answer.is_not(-((1 - s) * log_q.exp().gather(-1, labels[:, None]).mean() + s / C),
-                  "You used probabilities where logarithms belong.")  # fmt: skip
-    answer.is_not(6 * ((1 - s) * hard + s * uniform), "You summed over the rows. Take their mean.")
-    answer.finish()  # a mistake that has a name comes before the properties below
+    kl = (1 - s) * hard + s * (uniform - math.log(C))
+    likely = [
+        (hard, "Smoothing makes no difference to your loss. Is it used?"),
+        (s * hard + (1 - s) * uniform, "The weights are swapped: the label keeps 1 - smoothing."),
+        (
+            (1 - s) * hard + s * C * uniform,
+            "You summed over the classes in the uniform term. A uniform teacher gives each class 1 / classes.",
+        ),
+        (hard + s * uniform, "The label's term lacks its weight 1 - smoothing."),
+        (
+            (1 - s) * hard + s * others,
+            "You shared the smoothing among the *wrong* classes. A uniform teacher gives the label's class its part too.",
+        ),
+        (kl, "You used KL to the uniform teacher: right gradient, but cross-entropy is larger by log(classes)."),
+        (
+            -((1 - s) * log_q.exp().gather(-1, labels[:, None]).mean() + s / C),
+            "You used probabilities where logarithms belong.",
+        ),
+        (6 * ((1 - s) * hard + s * uniform), "You summed over the rows. Take their mean."),
+    ]
+    return (logits, labels, s, hard, uniform), (1 - s) * hard + s * uniform, likely
+
+
+def _ask_label_smoothing_loss(ask):
+    (logits, labels, s, hard, uniform), right, likely = _draw(_draw_label_smoothing_loss)
+    answer = ask(logits, labels, smoothing=s).is_number()
+    _name_mistakes(answer, likely)
     plain = ask(logits, labels, smoothing=0.0).is_number()
     plain.equals(hard, "Without smoothing the loss is F.cross_entropy. Yours is not.")
     full = ask(logits, labels, smoothing=1.0).is_number()
     full.equals(uniform, "With smoothing = 1 only the uniform teacher counts: minus the mean of all log q.")
-    answer.equals(F.cross_entropy(logits, labels, label_smoothing=s), "Both ends are right, but not the mixture.")
+    answer.equals(right, "Both ends are right, but not the mixture.")
     ask(logits, labels).is_number().equals(
         F.cross_entropy(logits, labels, label_smoothing=0.1), "Without smoothing= the value should be that of 0.1."
     )
@@ -517,17 +562,38 @@ def _repaired_loss(student, teacher, images, labels, alpha=0.5, temperature=2.0)
     return alpha * hard + (1 - alpha) * temperature**2 * soft
 
 
-def _ask_repaired_loss(ask):
+def _draw_repaired_loss():
     student, teacher = nn.Linear(6, 5), nn.Sequential(nn.Linear(6, 64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 5))
     with torch.no_grad():
         teacher[3].weight.mul_(4)
     images, labels, a, T = torch.randn(8, 6), torch.randint(5, (8,)), 0.3, 3.0
-    teacher.eval()
-    z, v = student(images).detach(), teacher(images).detach()
+    z, v = student(images).detach(), teacher.eval()(images).detach()
+    hard, kl = losses.cross_entropy(z, labels), losses.kl_divergence(z, v, temperature=T)
+    reverse = losses.reverse_kl_divergence(z, v, temperature=T)
+    likely = [
+        (
+            a * hard + (1 - a) * T**2 * kl / 5,
+            "Your soft term is 5 times too small, and there are 5 classes: use reduction='batchmean'.",
+        ),
+        (
+            a * hard + (1 - a) * T**2 * kl * 8,
+            "Your soft term is 8 times too large, and the batch has 8 rows: take the mean over them.",
+        ),
+        (a * hard + (1 - a) * kl, "The soft term is not multiplied by T². (The article has that right.)"),
+        ((1 - a) * hard + a * T**2 * kl, "alpha is swapped: it weighs the label."),
+        (
+            a * hard + (1 - a) * T**2 * reverse,
+            "That is KL(student || teacher). F.kl_div takes the student's logarithms first.",
+        ),
+    ]
+    return (student, teacher, images, labels, a, T), a * hard + (1 - a) * T**2 * kl, likely
 
-    def full(soft_factor=1.0, alpha=a, temperature=T):
-        soft = losses.kl_divergence(z, v, temperature=temperature)
-        return alpha * F.cross_entropy(z, labels) + (1 - alpha) * temperature**2 * soft * soft_factor
+
+def _ask_repaired_loss(ask):
+    (student, teacher, images, labels, a, T), right, likely = _draw(_draw_repaired_loss)
+    defaults = losses.distillation_loss(
+        student(images).detach(), teacher(images).detach(), labels, temperature=2.0, alpha=0.5
+    )
 
     def answer_in_train_mode():
         student.train()
@@ -540,26 +606,12 @@ def _ask_repaired_loss(ask):
         "Two calls with the same batch give two values: the teacher's dropout is on. Put the teacher in eval mode.",
     )
     first.holds(student.training, "You put the student in eval mode. It is the one that trains.")
-    first.is_not(
-        full(1 / 5), "Your soft term is 5 times too small, and there are 5 classes: use reduction='batchmean'."
-    )
-    first.is_not(full(8), "Your soft term is 8 times too large, and the batch has 8 rows: take the mean over them.")
-    first.is_not(full(T**-2), "The soft term is not multiplied by T². (The article has that right.)")
-    first.is_not(
-        (1 - a) * F.cross_entropy(z, labels) + a * T**2 * losses.kl_divergence(z, v, temperature=T),
-        "alpha is swapped: it weighs the label.",
-    )
-    first.is_not(
-        a * F.cross_entropy(z, labels) + (1 - a) * T**2 * losses.reverse_kl_divergence(z, v, temperature=T),
-        "That is KL(student || teacher). F.kl_div takes the student's logarithms first.",
-    )
-    first.equals(full(), "The value is not that of the distillation loss. Compare with kdlab.losses.distillation_loss.")
+    _name_mistakes(first, likely)
+    first.equals(right, "The value is not that of the distillation loss. Compare with kdlab.losses.distillation_loss.")
     first.holds(
         getattr(first.value, "requires_grad", False),
         "The value is right, but the student gets no gradient: only the teacher's forward pass stands in no_grad.",
     )
-    student.zero_grad()
-    teacher.zero_grad()
     first.value.backward()
     first.holds(
         student.weight.grad is not None and student.weight.grad.abs().max() > 0,
@@ -570,10 +622,8 @@ def _ask_repaired_loss(ask):
         "The value is right, but a gradient flows into the teacher's weights: eval() does not stop that. Call the "
         "teacher inside torch.no_grad().",
     )
-    student.train()
-    teacher.train()
     ask(student, teacher, images, labels).is_number().equals(
-        full(alpha=0.5, temperature=2.0), "Without alpha= and temperature= the values should be 0.5 and 2."
+        defaults, "Without alpha= and temperature= the values should be 0.5 and 2."
     )
 
 
