@@ -10,6 +10,7 @@ _PANELS = {
     "DivergencePanel": "divergence",
     "GaussianFitPanel": "gaussian_fit",
     "LossPanel": "loss",
+    "RacePanel": "race",
 }
 
 __all__ = list(_PANELS)

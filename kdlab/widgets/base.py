@@ -21,6 +21,12 @@ def to_numpy(values, dtype=float):
     return np.asarray(values, dtype=dtype)
 
 
+def soft_labels(logits, temperature):
+    """softmax(logits / temperature) of one row of logits: what the panel's view computes, in NumPy."""
+    powers = np.exp((logits - np.max(logits)) / temperature)
+    return powers / powers.sum()
+
+
 class Panel(anywidget.AnyWidget):
     """One interactive panel. All its state is in traits, so that every view of it shows the same.
 

@@ -26,6 +26,10 @@ function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+let ids = 0;
+const page = Math.random().toString(36).slice(2); // each kind of panel has a copy of this file
+const newId = () => `kd-${page}-${++ids}`;
+
 // ---- The panel and its model ---------------------------------------------------------------------------
 
 function panelRoot(parent, name, label) {
@@ -122,10 +126,13 @@ function axes(parent, { width = 380, height = 240, left = 40, right = 8, top = 2
   const grid = svg("g", { "aria-hidden": "true" }, root);
   const names = svg("g", { class: "kd-names", "aria-hidden": "true" }, root);
   const plot = svg("g", {}, root);
+  const clip = newId();
+  svg("rect", { ...box }, svg("clipPath", { id: clip }, root)); // for what may leave the box
+  const clipped = svg("g", { "clip-path": `url(#${clip})` }, root);
   svg("path", { d: `M${box.x} ${box.y}V${box.y + box.height}H${box.x + box.width}`, class: "kd-frame" }, root);
 
   const figure = {
-    root, box, plot, names,
+    root, box, plot, clipped, names,
     x: (value) => box.x + (box.width * (value - xRange[0])) / (xRange[1] - xRange[0]),
     y: (value) => box.y + box.height * (1 - (value - yRange[0]) / (yRange[1] - yRange[0])),
     yValue(event) {
@@ -219,9 +226,6 @@ function bars(figure, classes, { name = "", onMove = null, step = 0.1, range = [
 }
 
 // ---- Controls: native inputs with labels ---------------------------------------------------------------
-
-let controls = 0;
-const newId = () => `kd-control-${++controls}`;
 
 // A slider over [min, max]; `log` gives equal way to equal ratios. The mouse and the keys choose round values
 // (two digits that count on a log scale, else whole `step`s), set(value) shows any value.

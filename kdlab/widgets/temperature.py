@@ -5,16 +5,9 @@ import math
 import numpy as np
 import traitlets as t
 
-from kdlab.widgets.base import Panel, source, to_numpy
+from kdlab.widgets.base import Panel, soft_labels, source, to_numpy
 
-COLDEST, HOTTEST = 0.05, 100.0
 METRICS = ("probability", "entropy", "temperature")
-
-
-def soft_labels(logits, temperature):
-    """softmax(logits / temperature) of one row of logits: what the panel's view computes, in NumPy."""
-    powers = np.exp((logits - np.max(logits)) / temperature)
-    return powers / powers.sum()
 
 
 def _axis_range(logits):
@@ -59,8 +52,7 @@ class TemperaturePanel(Panel):
     _range = t.List().tag(sync=True)
     _images = t.Bytes(allow_none=True, default_value=None).tag(sync=True)
 
-    def __init__(self, logits, images=None, labels=None, *, temperature=1.0, editable=True, goal=None,
-                 classes=None):
+    def __init__(self, logits, images=None, labels=None, *, temperature=1.0, editable=True, goal=None, classes=None):
         logits = np.atleast_2d(to_numpy(logits))
         count, width = logits.shape
         if logits.ndim != 2 or width < 2 or not np.isfinite(logits).all():
@@ -74,8 +66,13 @@ class TemperaturePanel(Panel):
         rows = np.round(logits, 4).tolist()
         self._pictures = images
         super().__init__(
-            logits=rows, _given=rows, _range=_axis_range(logits), editable=editable, goal=goal,
-            temperature=float(temperature), labels=[str(label) for label in (labels if labels is not None else [])],
+            logits=rows,
+            _given=rows,
+            _range=_axis_range(logits),
+            editable=editable,
+            goal=goal,
+            temperature=float(temperature),
+            labels=[str(label) for label in (labels if labels is not None else [])],
             classes=[str(name) for name in (range(width) if classes is None else classes)],
             _images=None if images is None else images.tobytes(),
         )
@@ -97,5 +94,6 @@ class TemperaturePanel(Panel):
         from kdlab import plots
 
         image = None if self._pictures is None else self._pictures[self.selected]
-        return plots.soft_labels(self.logits[self.selected], self.soft_labels, self.temperature, image=image,
-                                 classes=self.classes)
+        return plots.soft_labels(
+            self.logits[self.selected], self.soft_labels, self.temperature, image=image, classes=self.classes
+        )

@@ -21,8 +21,13 @@ import pytest
 
 ARTIFACTS = Path(__file__).parents[1] / "artifacts"
 CHROMIUM_ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 SETTINGS = {
@@ -59,19 +64,38 @@ def lab(tmp_path_factory):
         file = home / "settings" / f"{plugin}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(value))
-    folders = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime", "JUPYTER_DATA_DIR": "data",
-               "IPYTHONDIR": "ipython", "JUPYTERLAB_SETTINGS_DIR": "settings",
-               "JUPYTERLAB_WORKSPACES_DIR": "workspaces"}
+    folders = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTER_DATA_DIR": "data",
+        "IPYTHONDIR": "ipython",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+    }
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {**os.environ, **{name: str(home / folder) for name, folder in folders.items()},
-                   "PATH": path, "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        **{name: str(home / folder) for name, folder in folders.items()},
+        "PATH": path,
+        "OMP_NUM_THREADS": "1",
+    }
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     token = secrets.token_hex(16)
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
-               f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}",
-               f"--ServerApp.root_dir={root}", "--LabApp.expose_app_in_browser=True"]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={token}",
+        f"--ServerApp.root_dir={root}",
+        "--LabApp.expose_app_in_browser=True",
+    ]
     log = home / "lab.log"
     with log.open("w") as out:
         server = subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT)
@@ -113,8 +137,8 @@ def page(lab):
         address, token, _ = lab
         page.goto(f"{address}/lab?token={token}&reset", wait_until="domcontentloaded")
         page.wait_for_function(
-            "window.jupyterapp && window.jupyterapp.commands.hasCommand('notebook:run-all-cells')",
-            timeout=60 * SECOND)
+            "window.jupyterapp && window.jupyterapp.commands.hasCommand('notebook:run-all-cells')", timeout=60 * SECOND
+        )
         page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=60 * SECOND)
         yield page
         browser.close()
@@ -138,7 +162,8 @@ class Notebook:
                 const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
                 const request = { code: "", store_history: false, user_expressions: { value } };
                 return (await kernel.requestExecute(request).done).content.user_expressions.value }""",
-            f"__import__('json').dumps({expression})")
+            f"__import__('json').dumps(({expression}))",
+        )
         assert reply["status"] == "ok", reply
         return json.loads(ast.literal_eval(reply["data"]["text/plain"]))
 
@@ -153,13 +178,14 @@ class Notebook:
     def wait_drawn(self, frames=1):
         """Wait until the panel has drawn itself that many more times."""
         before = int(self.panel.get_attribute("data-drawn"))
-        self.page.wait_for_function("n => +document.querySelector('.kd-panel').dataset.drawn >= n",
-                                    arg=before + frames)
+        self.page.wait_for_function("n => +document.querySelector('.kd-panel').dataset.drawn >= n", arg=before + frames)
 
     def theme(self, name):
         """Switch to JupyterLab's "Light" or "Dark" theme."""
-        self.page.evaluate("name => { window.jupyterapp.commands.execute('apputils:change-theme', {theme: name}) }",
-                           f"JupyterLab {name}")
+        self.page.evaluate(
+            "name => { window.jupyterapp.commands.execute('apputils:change-theme', {theme: name}) }",
+            f"JupyterLab {name}",
+        )
         light = "true" if name == "Light" else "false"
         self.page.wait_for_function("v => document.body.dataset.jpThemeLight === v", arg=light)
         # The new style sheet is loaded when the splash screen has gone.
@@ -171,7 +197,9 @@ class Notebook:
         self.page.evaluate(
             """index => { const notebook = window.jupyterapp.shell.currentWidget.content;
                 notebook.deselectAll(); notebook.activeCellIndex = index;
-                window.jupyterapp.commands.execute('notebook:run-cell') }""", index)
+                window.jupyterapp.commands.execute('notebook:run-cell') }""",
+            index,
+        )
         self.wait_python(f"len(In) > {before}")
 
     def screenshot(self, name):
@@ -184,26 +212,33 @@ class Notebook:
 
 def scratch_notebook(path, cells):
     """Write a notebook of these code cells."""
-    code = [{"cell_type": "code", "execution_count": None, "id": f"cell-{i}", "metadata": {}, "outputs": [],
-             "source": cell} for i, cell in enumerate(cells)]
+    code = [
+        {"cell_type": "code", "execution_count": None, "id": f"cell-{i}", "metadata": {}, "outputs": [], "source": cell}
+        for i, cell in enumerate(cells)
+    ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    path.write_text(json.dumps({"cells": code, "metadata": {"kernelspec": kernel}, "nbformat": 4,
-                                "nbformat_minor": 5}))
+    path.write_text(json.dumps({"cells": code, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}))
 
 
 def run_all(page, name):
     """Open a notebook, run all its cells, and check that none failed."""
     page.evaluate("path => { window.jupyterapp.commands.execute('docmanager:open', { path }) }", name)
     # Lab already says "idle" before there is a kernel, and "run all" is then silently lost.
-    page.wait_for_function("""name => { const w = window.jupyterapp.shell.currentWidget;
+    page.wait_for_function(
+        """name => { const w = window.jupyterapp.shell.currentWidget;
         return w?.context?.path === name && w.context.isReady && w.sessionContext.session?.kernel?.status === 'idle' }""",
-                           arg=name, timeout=60 * SECOND)
+        arg=name,
+        timeout=60 * SECOND,
+    )
     page.evaluate("""async () => { const w = window.jupyterapp.shell.currentWidget;
         await w.sessionContext.ready; await w.sessionContext.session.kernel.info; w.activate() }""")
     # Not awaited: a promise that hangs would hang the test. The counts of the cells tell when they have run.
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
-    page.wait_for_function("""() => window.jupyterapp.shell.currentWidget.content.widgets.every(
-        cell => cell.model.type !== 'code' || cell.model.executionCount !== null)""", timeout=120 * SECOND)
+    page.wait_for_function(
+        """() => window.jupyterapp.shell.currentWidget.content.widgets.every(
+        cell => cell.model.type !== 'code' || cell.model.executionCount !== null)""",
+        timeout=120 * SECOND,
+    )
     errors = page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]')
     assert errors.count() == 0, errors.first.inner_text()
 

@@ -1,0 +1,116 @@
+"""What panels with a run in them share: the driver, the toolbar's state, and pictures at most 20 times a second."""
+
+import time
+import traceback
+
+import traitlets as t
+
+from kdlab.widgets.base import Panel
+from kdlab.widgets.driver import FAILED, READY, RUNNING, Driver
+
+FRAME = 0.05  # seconds between two pictures
+CURVE = 500  # points at most
+
+
+def thin(values, most=CURVE):
+    """At most `most` of these values, evenly chosen, the last one always among them."""
+    stride = -(-len(values) // most)
+    return values if stride <= 1 else values[(len(values) - 1) % stride :: stride]
+
+
+class LivePanel(Panel):
+    """A panel with a run in it. A subclass gives `begin()`, the generator of a new run, and what it wants of
+    `before_step()`, `on_record(record)` (call it here too), `on_request(name, value)` and `flush()`.
+
+    `start`, `pause`, `step`, `stop` and `reset` only leave a request, from any thread; `run` does it all at once.
+    """
+
+    state = t.Unicode(READY).tag(sync=True)
+    message = t.Unicode("").tag(sync=True)
+    trace = t.Unicode("").tag(sync=True)
+    speed = t.Float(0.0, min=0.0).tag(sync=True)
+    done = t.Int(0).tag(sync=True)
+    steps = t.Int(0).tag(sync=True)
+
+    def __init__(self, **state):
+        self._driver = Driver(self)
+        self._flushed = 0.0
+        super().__init__(**state)
+        self._driver.speed = self.speed
+        self.observe(lambda change: self._driver.request("speed", change["new"]), "speed")
+        self.on_msg(lambda _, content, buffers: self._driver.request(content["request"], content.get("value")))
+
+    def start(self):
+        """Begin a run, or go on with one that is paused."""
+        self._driver.request("start")
+
+    def pause(self):
+        """Pause after the present step."""
+        self._driver.request("pause")
+
+    def step(self):
+        """Do a single step, and pause."""
+        self._driver.request("step")
+
+    def stop(self):
+        """End the run; everything trained so far stays."""
+        self._driver.request("stop")
+
+    def reset(self):
+        """Put all back as it was at the beginning."""
+        self._driver.request("reset")
+
+    def run(self):
+        """Run to the end, here and now, and return the panel. Raises what the run raises."""
+        self._driver.run()
+        return self
+
+    def close(self):
+        """Stop the run and close the views."""
+        self._driver.request("stop")
+        super().close()
+
+    @property
+    def error(self):
+        """The exception that ended the run, or None."""
+        return self._driver.error
+
+    # --- what the driver calls
+
+    def begin(self):
+        """A new run: a generator of records."""
+        raise NotImplementedError
+
+    def before_step(self):
+        """Anything that must be settled before the next step."""
+
+    def on_request(self, name, value):
+        """A request of the panel's own."""
+
+    def on_record(self, record):
+        """Keep what a step gave; show it if the last picture is old enough."""
+        if time.monotonic() - self._flushed >= FRAME:
+            self.show()
+
+    def on_state(self, state, message):
+        """Show a new state, and with it the last picture of all that has happened."""
+        error = self._driver.error if state == FAILED else None
+        if not error:
+            self.show()
+        with self.hold_sync():
+            self.state, self.message = state, message
+            self.trace = "".join(traceback.format_exception(error)) if error else ""
+
+    def show(self):
+        """Send the present picture to the views, in one message."""
+        with self.hold_sync():
+            self.flush()
+        self._flushed = time.monotonic()
+
+    def flush(self):
+        """Set the traits that the picture is drawn from."""
+
+    @property
+    def running(self):
+        """Whether a run is going on in the background."""
+        return self.state == RUNNING

@@ -1,0 +1,235 @@
+"""RacePanel: a distilled student races the same student trained on hard labels, while the reader steers."""
+
+import copy
+import time
+from dataclasses import replace
+
+import numpy as np
+import traitlets as t
+
+from kdlab.widgets.base import soft_labels, source, to_numpy
+from kdlab.widgets.driver import FINISHED, PAUSED, READY, RUNNING
+from kdlab.widgets.live import LivePanel, thin
+
+ARMS = ("distilled", "hard")
+SETTINGS = ("temperature", "alpha")
+SYMBOLS = {"temperature": "T", "alpha": "α"}
+SETTLE = 0.15  # seconds that a slider must rest before the run takes its value: a drag is one change, not fifty
+
+
+def _rounded(logits):
+    return np.round(to_numpy(logits), 3).tolist()
+
+
+class RacePanel(LivePanel):
+    """A live race of two students with the same initial weights, batches and steps; only one hears the teacher.
+
+    make_student()    gives the student; called once, both arms get a copy
+    train             (inputs, labels, teacher_logits)
+    validation        the same, for the curves; they are drawn from the first `curve_images` of them
+    test              (inputs, labels), opened by a button, once, after the run
+    images, teacher   uint8 (n, 28, 28) pictures to choose from, and the model whose soft labels they are compared with
+    recipe            a kdlab.training.Recipe
+
+    Temperature and alpha may move at any time; `.recipe` keeps when, and its line replays the run. `.students`,
+    `.history` (all records) and `.recipe` can be read at any time. `run()` does the whole race at once.
+    """
+
+    _esm = source("common.js", "live.js", "race.js")
+    _css = source("common.css", "live.css")
+
+    temperature = t.Float(4.0, min=0.01).tag(sync=True)
+    alpha = t.Float(0.1, min=0.0, max=1.0).tag(sync=True)
+    selected = t.Int(0).tag(sync=True)
+    line = t.Unicode().tag(sync=True)
+    line_error = t.Unicode("").tag(sync=True)
+    curves = t.Dict().tag(sync=True)
+    changes = t.List().tag(sync=True)
+    soft = t.Dict().tag(sync=True)
+    teacher_accuracy = t.Float().tag(sync=True)
+    curve_images = t.Int().tag(sync=True)
+    accuracy_range = t.List().tag(sync=True)
+    test_result = t.Dict(allow_none=True, default_value=None).tag(sync=True)
+    tests_opened = t.Int(0).tag(sync=True)
+    _images = t.Bytes().tag(sync=True)
+    _teacher = t.List().tag(sync=True)
+
+    def __init__(self, make_student, train, validation, test, images, teacher, recipe=None, *, speed=100.0,
+                 evaluate_every=25, curve_images=2000, accuracy_range=(0.9, 1.0)):  # fmt: skip
+        from kdlab.metrics import accuracy
+        from kdlab.models import to_inputs
+        from kdlab.teachers import predict_logits
+        from kdlab.training import Recipe
+
+        self._train, self._test, self._evaluate_every = train, test, evaluate_every
+        self._inputs, self._labels, teacher_logits = (part[:curve_images] for part in validation)
+        self._given = copy.deepcopy(recipe or Recipe())
+        self._untrained = make_student()
+        self._pictures = to_numpy(images, np.uint8).reshape(-1, 28, 28)
+        self._gallery = to_inputs(self._pictures)
+        super().__init__(
+            speed=float(speed), accuracy_range=list(accuracy_range), curve_images=len(self._labels),
+            teacher_accuracy=accuracy(teacher_logits, self._labels), _images=self._pictures.tobytes(),
+            _teacher=_rounded(predict_logits(teacher, self._gallery)),
+        )  # fmt: skip
+        self._prepare(copy.deepcopy(self._given))
+        self.observe(lambda _: self._driver.request("settings"), SETTINGS)
+        self.show()
+
+    def _prepare(self, recipe):
+        """Fresh students, an empty history and a closed test set, for a run of this recipe."""
+        self.recipe = recipe
+        self.students = {arm: copy.deepcopy(self._untrained) for arm in ARMS}
+        self.history, self._points = [], []
+        self._in_effect = {name: getattr(recipe, name) for name in SETTINGS}
+        self._wanted, self._wanted_at = {}, 0.0
+        self._next = None
+        with self.hold_sync():
+            self.temperature, self.alpha = recipe.temperature, recipe.alpha
+            self.test_result = None
+
+    # --- the run
+
+    def begin(self):
+        """A new race: of the line to replay, of the recipe as it stands, or (after a run) with the sliders' values."""
+        from kdlab.training import race
+
+        if self._next:
+            self._prepare(self._next)
+        elif self.history:
+            sliders = {name: getattr(self, name) for name in SETTINGS}
+            self._prepare(replace(self.recipe, changes={}, **sliders))
+        inputs, labels, teacher_logits = self._train
+        return race(
+            self.students,
+            inputs,
+            labels,
+            teacher_logits,
+            recipe=self.recipe,
+            evaluate=self._evaluate,
+            evaluate_every=self._evaluate_every,
+        )
+
+    def _evaluate(self, student):
+        from kdlab.metrics import accuracy
+        from kdlab.teachers import predict_logits
+
+        return {"accuracy": accuracy(predict_logits(student, self._inputs), self._labels)}
+
+    def before_step(self):
+        """Give the run the sliders' values once they rest."""
+        if self._wanted and time.monotonic() - self._wanted_at >= SETTLE:
+            self._change()
+
+    def _change(self):
+        step, wanted = len(self.history), self._wanted
+        self._wanted = {}
+        if step < self.recipe.steps:
+            self.recipe.change(step, **wanted)
+            self._in_effect |= wanted
+
+    def on_record(self, record):
+        """Keep the record; let the sliders follow a change that the recipe had planned."""
+        self.history.append(record)
+        if "accuracy" in record["distilled"]:
+            self._points.append([record["step"] + 1, *(round(record[arm]["accuracy"], 4) for arm in ARMS)])
+        for name in SETTINGS:
+            if record[name] != self._in_effect[name]:
+                self._in_effect[name] = record[name]
+                if name not in self._wanted:
+                    setattr(self, name, record[name])
+        super().on_record(record)
+
+    def on_state(self, state, message):
+        """Reset goes back to the recipe that the lesson gave."""
+        if state == READY:
+            self._prepare(copy.deepcopy(self._given))
+        super().on_state(state, message)
+
+    # --- what the reader asks for
+
+    def on_request(self, name, value):
+        """A slider has moved, a line is to be replayed, the test set is to be opened."""
+        if name == "settings":
+            self._on_sliders()
+        elif name == "replay":
+            self._on_line(value)
+        elif name == "test":
+            self.open_test_set()
+
+    def _on_sliders(self):
+        now = {name: getattr(self, name) for name in SETTINGS}
+        self._wanted = {name: value for name, value in now.items() if value != self._in_effect[name]}
+        self._wanted_at = time.monotonic()
+        state = self._driver.state
+        if not self._wanted or state == RUNNING:
+            return
+        if not self.history:
+            for name, value in self._wanted.items():
+                setattr(self.recipe, name, value)
+            self._in_effect, self._wanted = now, {}
+        elif state == PAUSED:
+            self._change()
+        self.show()
+
+    def _on_line(self, line):
+        from kdlab.training import Recipe
+
+        try:
+            self._next = Recipe.parse(line)
+        except ValueError as error:
+            self.line_error = str(error)
+            return
+        self.line_error = ""
+        self._driver.request("stop")
+        self._driver.request("start")
+
+    def replay(self, line):
+        """Run again what `str(recipe)` of some run says: its settings, and its changes at their steps."""
+        self._driver.request("replay", line)
+
+    def open_test_set(self):
+        """Test errors of both students, {"distilled", "hard", "of"}: once, after the run. None before its end."""
+        from kdlab.metrics import errors
+        from kdlab.teachers import predict_logits
+
+        if self._driver.state == FINISHED and self.test_result is None:
+            inputs, labels = self._test
+            found = {arm: errors(predict_logits(self.students[arm], inputs), labels) for arm in ARMS}
+            with self.hold_sync():
+                self.tests_opened += 1
+                self.test_result = {**found, "of": len(labels)}
+        return self.test_result
+
+    # --- pictures
+
+    def flush(self):
+        """The curves, the changes, and the logits of the gallery as both students see it now."""
+        from kdlab.teachers import predict_logits
+
+        self.done, self.steps, self.line = len(self.history), self.recipe.steps, str(self.recipe)
+        self.curves = dict(zip(("steps", *ARMS), map(list, zip(*thin(self._points), strict=True)), strict=False))
+        self.changes = [
+            [step, ", ".join(f"{SYMBOLS[name]} = {value:.3g}" for name, value in settings.items())]
+            for step, settings in sorted(self.recipe.changes.items())
+            if step < len(self.history)
+        ]
+        self.soft = {arm: _rounded(predict_logits(self.students[arm], self._gallery)) for arm in ARMS}
+
+    def figure(self):
+        """The curves, and the soft labels of the chosen image for the teacher and both students."""
+        from kdlab import plots
+
+        targets = {"teacher": self._teacher[self.selected]}
+        targets |= {arm: self.soft[arm][self.selected] for arm in ARMS}
+        soft = {name: soft_labels(np.array(logits), self.temperature) for name, logits in targets.items()}
+        return plots.race(
+            self.curves,
+            self.changes,
+            self.teacher_accuracy,
+            soft,
+            steps=self.steps,
+            temperature=self.temperature,
+            accuracy_range=self.accuracy_range,
+            image=self._pictures[self.selected],
+        )
