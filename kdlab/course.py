@@ -33,7 +33,7 @@ def reset_lesson(number, target=COURSE):
 
     Returns (fresh copy, your copy or None); ValueError when there is no such lesson.
     """
-    number = str(number).zfill(2)
+    number = str(number) and str(number).zfill(2)
     if number not in lesson_numbers():
         raise ValueError(f"there is no lesson {number}; the lessons are {', '.join(lesson_numbers())}")
     target.mkdir(exist_ok=True)
@@ -84,7 +84,8 @@ def check_environment():
         except importlib.metadata.PackageNotFoundError:
             rows.append((False, f"{name} is missing", "Run make lab again, or pip install -e . here."))
     rows.append(_check_data())
-    inside = "ipykernel" in sys.modules
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    inside = hasattr(shell, "kernel")
     rows.append((inside, "running in a Jupyter kernel" if inside else "not in a Jupyter kernel",
                  "Panels need JupyterLab: open the lesson with make lab."))  # fmt: skip
     return EnvironmentReport(rows)

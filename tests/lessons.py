@@ -16,8 +16,8 @@ spec.loader.exec_module(build)
 
 
 def exercises_of(source):
-    """The module of a lesson's exercises: 01_softmax_and_temperature -> softmax_and_temperature; lesson 00 has none."""
-    return None if source.stem == "00_start_here" else importlib.import_module(f"kdlab.exercises.{source.stem[3:]}")
+    """The module of a lesson's exercises: 01_softmax_and_temperature -> softmax_and_temperature."""
+    return importlib.import_module(f"kdlab.exercises.{source.stem[3:]}")
 
 
 def code_cells(notebook):

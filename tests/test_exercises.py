@@ -57,9 +57,9 @@ def test_exercise_is_complete(name):
 @pytest.mark.parametrize("name", MODULES)
 def test_lesson_is_complete(name):
     numbers = [e.number for key, e in EXERCISES.items() if key.startswith(f"{name}.")]
-    assert len(numbers) >= 4 and len(set(numbers)) == len(numbers)
-    quiz = LESSONS[name].quiz
-    assert len(quiz.questions) >= 3
+    least = 1 if name == "start_here" else 4
+    assert len(numbers) >= least and len(set(numbers)) == len(numbers)
+    assert len(LESSONS[name].quiz.questions) >= min(least, 3)
 
 
 @pytest.mark.parametrize("name", EXERCISES)

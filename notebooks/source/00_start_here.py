@@ -20,6 +20,7 @@
 # %%
 import kdlab
 from kdlab import course, data, models, teachers, widgets
+from kdlab.exercises import start_here as lesson
 
 kdlab.setup()
 
@@ -45,9 +46,10 @@ course.check_environment()
 mnist = data.load_mnist()
 teacher = teachers.load_mnist_teacher()
 
-chosen = [1612, 1, 115, 2, 151, 247, 217, 259, 326, 340, 445, 582]
-images = mnist.test_images[chosen]
-widgets.TemperaturePanel(teacher(models.to_inputs(images)), images=images, labels=mnist.test_labels[chosen], editable=False)
+chosen = [2618, 1, 4, 115, 247, 266, 340, 445, 582, 4360, 1393, 2024]
+images, labels = mnist.test_images[chosen], mnist.test_labels[chosen]
+logits = teacher(models.to_inputs(images))
+widgets.TemperaturePanel(logits, images=images, labels=labels, editable=False)
 
 # %% [markdown]
 # Drag **temperature** to the right, slowly, and watch the small bars. Then pick other digits.
@@ -77,7 +79,7 @@ widgets.TemperaturePanel(teacher(models.to_inputs(images)), images=images, label
 # | | lesson | you will | minutes |
 # |---|---|---|---|
 # | 00 | Start here | look around | 15 |
-# | 01 | [Softmax and temperature](01_softmax_and_temperature.ipynb) | read what a network knows but does not say | 60 |
+# | 01 | [Softmax and temperature](01_softmax_and_temperature.ipynb) | read what a network knows but does not say | 70 |
 # | 02 | [KL divergence](02_kl_divergence.ipynb) | measure how far one opinion is from another | 60 |
 # | 03 | [The distillation loss](03_distillation_loss.ipynb) | build the loss, and see why T² is in it | 60 |
 # | 04 | [A student that learns while you watch](04_mlp_distillation.ipynb) | race a taught student against an untaught one | 75 |
@@ -92,14 +94,16 @@ widgets.TemperaturePanel(teacher(models.to_inputs(images)), images=images, label
 # - **Exercises** have a stub with `...` in it. Fill it in and run the cell: the check says *solved*, or what came out, what
 #   was expected and which mistake is likely. Unsolved exercises never break the rest of a lesson. Try it:
 #
-# ### A first exercise, for practice
+# ### ✎ Exercise 0.1 · The second picture  (1 minutes, easy)
 #
 # Replace the dots by the digit that you see in the *second* picture of the panel, and run the cell.
 
 # %%
 digit = ...
 
-"not tried yet" if digit is ... else "solved" if digit == mnist.test_labels[chosen[1]] else "look again"
+lesson.second_picture.check(digit)
+# lesson.second_picture.hint()
+# lesson.second_picture.solution()
 
 # %% [markdown]
 # - **Hints**: in each exercise, `lesson.name.hint()` gives one hint, then a plainer one. `lesson.name.solution()` shows the code.
@@ -107,6 +111,14 @@ digit = ...
 #   back as it came, and keeps yours under another name.
 # - **Stop**: the square button above (■) interrupts a cell that takes too long. What was trained so far is kept.
 #
+# ## Quiz
+#
+# One question, to see how quizzes work. Later lessons have three or more.
+
+# %%
+lesson.quiz
+
+# %% [markdown]
 # ## Summary
 #
 # - A trained network says more than its verdict, and the temperature makes it audible.

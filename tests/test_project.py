@@ -1,0 +1,182 @@
+"""What README, environment.yml, constraints.txt, pyproject.toml and Makefile promise, held against each other."""
+
+import pathlib
+import re
+import shlex
+import subprocess
+import tomllib
+
+import nbformat
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from kdlab import course
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = ["README.md", "data/README.md", "benchmarks/README.md"]
+CONDA_NAMES = {"pytorch-cpu": "torch", "matplotlib-base": "matplotlib"}
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def requirements(lines):
+    return {req.name: req.specifier for req in map(Requirement, lines)}
+
+
+def pins():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return {r.name.lower(): r for r in map(Requirement, (x for x in lines if x.strip() and not x.startswith("#")))}
+
+
+def conda():
+    lines = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    found = {}
+    for line in lines:
+        name, _, specifier = line.partition(" ")
+        found[CONDA_NAMES.get(name, name)] = SpecifierSet(specifier)
+    return found
+
+
+def test_environment_yml_has_the_ranges_of_pyproject():
+    wanted, found = requirements(PROJECT["dependencies"]), conda()
+    assert found.pop("python").contains(Version(PROJECT["requires-python"].removeprefix(">=")))
+    found.pop("pip")
+    assert found == wanted
+
+
+@pytest.mark.parametrize("group", ["dependencies", *PROJECT["optional-dependencies"]])
+def test_constraints_pin_every_dependency_within_its_range(group):
+    lines = PROJECT["dependencies"] if group == "dependencies" else PROJECT["optional-dependencies"][group]
+    for name, specifier in requirements(lines).items():
+        pin = pins().get(name.lower())
+        assert pin is not None, f"{name} is not in constraints.txt"
+        (exact,) = pin.specifier
+        assert exact.operator == "==" and specifier.contains(exact.version), f"{pin} is outside {name}{specifier}"
+
+
+def test_every_dependency_has_an_upper_bound():
+    for name, specifier in requirements(PROJECT["dependencies"]).items():
+        assert any(part.operator == "<" for part in specifier), name
+
+
+def shell_lines():
+    blocks = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+    lines = (shlex.split(line, comments=True) for block in blocks for line in block.splitlines())
+    return [words for words in lines if words]
+
+
+def test_readme_commands_exist():
+    seen = set()
+    for words in shell_lines():
+        if words[0] == "make":
+            subprocess.run(["make", "--dry-run", *words[1:]], cwd=ROOT, check=True, capture_output=True)
+        elif words[:3] == ["python", "-m", "kdlab.course"]:
+            assert words[3:] == ["lab"]
+        elif words[:2] == ["pip", "install"]:
+            rest = words[2:]
+            assert "-e" in rest and "." in rest
+            assert all((ROOT / name).exists() for flag, name in zip(rest, rest[1:], strict=False) if flag == "-c")
+        elif words[0] == "conda":
+            assert words[-1] in ("environment.yml", "kdlab") and (ROOT / "environment.yml").exists()
+        else:
+            assert words[0] == "export", f"not known to this test: {words}"
+        seen.add(" ".join(words[:2]))
+    assert {"make lab", "make test"} <= seen
+    assert [" ".join(words) for words in shell_lines()][:2] == ["make lab", "make test"]
+
+
+def test_readme_names_every_make_target():
+    targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    for target in targets.group(1).split():
+        assert f"make {target}" in README
+
+
+def links(text):
+    return re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_relative_links_lead_somewhere(page):
+    found = links((ROOT / page).read_text(encoding="utf-8"))
+    for link in found:
+        if not link.startswith("http"):
+            assert ((ROOT / page).parent / link).exists(), f"{page} links to {link}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem[:2])
+def test_links_between_lessons_lead_somewhere(path):
+    text = "\n".join(c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown")
+    for link in links(text):
+        if not link.startswith("http"):
+            assert (path.parent / link).exists(), f"{path.name} links to {link}"
+
+
+def lesson_facts(path):
+    text = "\n".join(c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown")
+    number, title = re.search(r"^# (\d\d) · (.+)$", text, flags=re.MULTILINE).groups()
+    return number, title, re.search(r"\*\*Time\*\* \| (\d+) minutes alone", text).group(1)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem[:2])
+def test_both_lesson_maps_say_what_the_lesson_says(path):
+    number, title, minutes = lesson_facts(path)
+    row = rf"^\| {number} \| \[{re.escape(title)}\]\(notebooks/{path.name}\) \| .* \| {minutes} \|$"
+    assert re.search(row, README, flags=re.MULTILINE), f"README's map lacks: {row}"
+    start = (ROOT / "notebooks" / "source" / "00_start_here.py").read_text(encoding="utf-8")
+    name = title if number == "00" else rf"[{title}]({path.name})"
+    row = rf"^# \| {number} \| {re.escape(name)} \| .* \| {minutes} \|$"
+    assert re.search(row, start, flags=re.MULTILINE), f"lesson 00's map lacks: {row}"
+
+
+def test_readme_opens_with_a_sentence_a_picture_and_the_two_commands():
+    sentence, picture, commands = README.index("**An interactive"), README.index("!["), README.index("## Two commands")
+    assert sentence < picture < commands
+    image = ROOT / links(README[picture : picture + 300])[0]
+    assert image.read_bytes().startswith(b"\x89PNG")
+
+
+def test_lessons_are_copied_once_and_never_overwritten(tmp_path):
+    target = tmp_path / "my course"
+    first = course.copy_lessons(target)
+    assert [path.name for path in first] == [path.name for path in NOTEBOOKS]
+    first[0].write_text("my work")
+    assert course.copy_lessons(target) == []
+    assert first[0].read_text() == "my work"
+
+
+def test_reset_keeps_the_reader_s_copy_even_twice_in_a_second(tmp_path):
+    course.copy_lessons(tmp_path)
+    mine = tmp_path / NOTEBOOKS[1].name
+    mine.write_text("my work")
+    fresh, kept = course.reset_lesson("1", tmp_path)
+    assert fresh == mine and mine.read_bytes() == NOTEBOOKS[1].read_bytes()
+    assert kept != mine and kept.read_text() == "my work"
+    _, again = course.reset_lesson("01", tmp_path)
+    assert again not in (kept, mine) and kept.read_text() == "my work"
+    mine.unlink()
+    assert course.reset_lesson("01", tmp_path)[1] is None
+
+
+@pytest.mark.parametrize("number", ["99", "", "*", "?1", "../01"])
+def test_reset_refuses_what_is_no_lesson(number, tmp_path):
+    with pytest.raises(ValueError, match="the lessons are 00, 01"):
+        course.reset_lesson(number, tmp_path)
+
+
+def test_environment_check_says_ok_or_what_to_do(monkeypatch):
+    report = course.check_environment()
+    assert not report.ok and "[--] not in a Jupyter kernel" in repr(report)  # pytest is not a kernel
+    assert all(ok for ok, what, _ in report.rows if "Jupyter kernel" not in what), report
+    monkeypatch.setattr(course, "NEEDED", ("torch", "no-such-package"))
+    report = course.check_environment()
+    assert "[OK] torch" in repr(report) and "[--] no-such-package is missing\n     Run make lab" in repr(report)
+
+
+def test_a_broken_data_file_is_named_by_the_environment_check(monkeypatch, tmp_path):
+    monkeypatch.setattr("kdlab.data.DATA", tmp_path)
+    report = repr(course.check_environment())
+    assert "[--] the data does not load\n     " in report and "clone it" in report
