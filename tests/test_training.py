@@ -274,6 +274,13 @@ def test_an_exception_in_evaluate_comes_out_and_leaves_the_student_usable(error)
     check_usable(student, False)
 
 
+def test_an_evaluate_that_forgets_to_return_is_told_so():
+    student = new_student()
+    with pytest.raises(ValueError, match="evaluate must return a dict of numbers, got NoneType"):
+        list(train(student, INPUTS, LABELS, recipe=recipe(), evaluate=lambda model: None))
+    check_usable(student, True)
+
+
 class Breaks(nn.Module):
     """A student whose forward pass raises at the given training step."""
 
