@@ -127,6 +127,15 @@ def race(curves, changes, teacher_accuracy, soft, *, steps, temperature, accurac
     return figure
 
 
+def drawing(image, answers):
+    """DrawPanel as a still: what was drawn, and each model's answer."""
+    figure, axes = picture(1 + len(answers), width_ratios=[0.6] + [1] * len(answers), size=(SIZE[0], 2.6))
+    draw_digit(axes[0], image, "drawn")
+    for ax, (name, values) in zip(axes[1:], answers.items(), strict=True):
+        draw_bars(ax, values, title=f"{name}: {int(np.argmax(values))}", percent=True, second=int(np.argsort(values)[-2]))
+    return figure
+
+
 # Figures of lesson 01 -------------------------------------------------------------------------------------------
 
 
@@ -255,7 +264,8 @@ def code_prices(p, q, classes):
                    label="cheaper")  # fmt: skip
             ax.legend(loc="upper left", fontsize="small")
         for x, width, price, low, word in zip(left, p, prices, np.minimum(prices, -np.log2(p)), classes, strict=True):
-            ax.text(x + width / 2, low / 2, f"{word}\n{price:g} bits", ha="center", va="center", fontsize="small")
+            words = f"{word}\n{price:g} bit{'' if price == 1 else 's'}"
+            ax.text(x + width / 2, low / 2, words, ha="center", va="center", fontsize="small")
         ax.set(title=f"{name}: {(p * prices).sum():g} bits a word", xlabel="how often (p)", xlim=(0, 1))
     axes[0].set_ylabel("price of a word (bits)")
     return figure
@@ -332,8 +342,9 @@ def gaussian_fits(x, density, forward, reverse):
             end = step == steps[-1]
             ax.plot(x, curve, color=color, linewidth=2.2 if end else 0.9, alpha=1 if end else 0.45,
                     linestyle="-" if end else ":", label="q at the end" if end else None)  # fmt: skip
-        ax.set(title=f"{name}: ends at {path[-1, 2]:.2f} nats", xlabel="x", ylim=(0, None))
+        ax.set(title=f"{name}: ends at {path[-1, 2]:.2f} nats", xlabel="x")
         ax.legend(loc="upper right", fontsize="small")
+    axes[0].set_ylim(0, None)
     return figure
 
 
@@ -385,7 +396,7 @@ def gradient_sizes(gaps, curves):
            ylim=(-0.03, 2.2))  # fmt: skip
     agrees = float(gaps[np.argmin(curves["KL"])])
     ax.axvline(agrees, color=GRAY, linewidth=0.8, linestyle=":")
-    ax.annotate("agrees with\nthe teacher", (agrees, 1.6), (6, 0), textcoords="offset points", color=GRAY)
+    ax.annotate("agrees with\nthe teacher", (agrees, 0.25), (24, 0), textcoords="offset points", color=GRAY)
     ax.legend(loc="upper left")
     return figure
 
@@ -478,7 +489,7 @@ def gradient_size(temperatures, sizes, limit):
     ax.plot(temperatures, sizes, color=RED, linestyle="--", linewidth=2.2, label="without T²")
     ax.plot(temperatures, sizes * temperatures**2, color=BLUE, linewidth=2.2, label="times T²")
     ax.axhline(limit, color=GRAY, linestyle=":", linewidth=1)
-    ax.annotate("logit matching", (temperatures[0], limit), (2, 4), textcoords="offset points", color=GRAY)
+    ax.annotate("logit matching", (temperatures[-1], limit), (0, -13), textcoords="offset points", color=GRAY, ha="right")
     ax.axvline(1, color=GRAY, linewidth=0.6)
     ax.set(xscale="log", yscale="log", xlabel="temperature T", ylabel="mean length of the gradient")
     ax.set_title("gradient of the soft term on the student's logits")
@@ -578,4 +589,26 @@ def race_over_seeds(recorded):
     axes[0].set_yticks(range(len(names)), names)
     axes[0].invert_yaxis()
     figure.suptitle(f"recorded: {len(recorded['seeds'])} seeds, {recorded['script']}", fontsize="small", color=GRAY)
+    return figure
+
+
+def hinton_section3(recorded):
+    """Test errors of the three arms of Hinton et al. (2015), section 3: the paper's figure, and a dot for each run."""
+    arms = ("hard", "distilled", "teacher")
+    names = ("784-800-800-10\nhard labels", "784-800-800-10\nsoft targets, T = 20", "784-1200-1200-10\nthe teacher")
+    figure, ax = picture(size=(SIZE[0], 3.0))
+    for row, arm in enumerate(arms):
+        ours = [run["errors"] for run in recorded["runs"] if run["arm"] == arm]
+        ax.barh(row - 0.18, recorded["paper"][arm], height=0.32, color=GRAY, alpha=0.5)
+        ax.barh(row + 0.18, np.mean(ours), height=0.32, color=BLUE, alpha=0.5)
+        ax.plot(ours, [row + 0.18] * len(ours), "o", color=BLUE, markersize=4)
+        ax.annotate(str(recorded["paper"][arm]), (recorded["paper"][arm], row - 0.18), (5, 0), va="center",
+                    textcoords="offset points", color=GRAY)  # fmt: skip
+        ax.annotate(f"{np.mean(ours):.0f}", (max(ours), row + 0.18), (7, 0), va="center",
+                    textcoords="offset points", color=BLUE)  # fmt: skip
+    ax.set_yticks(range(len(arms)), names)
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    seeds = len({run["seed"] for run in recorded["runs"]})
+    ax.set(xlabel="test errors of 10 000", title=f"gray: the paper; blue: ours, {seeds} seeds (recorded)")
     return figure
