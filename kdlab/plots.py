@@ -136,6 +136,15 @@ def drawing(image, answers):
     return figure
 
 
+def drawing(image, answers):
+    """DrawPanel as a still: what was drawn, and each model's answer."""
+    figure, axes = picture(1 + len(answers), width_ratios=[0.6] + [1] * len(answers), size=(SIZE[0], 2.6))
+    draw_digit(axes[0], image, "drawn")
+    for ax, (name, values) in zip(axes[1:], answers.items(), strict=True):
+        draw_bars(ax, values, title=f"{name}: {int(np.argmax(values))}", percent=True, second=int(np.argsort(values)[-2]))
+    return figure
+
+
 # Figures of lesson 01 -------------------------------------------------------------------------------------------
 
 

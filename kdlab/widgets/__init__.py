@@ -11,6 +11,7 @@ _PANELS = {
     "GaussianFitPanel": "gaussian_fit",
     "LossPanel": "loss",
     "RacePanel": "race",
+    "DrawPanel": "draw",
 }
 
 __all__ = list(_PANELS)

@@ -93,7 +93,7 @@ function marks(figure) {
     for (const [at, words] of list) {
       const x = figure.x(at);
       svg("path", { d: `M${x} ${figure.box.y}v${figure.box.height}` }, group);
-      svg("text", { x: 0, y: 0, transform: `translate(${x - 4} ${figure.box.y + 6}) rotate(-90)`, class: "kd-end" }, group, words);
+      svg("text", { x: 0, y: 0, transform: `translate(${x - 4} ${figure.box.y + figure.box.height - 6}) rotate(-90)`, class: "kd-start" }, group, words);
     }
   };
 }

@@ -99,7 +99,8 @@ class LivePanel(Panel):
             self.show()
         with self.hold_sync():
             self.state, self.message = state, message
-            self.trace = "".join(traceback.format_exception(error)) if error else ""
+            # The innermost calls are the reader's own; those around them are the panel's.
+            self.trace = "".join(traceback.format_exception(error, limit=-4)) if error else ""
 
     def show(self):
         """Send the present picture to the views, in one message."""
