@@ -3,8 +3,8 @@
 const COLDEST = 0.5;
 const HOTTEST = 50;
 const BOUNDS = [1, 2.5, 5, 10, 25, 50]; // the axis of pushes ends at one of these
-const RATE = 1.5; // of one step along the push; below 4, so that it never overshoots
-const STEPS = 400;
+const RATE = 1; // of one step along the push; below 4, so that it never overshoots
+const FRAMES = 400; // of a walk; it goes faster with time, as unlikely classes are moved by small pushes
 
 const signed = (value) => (value < 0 ? "" : "+") + decimals(value, Math.abs(value) < 0.095 ? 3 : 2);
 
@@ -152,7 +152,7 @@ function render({ model, el }) {
   left.root.addEventListener("focusin", (event) => watch([...left.plot.children].indexOf(event.target.closest(".kd-bar")) % classes.length));
 
   let timer = 0;
-  let stepsLeft = 0;
+  let frame = 0;
   function step() {
     const now = current();
     const { total } = pushes(now);
@@ -160,11 +160,14 @@ function render({ model, el }) {
     return Math.max(...total.map(Math.abs));
   }
   function walk() {
-    if (step() < 1e-4 || --stepsLeft <= 0) return pause();
+    frame += 1;
+    let most = Infinity;
+    for (let i = 0; i <= frame / 10; i++) most = step();
+    if (most < 1e-4 || frame >= FRAMES) return pause();
     timer = requestAnimationFrame(walk);
   }
   function start() {
-    stepsLeft = STEPS;
+    frame = 0;
     timer = requestAnimationFrame(walk);
     draw();
   }

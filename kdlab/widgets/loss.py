@@ -35,6 +35,11 @@ def _axis_range(*logits):
     return [5.0 * math.floor(min(low, -5) / 5), 5.0 * math.ceil(max(high, 10) / 5)]
 
 
+def _end_of_the_walk(student, teacher):
+    """Where the teacher alone leads: pushes sum to zero, so the student keeps the mean of its logits."""
+    return teacher - teacher.mean() + student.mean()
+
+
 class LossPanel(Panel):
     """The two voices of the distillation loss on one image: each asks every student logit to go up or down.
 
@@ -62,8 +67,9 @@ class LossPanel(Panel):
     _range = t.List().tag(sync=True)
     _image = t.Bytes(allow_none=True, default_value=None).tag(sync=True)
 
-    def __init__(self, student_logits, teacher_logits, label, *, image=None, temperature=4.0, alpha=0.5, goal=None,
-                 classes=None):
+    def __init__(
+        self, student_logits, teacher_logits, label, *, image=None, temperature=4.0, alpha=0.5, goal=None, classes=None
+    ):
         student, teacher, label = to_numpy(student_logits), to_numpy(teacher_logits), int(label)
         if student.ndim != 1 or student.shape != teacher.shape or len(student) < 2:
             raise ValueError(f"student and teacher logits must both be (C,), not {student.shape} and {teacher.shape}")
@@ -74,11 +80,18 @@ class LossPanel(Panel):
         if goal is not None and goal.keys() != {"text", "class", "push_at_least", "alpha_at_least"}:
             raise ValueError(f"a goal needs text, class, push_at_least and alpha_at_least, not {sorted(goal)}")
         self._picture = image
+        end = _end_of_the_walk(student, teacher)
         student, teacher = np.round(student, 4).tolist(), np.round(teacher, 4).tolist()
         super().__init__(
-            student=student, teacher=teacher, label=label, temperature=float(temperature), alpha=float(alpha),
-            classes=[str(name) for name in (range(len(student)) if classes is None else classes)], goal=goal,
-            _given={"student": student, "teacher": teacher, "label": label}, _range=_axis_range(student, teacher),
+            student=student,
+            teacher=teacher,
+            label=label,
+            temperature=float(temperature),
+            alpha=float(alpha),
+            classes=[str(name) for name in (range(len(student)) if classes is None else classes)],
+            goal=goal,
+            _given={"student": student, "teacher": teacher, "label": label},
+            _range=_axis_range(student, teacher, end),
             _image=None if image is None else image.tobytes(),
         )
 

@@ -11,7 +11,7 @@ SETUP = """
 import numpy as np
 from kdlab.widgets import LossPanel
 from kdlab.widgets.loss import pushes
-teacher = np.array([-3.9, -0.6, -0.4, 12.9, -14.6, 7.4, -9.9, -1.6, -1.8, 0.0])
+teacher = np.array([-28.2, -1.3, -6.7, 24.9, -23.8, 15.6, -27.0, -8.5, -2.2, -1.8])
 student = np.array([-0.2, -0.4, 0.0, -0.1, 0.3, -0.1, 0.6, 0.3, 0.1, -0.4])
 y, x = np.mgrid[:28, :28] - 13.5
 image = (np.exp(-(((np.hypot(y, x) - 7) / 1.5) ** 2)) * 255).astype(np.uint8)
@@ -118,11 +118,11 @@ def test_logits_are_dragged_the_label_chosen_and_all_reset(open_notebook):
     expect(panel.locator(".kd-progress")).to_contain_text("Reset")  # the goal counts with what was given
     assert agree(notebook)
     panel.get_by_role("button", name="Reset").click()
-    notebook.wait_python("panel.student[5] == -0.1 and panel.teacher[8] == -1.8 and panel.label == 3")
+    notebook.wait_python("panel.student[5] == -0.1 and panel.teacher[8] == -2.2 and panel.label == 3")
 
 
 def test_the_student_follows_the_push_to_the_teacher(open_notebook):
-    notebook = open_notebook(SETUP, PANEL.replace("goal=goal", "alpha=0, temperature=8"))
+    notebook = open_notebook(SETUP, PANEL.replace("goal=goal", "alpha=0, temperature=20"))
     panel = notebook.panel
     panel.get_by_role("button", name="One step").click()
     notebook.wait_python("panel.student[3] > 1")
@@ -132,7 +132,7 @@ def test_the_student_follows_the_push_to_the_teacher(open_notebook):
     notebook.wait_python("panel.student[3] > 1")
     panel.get_by_role("button", name="Follow the push").click()
     # alpha = 0: it settles where all differences between logits are the teacher's
-    notebook.wait_python("bool(np.ptp(np.array(panel.student) - np.array(panel.teacher)) < 0.1)", 30)
+    notebook.wait_python("bool(np.ptp(np.array(panel.student) - np.array(panel.teacher)) < 0.5)", 30)
     assert notebook.python("float(np.abs(panel.pushes['total']).max())") < 0.01
 
 
