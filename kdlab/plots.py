@@ -82,15 +82,15 @@ def draw_bars(ax, values, *, classes=None, title="", percent=False, second=None)
         ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
 
 
-def soft_labels(logits, probabilities, temperature, *, image=None, classes=None):
-    """TemperaturePanel as a still: the image if there is one, logits, soft labels at this temperature."""
+def soft_targets(logits, probabilities, temperature, *, image=None, classes=None):
+    """TemperaturePanel as a still: the image if there is one, logits, soft targets at this temperature."""
     order = np.argsort(-np.asarray(probabilities), kind="stable")
     ratios = [0.55, 1.4, 1.4] if image is not None else [1, 1]
     figure, axes = picture(len(ratios), width_ratios=ratios)
     if image is not None:
         draw_digit(axes[0], image)
     draw_bars(axes[-2], logits, classes=classes, title="logits z", second=order[1])
-    title = f"soft labels softmax(z / T) at T = {temperature:.3g}"
+    title = f"soft targets softmax(z / T) at T = {temperature:.3g}"
     draw_bars(axes[-1], probabilities, classes=classes, title=title, percent=True, second=order[1])
     return figure
 
@@ -99,7 +99,7 @@ ARMS = {"teacher": (GRAY, ":"), "distilled": (BLUE, "-"), "hard": (RED, "--")}
 
 
 def race(curves, changes, teacher_accuracy, soft, *, steps, temperature, accuracy_range, image):
-    """RacePanel as a still: accuracy of both students against the teacher's, and one image's soft labels."""
+    """RacePanel as a still: accuracy of both students against the teacher's, and one image's soft targets."""
     figure = Picture(figsize=(SIZE[0], 3.6), dpi=DPI, facecolor="white", layout="constrained")
     grid = figure.add_gridspec(3, 3, width_ratios=[1.3, 0.3, 1])
     ax = figure.add_subplot(grid[:, 0])
@@ -124,15 +124,6 @@ def race(curves, changes, teacher_accuracy, soft, *, steps, temperature, accurac
         ax.grid(axis="x", visible=False)
         if row < 2:
             ax.set_xticklabels([])
-    return figure
-
-
-def drawing(image, answers):
-    """DrawPanel as a still: what was drawn, and each model's answer."""
-    figure, axes = picture(1 + len(answers), width_ratios=[0.6] + [1] * len(answers), size=(SIZE[0], 2.6))
-    draw_digit(axes[0], image, "drawn")
-    for ax, (name, values) in zip(axes[1:], answers.items(), strict=True):
-        draw_bars(ax, values, title=f"{name}: {int(np.argmax(values))}", percent=True, second=int(np.argsort(values)[-2]))
     return figure
 
 

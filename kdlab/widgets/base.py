@@ -21,7 +21,7 @@ def to_numpy(values, dtype=float):
     return np.asarray(values, dtype=dtype)
 
 
-def soft_labels(logits, temperature):
+def soft_targets(logits, temperature):
     """softmax(logits / temperature) of one row of logits: what the panel's view computes, in NumPy."""
     powers = np.exp((logits - np.max(logits)) / temperature)
     return powers / powers.sum()

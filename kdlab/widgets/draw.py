@@ -3,7 +3,7 @@
 import numpy as np
 import traitlets as t
 
-from kdlab.widgets.base import Panel, soft_labels, source, to_numpy
+from kdlab.widgets.base import Panel, soft_targets, source, to_numpy
 from kdlab.widgets.drawing import to_mnist
 from kdlab.widgets.driver import Driver
 
@@ -73,7 +73,7 @@ class DrawPanel(Panel):
         image = self.image
         inputs = to_inputs(image[None])
         logits = {name: to_numpy(predict_logits(model, inputs))[0] for name, model in self.models.items()}
-        answers = {name: soft_labels(values, 1.0) for name, values in logits.items()}
+        answers = {name: soft_targets(values, 1.0) for name, values in logits.items()}
         with self.hold_sync():
             self._seen = image.tobytes()
             self.answers = {name: np.round(values, 4).tolist() for name, values in answers.items()}

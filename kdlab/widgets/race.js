@@ -1,4 +1,4 @@
-// RacePanel: two students that differ in their loss alone. The soft labels are computed here, from logits.
+// RacePanel: two students that differ in their loss alone. The soft targets are computed here, from logits.
 
 const NAMES = { teacher: "teacher", distilled: "distilled student", hard: "hard-label student" };
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import traitlets as t
 
-from kdlab.widgets.base import soft_labels, source, to_numpy
+from kdlab.widgets.base import soft_targets, source, to_numpy
 from kdlab.widgets.driver import FINISHED, PAUSED, READY, RUNNING
 from kdlab.widgets.live import LivePanel, thin
 
@@ -28,7 +28,7 @@ class RacePanel(LivePanel):
     train             (inputs, labels, teacher_logits)
     validation        the same, for the curves; they are drawn from the first `curve_images` of them
     test              (inputs, labels), opened by a button, once, after the run
-    images, teacher   uint8 (n, 28, 28) pictures to choose from, and the model whose soft labels they are compared with
+    images, teacher   uint8 (n, 28, 28) pictures to choose from, and the model whose soft targets they are compared with
     recipe            a kdlab.training.Recipe
 
     Temperature and alpha may move at any time; `.recipe` keeps when, and its line replays the run. `.students`,
@@ -217,12 +217,12 @@ class RacePanel(LivePanel):
         self.soft = {arm: _rounded(predict_logits(self.students[arm], self._gallery)) for arm in ARMS}
 
     def figure(self):
-        """The curves, and the soft labels of the chosen image for the teacher and both students."""
+        """The curves, and the soft targets of the chosen image for the teacher and both students."""
         from kdlab import plots
 
         targets = {"teacher": self._teacher[self.selected]}
         targets |= {arm: self.soft[arm][self.selected] for arm in ARMS}
-        soft = {name: soft_labels(np.array(logits), self.temperature) for name, logits in targets.items()}
+        soft = {name: soft_targets(np.array(logits), self.temperature) for name, logits in targets.items()}
         return plots.race(
             self.curves,
             self.changes,

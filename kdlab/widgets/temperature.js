@@ -25,7 +25,7 @@ function render({ model, el }) {
   const classes = get("classes");
   const goal = get("goal");
   const editable = get("editable");
-  const root = panelRoot(el, "temperature", "Soft labels at a temperature");
+  const root = panelRoot(el, "temperature", "Soft targets at a temperature");
 
   const current = () => {
     const logits = get("logits")[get("selected")];
@@ -47,11 +47,11 @@ function render({ model, el }) {
   const pair = html("div", { class: "kd-pair" }, root);
   const range = get("_range");
   const left = barAxes(pair, classes, { title: "Logits z", xLabel: editable ? "class (drag the bars, or use the arrow keys)" : "class", yRange: range });
-  const right = barAxes(pair, classes, { title: "Soft labels", xLabel: "class" });
+  const right = barAxes(pair, classes, { title: "Soft targets", xLabel: "class" });
   const zBars = bars(left, classes, { name: "logit of class", range, onMove: editable ? setLogit : null });
   const pBars = bars(right, classes);
   left.root.dataset.figure = "logits";
-  right.root.dataset.figure = "soft-labels";
+  right.root.dataset.figure = "soft-targets";
 
   const row = html("div", { class: "kd-row" }, root);
   const heat = slider(row, { label: "Temperature T", min: COLDEST, max: HOTTEST, log: true, marks: [0.1, 1, 10, 100], onInput: setTemperature });
@@ -97,7 +97,7 @@ function render({ model, el }) {
     strip?.set(get("selected"));
     zBars.update(now.logits, now.logits.map((z) => decimals(z)), style);
     setScale(log);
-    right.setTitle(`Soft labels softmax(z / T) at T = ${short(now.temperature)}`);
+    right.setTitle(`Soft targets softmax(z / T) at T = ${short(now.temperature)}`);
     if (log) pBars.update(now.labels.map((p) => Math.max(Math.log10(p), FLOOR)), now.labels.map((p) => p.toExponential(0).replace("-", "−")), style, FLOOR);
     else pBars.update(now.labels, now.labels.map((p) => (p < 0.0005 ? "≈0" : decimals(100 * p))), style);
     heat.set(now.temperature);

@@ -1,11 +1,11 @@
-"""TemperaturePanel: logits, and the soft labels that softmax makes of them at a temperature."""
+"""TemperaturePanel: logits, and the soft targets that softmax makes of them at a temperature."""
 
 import math
 
 import numpy as np
 import traitlets as t
 
-from kdlab.widgets.base import Panel, soft_labels, source, to_numpy
+from kdlab.widgets.base import Panel, soft_targets, source, to_numpy
 
 METRICS = ("probability", "entropy", "temperature")
 
@@ -26,13 +26,13 @@ def _check_goal(goal, classes):
 
 
 class TemperaturePanel(Panel):
-    """Soft labels at a temperature that the reader moves; logits are bars that can be dragged.
+    """Soft targets at a temperature that the reader moves; logits are bars that can be dragged.
 
     `logits` is (N, C) or (C,), `images` (N, 28, 28) uint8 to choose from, `labels` N words or numbers for them.
     `goal` is a dict such as {"text": "Make the 5 as likely as you can", "metric": "probability", "class": 5,
     "at_least": 0.149}; other metrics are "entropy" (nats) and "temperature", other conditions "at_most" and
     "between": [low, high]; "temperature_only": True counts only with the logits as given.
-    What the reader did can be read back: `.temperature`, `.logits`, `.selected`, `.soft_labels`, `.best`,
+    What the reader did can be read back: `.temperature`, `.logits`, `.selected`, `.soft_targets`, `.best`,
     `.reached`.
     """
 
@@ -54,9 +54,9 @@ class TemperaturePanel(Panel):
 
     def __init__(self, logits, images=None, labels=None, *, temperature=1.0, editable=True, goal=None, classes=None):
         logits = np.atleast_2d(to_numpy(logits))
-        count, width = logits.shape
-        if logits.ndim != 2 or width < 2 or not np.isfinite(logits).all():
+        if logits.ndim != 2 or logits.shape[1] < 2 or not np.isfinite(logits).all():
             raise ValueError(f"logits must be finite and (N, C) or (C,) with C > 1, not {logits.shape}")
+        count, width = logits.shape
         if images is not None:
             images = to_numpy(images, np.uint8).reshape(-1, 28, 28)
             if len(images) != count:
@@ -85,15 +85,15 @@ class TemperaturePanel(Panel):
         return value
 
     @property
-    def soft_labels(self):
-        """Soft labels of the chosen logits at the present temperature: (C,) array."""
-        return soft_labels(np.array(self.logits[self.selected]), self.temperature)
+    def soft_targets(self):
+        """Soft targets of the chosen logits at the present temperature: (C,) array."""
+        return soft_targets(np.array(self.logits[self.selected]), self.temperature)
 
     def figure(self):
-        """The chosen image, its logits and its soft labels."""
+        """The chosen image, its logits and its soft targets."""
         from kdlab import plots
 
         image = None if self._pictures is None else self._pictures[self.selected]
-        return plots.soft_labels(
-            self.logits[self.selected], self.soft_labels, self.temperature, image=image, classes=self.classes
+        return plots.soft_targets(
+            self.logits[self.selected], self.soft_targets, self.temperature, image=image, classes=self.classes
         )

@@ -18,8 +18,8 @@ goal = {"text": "Make the 5 as likely as you can", "metric": "probability", "cla
 PANEL = "panel = TemperaturePanel(logits, images, labels=[3, 0], goal=goal)\npanel"
 
 
-def soft_labels(notebook):
-    return notebook.panel.locator("[data-figure=soft-labels]")
+def soft_targets(notebook):
+    return notebook.panel.locator("[data-figure=soft-targets]")
 
 
 def test_the_temperature_answers_keyboard_mouse_and_python(open_notebook):
@@ -38,7 +38,7 @@ def test_the_temperature_answers_keyboard_mouse_and_python(open_notebook):
     notebook.wait_python("panel.temperature == 0.99")
     page.keyboard.press("End")
     notebook.wait_python("panel.temperature == 100")
-    assert notebook.python("bool(np.ptp(panel.soft_labels) < 0.03)")
+    assert notebook.python("bool(np.ptp(panel.soft_targets) < 0.03)")
     expect(panel.locator(".kd-meter")).to_have_attribute("aria-valuetext", "entropy 2.30 nats (at most ln 10 = 2.30)")
 
     box = slider.bounding_box()
@@ -51,8 +51,8 @@ def test_the_temperature_answers_keyboard_mouse_and_python(open_notebook):
     panel.get_by_role("button", name="temperature 4").click()
     notebook.wait_python("panel.temperature == 4")
     expect(panel.get_by_role("button", name="temperature 4")).to_have_attribute("aria-pressed", "true")
-    expected = notebook.python("panel.soft_labels.tolist()")
-    shown = [float(word.replace("≈", "")) for word in soft_labels(notebook).locator(".kd-value").all_text_contents()]
+    expected = notebook.python("panel.soft_targets.tolist()")
+    shown = [float(word.replace("≈", "")) for word in soft_targets(notebook).locator(".kd-value").all_text_contents()]
     assert shown == [round(100 * p, 1) for p in expected]
 
     notebook.python("setattr(panel, 'temperature', 0.5)")
@@ -116,7 +116,7 @@ def test_two_views_show_the_same_and_keys_stay_inside(open_notebook):
     expect(second.locator(".kd-readout")).to_have_text(first.locator(".kd-readout").inner_text())
     first.get_by_label("log scale").click()
     expect(second.get_by_label("log scale")).to_be_checked()
-    expect(soft_labels(notebook)).to_contain_text("10⁻⁴")
+    expect(soft_targets(notebook)).to_contain_text("10⁻⁴")
     first.get_by_label("Temperature T").focus()
     for key in ("d", "d", "b", "ArrowDown"):  # JupyterLab would delete the cell, add one, go to the next
         page.keyboard.press(key)
