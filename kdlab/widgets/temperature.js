@@ -111,7 +111,7 @@ function render({ model, el }) {
     if (goal) drawGoal(now);
   }
 
-  return drawOnChange(model, root, ["temperature", "logits", "selected", "log_scale", "best", "reached"], draw);
+  return drawOnChange(model, root, ["temperature", "logits", "selected", "log_scale"], draw);
 }
 
 export default { render };

@@ -17,6 +17,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import nbformat
 import pytest
 
 ARTIFACTS = Path(__file__).parents[1] / "artifacts"
@@ -142,13 +143,14 @@ def page(lab):
         page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=60 * SECOND)
         yield page
         browser.close()
+        _shut_kernels_down(address, token)
 
 
 class Notebook:
     """A notebook that has run in JupyterLab: its page, its panel, and its kernel's Python."""
 
-    def __init__(self, page, name):
-        self.page, self.name = page, name
+    def __init__(self, page):
+        self.page = page
 
     @property
     def panel(self):
@@ -220,8 +222,8 @@ def scratch_notebook(path, cells):
     path.write_text(json.dumps({"cells": code, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}))
 
 
-def run_all(page, name):
-    """Open a notebook, run all its cells, and check that none failed."""
+def open_file(page, name):
+    """Open a notebook, and wait for its kernel."""
     page.evaluate("path => { window.jupyterapp.commands.execute('docmanager:open', { path }) }", name)
     # Lab already says "idle" before there is a kernel, and "run all" is then silently lost.
     page.wait_for_function(
@@ -232,8 +234,24 @@ def run_all(page, name):
     )
     page.evaluate("""async () => { const w = window.jupyterapp.shell.currentWidget;
         await w.sessionContext.ready; await w.sessionContext.session.kernel.info; w.activate() }""")
+
+
+def replace_cells(page, cells):
+    """Put these in the place of all cells but the first, which stays as it has run; the first of them is active."""
+    page.evaluate(
+        """sources => { const notebook = window.jupyterapp.shell.currentWidget.content;
+        const shared = notebook.model.sharedModel;
+        shared.deleteCellRange(1, shared.cells.length);
+        shared.insertCells(1, sources.map(source => ({ cell_type: "code", source, metadata: {}, outputs: [] })));
+        notebook.deselectAll(); notebook.activeCellIndex = 1 }""",
+        list(cells),
+    )
+
+
+def run_cells(page, command="run-all-cells"):
+    """Run all cells (or the active one and all below), and check that none failed."""
     # Not awaited: a promise that hangs would hang the test. The counts of the cells tell when they have run.
-    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+    page.evaluate("name => { window.jupyterapp.commands.execute(name) }", f"notebook:{command}")
     page.wait_for_function(
         """() => window.jupyterapp.shell.currentWidget.content.widgets.every(
         cell => cell.model.type !== 'code' || cell.model.executionCount !== null)""",
@@ -252,9 +270,25 @@ def _shut_kernels_down(address, token):
         ask(f"/api/sessions/{session['id']}", "DELETE")
 
 
+def _close_notebook(page, address, token):
+    page.evaluate("""async () => { const w = window.jupyterapp.shell.currentWidget;
+        if (w?.context) { await w.context.save(); w.close() } }""")
+    _shut_kernels_down(address, token)
+
+
+@pytest.fixture(scope="module")
+def first_cell():
+    """The first cell of the scratch notebook that is open, in a list: the tests of a file share it and its kernel."""
+    return []
+
+
 @pytest.fixture
-def open_notebook(lab, page, request):
-    """Write, open and run a scratch notebook. Fails on a request that leaves 127.0.0.1, and on page errors."""
+def open_notebook(lab, page, first_cell, request):
+    """Write, open and run a scratch notebook of these cells, or an unexecuted `lesson` (an nbformat notebook).
+
+    The first cell prepares the others. Where it is the same as in the test before, it is not run again.
+    Fails on a request that leaves 127.0.0.1, and on page errors.
+    """
     address, token, root = lab
     outside, errors = [], []
     inside = (f"{address}/", address.replace("http", "ws") + "/", "data:", "blob:")
@@ -265,22 +299,46 @@ def open_notebook(lab, page, request):
     }
     for event, listener in listeners.items():
         page.on(event, listener)
+    name = f"{request.node.name}.ipynb".translate(str.maketrans("[]/", "---"))
+    notebook = Notebook(page)
 
-    def open_one(*cells, width=VIEWPORT["width"]):
+    def open_one(*cells, width=VIEWPORT["width"], lesson=None):
         page.set_viewport_size({**VIEWPORT, "width": width})
-        name = f"{request.node.name}.ipynb".translate(str.maketrans("[]/", "---"))
-        scratch_notebook(root / name, cells)
-        run_all(page, name)
-        notebook = Notebook(page, name)
+        if first_cell and first_cell == [*cells[:1]]:
+            replace_cells(page, cells[1:])
+            run_cells(page, "run-all-below")
+        else:
+            if first_cell:
+                _close_notebook(page, address, token)
+            first_cell[:] = cells[:1]
+            if lesson is None:
+                scratch_notebook(root / name, cells)
+            else:
+                nbformat.write(lesson, root / name)
+            open_file(page, name)
+            run_cells(page)
         notebook.panel.wait_for(timeout=20 * SECOND)
         notebook.panel.scroll_into_view_if_needed()
         return notebook
 
     yield open_one
-    page.evaluate("""async () => { const w = window.jupyterapp.shell.currentWidget;
-        if (w?.context) { await w.context.save(); w.close() } }""")
-    _shut_kernels_down(address, token)
+    if first_cell and request.node.stash.get(PASSED, False):
+        notebook.python("__import__('ipywidgets').Widget.close_all()")  # which also stops whatever runs in them
+    else:
+        _close_notebook(page, address, token)
+        first_cell.clear()
     for event, listener in listeners.items():
         page.remove_listener(event, listener)
     assert not outside, f"asked for outside addresses: {outside[:5]}"
     assert not errors, f"the page reported errors: {errors[:5]}"
+
+
+PASSED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Remember whether the test itself passed: only then may the next one use its notebook."""
+    report = (yield).get_result()
+    if report.when == "call":
+        item.stash[PASSED] = report.passed
