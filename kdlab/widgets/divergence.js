@@ -49,6 +49,8 @@ function render({ model, el }) {
     };
     const drawn = bars(figure, classes, { name: `${name} of class`, range: [0, 1], step: 0.01, onMove: move });
     const marks = classes.map(() => svg("path", { class: "kd-other-level", "aria-hidden": "true" }, figure.plot));
+    const values = svg("g", { class: "kd-bar", "aria-hidden": "true" }, figure.plot);
+    values.append(...figure.plot.querySelectorAll(".kd-value")); // above the lines, or they could not be read
     return { name, figure, drawn, marks };
   });
 
@@ -97,7 +99,7 @@ function render({ model, el }) {
       const shown = terms.map((value) => clamp(value / size, TERM_RANGE[0], TERM_RANGE[1]));
       drawn.update(shown, terms.map((value) => number(value / size)), (i) => (terms[i] < 0 ? "kd-negative" : "kd-first"));
     }
-    bound(now.js, `JS is ${number(100 * now.js / Math.LN2, 0)} % of its bound log 2 = ${get("bits") ? "1 bit" : "0.693 nats"}`);
+    bound(now.js, `JS is ${number((100 * now.js) / Math.LN2, 0)} % of log 2`);
     inBits.set(get("bits"));
     undo.disabled = JSON.stringify([p, q]) === JSON.stringify(get("_given"));
     if (goal) drawGoal(now);

@@ -45,8 +45,9 @@ function render({ model, el }) {
   const back = button(row, "Reset", () => { pause(); go(0); });
   const at = slider(row, { label: "step", min: 0, max: last, format: (v) => `${v}`, onInput: (step) => { pause(); go(step); } });
   const gap = starts.length > 1 ? (starts[starts.length - 1] - starts[0]) / (starts.length - 1) : 1;
-  const from = slider(row, {
-    label: "start at x =", min: starts[0], max: starts[starts.length - 1], step: gap, format: (v) => decimals(v),
+  const below = html("div", { class: "kd-row" }, root);
+  const from = slider(below, {
+    label: "start at x =", marks: ticks(starts[0], starts[starts.length - 1], 6), min: starts[0], max: starts[starts.length - 1], step: gap, format: (v) => decimals(v),
     onInput: (mean) => {
       const start = starts.reduce((best, s, i) => (Math.abs(s - mean) < Math.abs(starts[best] - mean) ? i : best), 0);
       save(model, { start, step: 0 });
@@ -113,8 +114,8 @@ function render({ model, el }) {
     at.set(step);
     from.set(starts[start]);
     if (showGoal) {
-      const seen = peaks.map((peak, i) => `${get("visited").includes(i) ? "☑" : "☐"} at ${short(peak)}`).join("  ");
-      showGoal(get("reached"), `reverse fit ended on the peak ${seen}`);
+      const seen = peaks.map((peak, i) => `at ${short(peak)} ${get("visited").includes(i) ? "☑" : "☐"}`).join("   ");
+      showGoal(get("reached"), `the reverse fit has ended   ${seen}`);
     }
   }
 
