@@ -5,16 +5,7 @@ import math
 import numpy as np
 import traitlets as t
 
-from kdlab.widgets.base import Panel, source, to_numpy
-
-COLDEST, HOTTEST = 0.5, 50.0
-
-
-def soft_targets(logits, temperature):
-    """softmax(logits / temperature) of one row of logits, in NumPy."""
-    logits = np.asarray(logits, dtype=float)
-    powers = np.exp((logits - logits.max()) / temperature)
-    return powers / powers.sum()
+from kdlab.widgets.base import Panel, soft_targets, source, to_numpy
 
 
 def pushes(student, teacher, label, temperature, alpha, squared=True):
@@ -22,6 +13,7 @@ def pushes(student, teacher, label, temperature, alpha, squared=True):
 
     hard = alpha (y - q) and soft = (1 - alpha) T² (p_T - q_T) / T, each (classes,); without `squared`, no T².
     """
+    student, teacher = np.asarray(student, dtype=float), np.asarray(teacher, dtype=float)
     hard = -alpha * soft_targets(student, 1.0)
     hard[label] += alpha
     scale = (1 - alpha) * (temperature if squared else 1 / temperature)

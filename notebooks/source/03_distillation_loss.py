@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 03 · The distillation loss
 #
-# *A student with two teachers: one who is always right and says one word, and one who explains.*
+# *A student who listens to two voices: a label that says one word, and a teacher who explains.*
 #
 # | | |
 # |---|---|
@@ -252,6 +252,10 @@ def spread(low, high, power):
 print("T from 4 to 64: without T² the sizes differ by more than 100 times:", spread(4, 64, 0) > 100)
 print("               with T² by less than 2 times:", spread(4, 64, 2) < 2)
 print("T from 1 to 64: with T² by less than 6 times:", spread(1, 64, 2) < 6)
+
+near_one = min(range(60), key=lambda k: abs(temperatures[k] - 1))
+print("T from 1 down to 0.1: without T² the gradient grows:", sizes[0] > 5 * sizes[near_one])
+print("                      with T² it fades:", 0.1**2 * sizes[0] < sizes[near_one] / 2)
 
 # %% [markdown]
 # Now the left end of the picture. As $T \to 0$ the teacher's soft target becomes its hard decision, and so does the
@@ -536,8 +540,9 @@ print(f"so its alpha of 0.5 acts like {0.5 * 10 / (0.5 * 10 + 0.5):.3f}")
 # The teacher's voice is exactly ten times too quiet, and the default α of 0.5 is in truth 0.909. With 1000 classes it
 # would be 1000 times.
 #
-# **Fault 3: the teacher is half asleep.** The article never calls `teacher.eval()`. A fresh PyTorch module is in
-# training mode, where *dropout* switches off half of our teacher's hidden units, other ones at each call.
+# **Fault 3: the teacher is half asleep.** The article never calls `teacher.eval()`. After training, a PyTorch module is
+# still in training mode, where *dropout* keeps switching units off, other ones at each call. The article leaves its
+# networks open; with our teacher, which has dropout, this happens:
 
 # %%
 doubtful = models.to_inputs(images[entropy(v).argmax()])
