@@ -76,8 +76,14 @@ class Result:
         table = f'<table style="margin:.4em 0 0 0">{rows}</table>' if rows else ""
         return (
             f'<div style="border-left:4px solid {colour};padding:.4em .8em;margin:.2em 0">'
-            f"<b>{symbol} {self.status}</b> · {html.escape(self.diagnosis)}{table}</div>"
+            f"<b>{symbol} {self.status}</b> · {_inline(self.diagnosis)}{table}</div>"
         )
+
+
+def _inline(text):
+    """The sentence as HTML, with its `code` and *emphasis*."""
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+    return re.sub(r"(?<![\w*])\*(\w[^*<]*)\*(?!\w)", r"<em>\1</em>", text)
 
 
 @dataclass

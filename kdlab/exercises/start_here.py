@@ -31,7 +31,7 @@ second_picture = Exercise(
 
 quiz = Quiz(
     Question(
-        "Which of these does a label *not* tell a student?",
+        "Which of these does a label not tell a student?",
         (
             Option("Which digit the picture shows.", "That is just what a label says, and all it says."),
             Option(

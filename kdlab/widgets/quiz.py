@@ -9,6 +9,7 @@ class QuizPanel(Panel):
     """The questions of an `exercises.core.Quiz`; `.chosen` is what the reader chose (-1: nothing yet)."""
 
     _esm = source("common.js", "quiz.js")
+    _css = source("common.css", "quiz.css")
 
     questions = t.List().tag(sync=True)
     chosen = t.List().tag(sync=True)

@@ -352,8 +352,8 @@ shown = torch.stack([(strength * (fours & (second == c))).argmax() for c in (9, 
 plots.digits(mnist.test_images[shown], [f"next: {c}" for c in (9, 6, 7, 8, 2, 1)])
 
 # %% [markdown]
-# Six times the label says "4". Six times the soft target says something else as well: one is closed at the top, one has
-# lost its crossbar. A **student** that learns from soft targets is told all of it, with every single picture. That is
+# Six times the label says "4". Six times the soft target says something else as well: one is closed at
+# the top like a 9, one has the belly of a 6. A **student** that learns from soft targets is told all of it, with every single picture. That is
 # knowledge distillation, and the next three lessons build it.
 #
 # > **Goal.** Below are sure digits, doubtful ones, and some that the teacher gets *wrong*. Find one where the second class
@@ -363,10 +363,9 @@ plots.digits(mnist.test_images[shown], [f"next: {c}" for c in (9, 6, 7, 8, 2, 1)
 
 # %%
 mistakes = (test_logits.argmax(-1) != true).nonzero()[:, 0]
-gallery = torch.cat([by_doubt[[0, 2000, 5000, 8000, 9500]], shown[:4], mistakes[:5]])
-widgets.TemperaturePanel(
-    test_logits[gallery], images=mnist.test_images[gallery], labels=true[gallery], temperature=4.0, editable=False
-)
+gallery = torch.cat([by_doubt[[0, 2000, 5000, 8000]], shown[:4], mistakes[[0, 1, 3, 4, 7]]])
+chosen = {"images": mnist.test_images[gallery], "labels": true[gallery]}
+widgets.TemperaturePanel(test_logits[gallery], **chosen, temperature=4.0, editable=False)
 
 # %% [markdown]
 # ## Quiz

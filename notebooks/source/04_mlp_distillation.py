@@ -23,7 +23,7 @@ import torch
 import kdlab
 from kdlab import data, models, plots, teachers, training, widgets
 from kdlab.exercises import mlp_distillation as lesson
-from kdlab.losses import distillation_loss
+from kdlab.losses import distillation_loss, entropy
 from kdlab.metrics import accuracy, count_parameters, errors
 
 kdlab.setup()
@@ -69,12 +69,13 @@ validation_labels = torch.from_numpy(mnist.train_labels[50_000:55_000])
 teacher_logits = teachers.predict_logits(teacher, inputs)
 validation_teacher_logits = teachers.predict_logits(teacher, validation_inputs)
 
+assert accuracy(teacher_logits, labels) > 0.99 and accuracy(validation_teacher_logits, validation_labels) > 0.98
 print("cached logits:", tuple(teacher_logits.shape))
-print("teacher on validation is better than 0.98:", accuracy(validation_teacher_logits, validation_labels) > 0.98)
+print("they agree with more than 99 % of the labels, and with more than 98 % on validation: ok")
 
 # %% [markdown]
-# Printing the teacher's accuracy first is a habit worth having. A teacher with a forgotten head, or a cache that was
-# filled from other pictures, shows itself here and nowhere else.
+# Holding the cache against the labels first is a habit worth having. A teacher with an untrained last layer, or a cache
+# that was filled from other pictures, shows itself here and nowhere else.
 #
 # A cache holds a trap, though. Training shuffles the pictures, and the cache has to follow.
 #
@@ -94,8 +95,8 @@ lesson.shuffle_together.check(shuffle_together)
 # lesson.shuffle_together.solution()
 
 # %% [markdown]
-# > **Predict.** What would happen to a student whose cache does *not* follow: every picture comes with what the teacher
-# > said about some other picture? Would the loss still fall? We will see at the end of section 3.
+# > **Predict.** What would happen to a student whose cache does *not* follow: every picture comes with its own label, but
+# > with what the teacher said about some other picture? Would anything complain? We will see at the end of section 3.
 #
 # ## 3 · The whole loop
 #
@@ -144,28 +145,30 @@ def distill(student, inputs, labels, teacher_logits, *, steps, temperature, alph
 
 # %% [markdown]
 # `chosen` is drawn once and used three times: pictures, labels and cache stay together. Now the experiment that the
-# prediction asked for. The second student gets a cache in another order; alpha = 0, so that it hears the teacher only.
+# prediction asked for. The second student gets its cache in another order; labels and teacher count half each.
 
 # %%
 wrong_order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(1))
 losses, reached = {}, {}
 for name, cache in {"cache in order": teacher_logits, "cache shuffled": teacher_logits[wrong_order]}.items():
     student = models.MLP(784, 300, 300, 10, seed=0)
-    run = distill(student, inputs, labels, cache, steps=200, temperature=4.0, alpha=0.0)
+    run = distill(student, inputs, labels, cache, steps=200, temperature=4.0, alpha=0.5)
     losses[name] = [record["loss"] for record in run]
     reached[name] = accuracy(teachers.predict_logits(student, validation_inputs), validation_labels)
 
 plots.loss_curves(losses)
 
 # %%
-assert reached["cache in order"] > 0.88 and reached["cache shuffled"] < 0.3
-print("cache in order: validation accuracy is above 0.88")
-print("cache shuffled: validation accuracy is below 0.30, although its loss fell too")
+assert reached["cache in order"] > 0.92 and 0.7 < reached["cache shuffled"] < 0.89
+print("cache in order: validation accuracy is above 0.92")
+print("cache shuffled: validation accuracy is below 0.89, and nothing complained")
 
 # %% [markdown]
-# No error, no warning, a loss that falls: the student learns what the teacher says *on average*, about no picture in
-# particular. This bug has lived in one of the most copied repositories on distillation. The habit that catches it:
-# compare the cache with the labels, as in section 2, **on the batches the student gets**.
+# No error, no warning, and a student that reads most digits: the labels rescue it. Looking at its accuracy alone you would
+# say that distillation does not help much here, and go looking for a better temperature. The loss tells more: it hardly
+# falls, since nobody can guess what the teacher said about *another* picture. This bug has lived in one of the most
+# copied repositories on distillation. The habit that catches it: compare cache and labels as in section 2, **on the
+# batches that the student gets**.
 #
 # ## 4 · A fair race
 #
@@ -200,12 +203,15 @@ print(recipe)
 # > errors on new pictures? By how much: 5 %, 25 %, 75 % fewer?
 
 # %%
+doubt = entropy(validation_teacher_logits, 4.0).argsort(descending=True)
+gallery = 50_000 + doubt[:2000:250]
+
 panel = widgets.RacePanel(
     make_student=lambda: models.MLP(784, 300, 300, 10, seed=0),
     train=(inputs, labels, teacher_logits),
     validation=(validation_inputs, validation_labels, validation_teacher_logits),
     test=(models.to_inputs(mnist.test_images), torch.from_numpy(mnist.test_labels)),
-    images=mnist.train_images[[50_005, 50_011, 50_021, 50_033, 50_052, 50_064, 50_072, 50_093]],
+    images=mnist.train_images[gallery],
     teacher=teacher,
     recipe=recipe,
 )
@@ -223,16 +229,15 @@ print("the distilled student makes at least 12 % fewer validation errors: ok")
 # %% [markdown]
 # That was one run, made before you looked. Now it is your turn: press **Reset**, then **Start**.
 #
-# - **The curves.** Both students climb fast, and the hard one is often ahead in the first hundred steps. Then it runs
-#   into a wall while the other goes on towards the teacher's dashed line.
+# - **The curves.** Both students climb fast. The distilled one pulls ahead within a hundred steps or two, swings less, and
+#   ends nearer to the teacher's dotted line.
 # - **The bars.** Pick a picture that looks odd. The teacher's soft label is the target; watch the distilled student's
 #   bars settle on it, small ones included. The hard student's bars race to 100 % for one class, right or wrong.
 # - **The sliders.** Move the temperature while it trains. A mark on the curve shows where you did.
 #
 # > **Goal 1.** Set alpha to 1 before you start. What are the two curves now, and why?
 #
-# > **Goal 2.** Find a temperature at which the distilled student *loses* to the hard one. Look at the far ends of the
-# > slider.
+# > **Goal 2.** Find the temperature that helps the distilled student *least*. Is it still ahead?
 #
 # > **Goal 3.** Copy the line under the panel and give it to a neighbour. It replays your run, changes included.
 #
@@ -252,12 +257,13 @@ plots.race_over_seeds(recorded)
 mean = {name: arm["mean"] for name, arm in recorded["validation_errors"].items()}
 best = min(mean, key=mean.get)
 print("best on validation:", best)
-print("fewer errors than hard labels:", f"about {round(100 * (1 - mean[best] / mean['hard labels']), -1):.0f} %")
+for name, average in mean.items():
+    print(f"{name:16} {average / mean['hard labels'] - 1:+.0%} errors against hard labels")
 
 # %% [markdown]
 # Read it like this. The argmax arm lies with the hard labels: so it is not that the teacher corrects wrong labels. What
-# helps is the *softness*. And the gain is there for every temperature from 4 to 20, as Hinton and his colleagues
-# reported for students with 300 units or more.
+# helps is the *softness*, and even at T = 1 a little of it. From T = 4 upwards hardly anything changes any more; for nets
+# of 300 units and more Hinton and his colleagues found the same above T = 8.
 #
 # An honest word on where the gain comes from. The teacher has seen 50 000 pictures, each shifted in 25 ways; the
 # student sees 10 000, unshifted. Its soft labels carry some of what the teacher learned elsewhere. Give the student all 60 000
@@ -303,10 +309,13 @@ lesson.agreement.check(agreement)
 # %%
 from kdlab.metrics import agreement
 
-for name, student in panel.students.items():
-    share = agreement(teachers.predict_logits(student, validation_inputs), validation_teacher_logits)
-    print(f"{name:9} agrees with the teacher on more than {'95' if name == 'distilled' else '93'} % of the pictures:",
-          share > (0.95 if name == "distilled" else 0.93))  # fmt: skip
+shares = {
+    name: agreement(teachers.predict_logits(student, validation_inputs), validation_teacher_logits)
+    for name, student in panel.students.items()
+}
+disagree = {name: 1 - share for name, share in shares.items()}
+assert disagree["distilled"] < 0.9 * disagree["hard"]
+print("the distilled student disagrees with the teacher at least 10 % less often than the hard one: ok")
 
 # %% [markdown]
 # ## 7 · Draw
@@ -334,10 +343,6 @@ widgets.DrawPanel({"teacher": teacher, "student": panel.students["distilled"]})
 # %%
 hinton = data.load_results("hinton_section3")
 plots.hinton_section3(hinton)
-
-# %% tags=["nbval-ignore-output"]
-for arm, row in hinton["summary"].items():
-    print(f"{arm:10} {row['mean']:6.1f} ± {row['sd']:.1f} test errors over {row['runs']} seeds")
 
 # %% [markdown]
 # The shape of the result is Hinton's: distillation takes the small net most of the way from its own errors to its
