@@ -516,8 +516,8 @@ with warnings.catch_warnings(record=True) as caught:
         'kl_div(log_q, p, reduction="batchmean")': F.kl_div(log_q, p, reduction="batchmean"),
         "kl_div(log_q, p)": F.kl_div(log_q, p),
         'kl_div(log_q, log_p, reduction="batchmean")': F.kl_div(log_q, log_p, reduction="batchmean"),
-        "... the same, log_target=True": F.kl_div(log_q, log_p, reduction="batchmean", log_target=True),
-        'kl_div(log_q, p, "batchmean", log_target=True)': F.kl_div(log_q, p, reduction="batchmean", log_target=True),
+        "... with target=log_p, log_target=True": F.kl_div(log_q, log_p, reduction="batchmean", log_target=True),
+        "... with target=p, log_target=True": F.kl_div(log_q, p, reduction="batchmean", log_target=True),
     }
 right = kl_divergence(student_logits, teacher_logits)
 plots.calls_of_kl_div({name: value.item() for name, value in calls.items()}, right.item())
