@@ -42,8 +42,15 @@ RUNS = HERE / "runs" / "hinton_section3"
 SEEDS = (0, 1, 2)
 ARMS = {  # in the order in which a seed needs them; hard and distilled have the same budget
     "teacher": {"epochs": 70, "batch_size": 128, "learning_rate": 1e-3, "dropout": 0.5, "jitter": 2},
-    "hard": {"epochs": 60, "batch_size": 64, "learning_rate": 1e-3},
-    "distilled": {"epochs": 60, "batch_size": 64, "learning_rate": 1e-3, "temperature": 20.0, "alpha": 0.0},
+    "hard": {"epochs": 60, "batch_size": 64, "learning_rate": 1e-3, "scale": 0.5},
+    "distilled": {
+        "epochs": 60,
+        "batch_size": 64,
+        "learning_rate": 1e-3,
+        "scale": 0.5,
+        "temperature": 20.0,
+        "alpha": 0.0,
+    },
 }
 PAPER = {"teacher": 67, "hard": 146, "distilled": 74}
 
@@ -51,7 +58,11 @@ PAPER = {"teacher": 67, "hard": 146, "distilled": 74}
 def build(arm, seed):
     if arm == "teacher":
         return MLP(784, 1200, 1200, 10, dropout=ARMS[arm]["dropout"], seed=seed)
-    return MLP(784, 800, 800, 10, seed=seed)  # hard and distilled start from the same weights
+    model = MLP(784, 800, 800, 10, seed=seed)  # hard and distilled start from the same weights
+    with torch.no_grad():
+        for layer in model.layers:
+            layer.weight *= ARMS[arm]["scale"]
+    return model
 
 
 def recipe_of(arm, seed, count):
@@ -129,6 +140,7 @@ def reproduce(arms, seeds):
             teacher = stored_teacher(RUNS, seed) if arm == "distilled" else None
             model, record = run(arm, seed, inputs, labels, test, teacher)
             save_file(model.state_dict(), weights)
+            results = load_results()  # another process may have added its runs meanwhile
             results["runs"] = [row for row in results["runs"] if row not in done] + [record]
             save_results(results)
     for arm in {row["arm"]: 0 for row in results["runs"]}:
