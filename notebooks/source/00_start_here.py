@@ -81,7 +81,7 @@ widgets.TemperaturePanel(logits, images=images, labels=labels, editable=False)
 # | 00 | Start here | look around | 15 |
 # | 01 | [Softmax and temperature](01_softmax_and_temperature.ipynb) | read what a network knows but does not say | 70 |
 # | 02 | [KL divergence](02_kl_divergence.ipynb) | measure how far one opinion is from another | 80 |
-# | 03 | [The distillation loss](03_distillation_loss.ipynb) | build the loss, and see why T² is in it | 60 |
+# | 03 | [The distillation loss](03_distillation_loss.ipynb) | build the loss, and see why T² is in it | 75 |
 # | 04 | [A student that learns while you watch](04_mlp_distillation.ipynb) | race a taught student against an untaught one | 75 |
 #
 # Each lesson builds on those before it. Later lessons follow: dark knowledge, fair comparisons, features and relations,

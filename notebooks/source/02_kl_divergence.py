@@ -42,7 +42,7 @@ teacher = teachers.load_mnist_teacher()
 # > usual loss against the label?
 
 # %%
-image, label = mnist.test_images[1612], int(mnist.test_labels[1612])
+image, label = mnist.test_images[2618], int(mnist.test_labels[2618])
 p = soft_targets(teacher(models.to_inputs(image)), 8.0)
 
 others = torch.tensor([c for c in range(10) if c != label])

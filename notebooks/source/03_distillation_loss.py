@@ -620,4 +620,4 @@ lesson.quiz
 # - L. Yuan et al.: *Revisiting Knowledge Distillation via Label Smoothing Regularization*, CVPR 2020.
 # - B. Zhao et al.: *Decoupled Knowledge Distillation*, CVPR 2022.
 #
-# **Next:** [04 · MLP distillation](04_mlp_distillation.ipynb): the loss goes to work, live.
+# **Next:** [04 · A student that learns while you watch](04_mlp_distillation.ipynb): the loss goes to work, live.
