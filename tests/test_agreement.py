@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import math
 
 import pytest
 import torch
@@ -29,18 +30,22 @@ def written_out(source):
     return found
 
 
-def solutions():
-    """Exercises whose solution has the name of a function of kdlab's: {(lesson, name): solution}."""
-    pairs = {}
+def cases():
+    """Everything that has a twin in kdlab, {(lesson, name, where it stands): function}."""
+    found = {}
     for source in SOURCES:
+        lesson = source.stem[:2]
+        for name, code in written_out(source).items():
+            scope = {"torch": torch, "F": torch.nn.functional, "math": math, **KDLAB}
+            exec(code, scope)
+            found[lesson, name, "text"] = scope[name]
         for name, value in vars(exercises_of(source)).items():
             if isinstance(value, Exercise) and name in KDLAB:
-                pairs[source.stem[:2], name] = value.reference
-    return pairs
+                found[lesson, name, "solution"] = value.reference
+    return found
 
 
-WRITTEN = {(source.stem[:2], name): code for source in SOURCES for name, code in written_out(source).items()}
-SOLUTIONS = solutions()
+CASES = cases()
 
 
 def arguments(function, generator):
@@ -68,21 +73,13 @@ def agree(function, reference, generator):
     assert torch.allclose(mine.double(), theirs.double(), rtol=1e-6)
 
 
-@pytest.mark.parametrize("lesson, name", WRITTEN)
-def test_the_lesson_s_own_function_agrees_with_kdlab(lesson, name):
-    scope = {"torch": torch, "F": torch.nn.functional, "math": __import__("math"), **KDLAB}
-    exec(WRITTEN[lesson, name], scope)
+@pytest.mark.parametrize("case", CASES, ids="-".join)
+def test_lesson_and_kdlab_agree(case):
     generator = torch.Generator().manual_seed(0)
     for _ in range(5):
-        agree(scope[name], KDLAB[name], generator)
+        agree(CASES[case], KDLAB[case[1]], generator)
 
 
-@pytest.mark.parametrize("lesson, name", SOLUTIONS)
-def test_the_solution_agrees_with_kdlab(lesson, name):
-    generator = torch.Generator().manual_seed(0)
-    for _ in range(5):
-        agree(SOLUTIONS[lesson, name], KDLAB[name], generator)
-
-
-def test_something_is_compared():
-    assert ("01", "soft_targets") in SOLUTIONS and ("01", "entropy") in SOLUTIONS
+def test_the_ideas_of_the_first_lessons_are_compared():
+    compared = {name for _, name, _ in CASES}
+    assert {"soft_targets", "entropy", "kl_divergence", "distillation_loss", "agreement"} <= compared
