@@ -109,6 +109,7 @@ def load_results():
 
 
 def save_results(results):
+    results["runs"].sort(key=lambda row: (row["seed"], list(ARMS).index(row["arm"])))
     results["versions"] = {
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -141,6 +142,7 @@ def reproduce(arms, seeds):
             model, record = run(arm, seed, inputs, labels, test, teacher)
             save_file(model.state_dict(), weights)
             results = load_results()  # another process may have added its runs meanwhile
+            results = load_results()  # again: another process may have added its runs meanwhile
             results["runs"] = [row for row in results["runs"] if row not in done] + [record]
             save_results(results)
     for arm in {row["arm"]: 0 for row in results["runs"]}:
