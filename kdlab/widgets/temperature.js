@@ -46,7 +46,9 @@ function render({ model, el }) {
 
   const pair = html("div", { class: "kd-pair" }, root);
   const range = get("_range");
-  const left = barAxes(pair, classes, { title: "Logits z", xLabel: editable ? "class (drag the bars, or use the arrow keys)" : "class", yRange: range });
+  const left = barAxes(pair, classes, { title: "Logits z", xLabel: editable ? "class (drag the bars, or use the arrow keys)" : "class" });
+  const room = 0.07 * (range[1] - range[0]); // for the values that stand on the highest and the lowest bars
+  left.setY([range[0] - room, range[1] + room], ticks(...range));
   const right = barAxes(pair, classes, { title: "Soft targets", xLabel: "class" });
   const zBars = bars(left, classes, { name: "logit of class", range, onMove: editable ? setLogit : null });
   const pBars = bars(right, classes);

@@ -12,8 +12,7 @@ METRICS = ("probability", "entropy", "temperature")
 
 def _axis_range(logits):
     """Round limits around these logits, and room to drag: they stay where they are while bars move."""
-    room = 0.06 * float(logits.max() - logits.min())  # for the values written below and above the bars
-    low, high = min(-5.0, float(logits.min()) - room - 1), max(10.0, float(logits.max()) + room + 2)
+    low, high = min(-5.0, float(logits.min()) - 1), max(10.0, float(logits.max()) + 2)
     return [5.0 * math.floor(low / 5), 5.0 * math.ceil(high / 5)]
 
 
