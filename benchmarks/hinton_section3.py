@@ -9,9 +9,9 @@ Three arms, three seeds, errors out of 10 000 test images (the paper gives 67, 1
 Resumable: a run that is finished is in benchmarks/results/hinton_section3.json, its weights are in benchmarks/runs/
 (not in git), and it is not run again. Stop it whenever you like. One core, about half an hour for each seed.
 
-The settings below were chosen with `--validation`, which trains on the first 50 000 training images, counts errors on
-the last 10 000 of them and never opens the test set; then they were frozen. The test set is read once in each run,
-after its last step.
+The settings below were chosen on validation images: networks trained on the first 50 000 training images, errors counted
+on the last 10 000 of them, as `--validation` does, without the test set (benchmarks/README.md lists the tries). Then they
+were frozen. The test set is read once in each run, after its last step.
 
     python benchmarks/hinton_section3.py                          every run that is missing, seed by seed
     python benchmarks/hinton_section3.py --arms teacher hard --seeds 0             some of them
