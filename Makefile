@@ -23,6 +23,7 @@ notebooks: $(VENV)/ready-for-test  ## turn notebooks/source into executed notebo
 bench: $(VENV)/ready-for-test  ## speed, as ratios within one run
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/panels.py
+	$(BIN)/python benchmarks/lessons.py
 
 reproduce: $(VENV)/ready-for-lab  ## the long runs (hours); stop and go on whenever you like
 	$(BIN)/python benchmarks/hinton_section3.py

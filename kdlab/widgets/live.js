@@ -74,6 +74,7 @@ function legend(figure, kinds, { width = 150 } = {}) {
   const group = svg("g", { class: "kd-legend" }, figure.root);
   const top = box.y + box.height - 18 * kinds.length - 8;
   const left = box.x + box.width - width - 6;
+  Object.assign(figure, { legendLeft: left, legendTop: top });
   svg("rect", { x: left, y: top, width, height: 18 * kinds.length + 4, rx: 4, class: "kd-legend-ground" }, group);
   const texts = kinds.map((kind, i) => {
     svg("path", { d: `M${left + 8} ${top + 12 + 18 * i}h26`, class: `kd-curve kd-${kind}` }, group);
@@ -93,7 +94,8 @@ function marks(figure) {
     for (const [at, words] of list) {
       const x = figure.x(at);
       svg("path", { d: `M${x} ${figure.box.y}v${figure.box.height}` }, group);
-      svg("text", { x: 0, y: 0, transform: `translate(${x - 4} ${figure.box.y + figure.box.height - 6}) rotate(-90)`, class: "kd-start" }, group, words);
+      const foot = x > figure.legendLeft ? figure.legendTop : figure.box.y + figure.box.height;
+      svg("text", { x: 0, y: 0, transform: `translate(${x - 4} ${foot - 6}) rotate(-90)`, class: "kd-start" }, group, words);
     }
   };
 }
