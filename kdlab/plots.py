@@ -108,7 +108,9 @@ def race(curves, changes, teacher_accuracy, soft, *, steps, temperature, accurac
         values = curves.get(arm, [])
         words = f"{arm} {100 * values[-1]:.1f} %" if values else arm
         ax.plot(curves.get("steps", []), values, color=color, linestyle=dash, linewidth=2, label=words)
-    ax.axhline(teacher_accuracy, color=GRAY, linestyle=":", linewidth=1.6, label=f"teacher {100 * teacher_accuracy:.1f} %")
+    ax.axhline(
+        teacher_accuracy, color=GRAY, linestyle=":", linewidth=1.6, label=f"teacher {100 * teacher_accuracy:.1f} %"
+    )
     for step, words in changes:
         ax.axvline(step, color=GRAY, linewidth=0.8)
         ax.annotate(words, (step, accuracy_range[0]), (3, 4), textcoords="offset points", rotation=90, fontsize="small")
@@ -132,7 +134,9 @@ def drawing(image, answers):
     figure, axes = picture(1 + len(answers), width_ratios=[0.6] + [1] * len(answers), size=(SIZE[0], 2.6))
     draw_digit(axes[0], image, "drawn")
     for ax, (name, values) in zip(axes[1:], answers.items(), strict=True):
-        draw_bars(ax, values, title=f"{name}: {int(np.argmax(values))}", percent=True, second=int(np.argsort(values)[-2]))
+        draw_bars(
+            ax, values, title=f"{name}: {int(np.argmax(values))}", percent=True, second=int(np.argsort(values)[-2])
+        )
     return figure
 
 
@@ -238,7 +242,7 @@ def answers(image, distributions, titles):
     figure, axes = picture(len(distributions) + 1, width_ratios=[0.5] + [1] * len(distributions), size=(SIZE[0], 2.6))
     draw_digit(axes[0], image)
     highest = max(float(np.max(np.asarray(p))) for p in distributions)
-    for ax, p, title, color in zip(axes[1:], distributions, titles, (BLUE, ORANGE, GREEN), strict=False):
+    for ax, p, title, color in zip(axes[1:], distributions, titles, (GRAY, BLUE, ORANGE), strict=False):
         p = np.asarray(p, dtype=float)
         drawn = ax.bar(range(len(p)), p, color=color, width=0.72)
         ax.bar_label(drawn, [f"{100 * v:.0f}" for v in p], padding=2, fontsize="small")
@@ -375,12 +379,13 @@ def calls_of_kl_div(values, right):
         finite = np.isfinite(value)
         good = finite and abs(value - right) < 1e-4
         ax.barh(row, np.clip(value, low, high) if finite else 0, 0.62, color=GREEN if good else RED if finite else GRAY)
-        words = f"{value:.2f}" + (" ✓" if good else "") if finite else str(value)
         outside = finite and value > high
+        words = f"{value:.2f}" + (" ✓" if good else " →" if outside else "") if finite else str(value)
         place = high if outside else max(value, 0) if finite else 0
         ax.text(place, row, f"  {words}  ", va="center", ha="right" if outside else "left",
-                weight="bold" if good else None, color="white" if outside else "black")  # fmt: skip
-    ax.axvline(right, color=GREEN, linewidth=1.2, linestyle="--")
+                weight="bold" if good else None, color="white" if outside else "black",
+                bbox=None if outside else {"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
+    ax.axvline(right, color=GREEN, linewidth=1.2, linestyle="--", zorder=0)
     ax.set_yticks(range(len(values)), list(values), family="monospace", fontsize="small")
     ax.invert_yaxis()
     ax.set(xlim=(low, high), xlabel="what it returns (dashed: the value on paper)")
@@ -489,7 +494,9 @@ def gradient_size(temperatures, sizes, limit):
     ax.plot(temperatures, sizes, color=RED, linestyle="--", linewidth=2.2, label="without T²")
     ax.plot(temperatures, sizes * temperatures**2, color=BLUE, linewidth=2.2, label="times T²")
     ax.axhline(limit, color=GRAY, linestyle=":", linewidth=1)
-    ax.annotate("logit matching", (temperatures[-1], limit), (0, -13), textcoords="offset points", color=GRAY, ha="right")
+    ax.annotate(
+        "logit matching", (temperatures[-1], limit), (0, -13), textcoords="offset points", color=GRAY, ha="right"
+    )
     ax.axvline(1, color=GRAY, linewidth=0.6)
     ax.set(xscale="log", yscale="log", xlabel="temperature T", ylabel="mean length of the gradient")
     ax.set_title("gradient of the soft term on the student's logits")
@@ -600,6 +607,8 @@ def hinton_section3(recorded):
     for row, arm in enumerate(arms):
         ours = [run["errors"] for run in recorded["runs"] if run["arm"] == arm]
         ax.barh(row - 0.18, recorded["paper"][arm], height=0.32, color=GRAY, alpha=0.5)
+        if not ours:  # not run yet: the paper's bar stands alone
+            continue
         ax.barh(row + 0.18, np.mean(ours), height=0.32, color=BLUE, alpha=0.5)
         ax.plot(ours, [row + 0.18] * len(ours), "o", color=BLUE, markersize=4)
         ax.annotate(str(recorded["paper"][arm]), (recorded["paper"][arm], row - 0.18), (5, 0), va="center",

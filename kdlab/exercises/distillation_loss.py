@@ -320,8 +320,8 @@ def _ask_hidden_alpha(ask):
     answer = ask(alpha, T).is_number()
     _name_mistakes(answer, likely)
     ask(alpha, 1.0).is_number().equals(alpha, "At T = 1 there is nothing to forget: the answer is alpha itself.")
-    ask(0.0, T).is_number().equals(0.0, "With alpha = 0 there is no hard term at all: the answer is 0.")
-    ask(1.0, T).is_number().equals(1.0, "With alpha = 1 there is no soft term, so nothing changes.")
+    for end, words in ((0.001, "With next to no hard term"), (0.999, "With next to no soft term")):
+        ask(end, T).is_number().equals(_hidden_alpha(end, T), f"{words} (alpha = {end}) the value is off.")
     answer.equals(right, "The ends are right, but not the middle: a / (1 - a) must equal alpha / (1 - alpha) times T².")
 
 
@@ -345,7 +345,7 @@ hidden_alpha = Exercise(
         "T": (lambda a, T: a * T / (a * T + 1 - a), "T², not T"),
         "divided": (lambda a, T: a / T**2, "label weighs more"),
         "unchanged": (lambda a, T: a, "does not depend on the temperature"),
-        "clipped": (lambda a, T: min(1.0, a * T), "The ends are right"),
+        "clipped": (lambda a, T: min(1.0, a * T), "With next to no hard term"),
     },
     praise="Well done. Now put in alpha = 0.1 and T = 20.",
 )
@@ -547,7 +547,7 @@ label_smoothing_loss = Exercise(
 # 3.6 ------------------------------------------------------------------------------------------------------------
 
 
-def _repaired_loss(student, teacher, images, labels, alpha=0.5, temperature=2.0):
+def _repaired_article_loss(student, teacher, images, labels, alpha=0.5, temperature=2.0):
     """The distillation loss of one batch, from the two models themselves; only the student gets a gradient."""
     teacher.eval()
     with torch.no_grad():
@@ -562,7 +562,7 @@ def _repaired_loss(student, teacher, images, labels, alpha=0.5, temperature=2.0)
     return alpha * hard + (1 - alpha) * temperature**2 * soft
 
 
-def _draw_repaired_loss():
+def _draw_repaired_article_loss():
     student, teacher = nn.Linear(6, 5), nn.Sequential(nn.Linear(6, 64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 5))
     with torch.no_grad():
         teacher[3].weight.mul_(4)
@@ -589,8 +589,8 @@ def _draw_repaired_loss():
     return (student, teacher, images, labels, a, T), a * hard + (1 - a) * T**2 * kl, likely
 
 
-def _ask_repaired_loss(ask):
-    (student, teacher, images, labels, a, T), right, likely = _draw(_draw_repaired_loss)
+def _ask_repaired_article_loss(ask):
+    (student, teacher, images, labels, a, T), right, likely = _draw(_draw_repaired_article_loss)
     defaults = losses.distillation_loss(
         student(images).detach(), teacher(images).detach(), labels, temperature=2.0, alpha=0.5
     )
@@ -630,7 +630,7 @@ def _ask_repaired_loss(ask):
 def _broken_loss(evaluate=True, stop=True, reduction="batchmean", both=False, times_square=True, no_student=False):
     """A repaired loss with one thing left broken."""
 
-    def repaired_loss(student, teacher, images, labels, alpha=0.5, temperature=2.0):
+    def repaired_article_loss(student, teacher, images, labels, alpha=0.5, temperature=2.0):
         if evaluate:
             teacher.eval()
         if both:
@@ -643,16 +643,16 @@ def _broken_loss(evaluate=True, stop=True, reduction="batchmean", both=False, ti
         factor = temperature**2 if times_square else 1
         return alpha * F.cross_entropy(student_logits, labels) + (1 - alpha) * factor * soft
 
-    return repaired_loss
+    return repaired_article_loss
 
 
-repaired_loss = Exercise(
+repaired_article_loss = Exercise(
     number="3.6",
     title="Repair a published loss",
     minutes=10,
     difficulty="medium",
-    reference=_repaired_loss,
-    questions=_ask_repaired_loss,
+    reference=_repaired_article_loss,
+    questions=_ask_repaired_article_loss,
     hints=(
         "Go through the list: dropout, the teacher's gradient, the reduction. The rest may stay.",
         "`teacher.eval()` first; then `with torch.no_grad(): teacher_logits = teacher(images)`. The student is called "
@@ -668,15 +668,15 @@ repaired_loss = Exercise(
         "teacher learns": (_broken_loss(stop=False), "into the teacher's weights"),
         "student does not learn": (_broken_loss(no_student=True), "the student gets no gradient"),
         "alpha swapped": (
-            lambda s, t, x, y, alpha=0.5, temperature=2.0: _repaired_loss(s, t, x, y, 1 - alpha, temperature),
+            lambda s, t, x, y, alpha=0.5, temperature=2.0: _repaired_article_loss(s, t, x, y, 1 - alpha, temperature),
             "alpha is swapped",
         ),
         "models swapped": (
-            lambda s, t, x, y, alpha=0.5, temperature=2.0: _repaired_loss(t, s, x, y, alpha, temperature),
+            lambda s, t, x, y, alpha=0.5, temperature=2.0: _repaired_article_loss(t, s, x, y, alpha, temperature),
             "dropout is on",
         ),
         "other defaults": (
-            lambda s, t, x, y, alpha=0.1, temperature=4.0: _repaired_loss(s, t, x, y, alpha, temperature),
+            lambda s, t, x, y, alpha=0.1, temperature=4.0: _repaired_article_loss(s, t, x, y, alpha, temperature),
             "0.5 and 2",
         ),
     },

@@ -155,7 +155,8 @@ def _ask_distillation_step(ask):
     answer.is_number()
     answer.holds(
         not torch.equal(weights(mine), weights(start)),
-        "The weights did not move. A step needs loss.backward() and then optimizer.step().",
+        "The weights did not move. A step needs loss.backward() and then optimizer.step(). If you call both: zero_grad() "
+        "between them throws the gradients away, and a step() before backward() has none to follow.",
     )
     swapped, swapped_loss = after(_distillation_step, alpha=0.7)
     answer.is_not(swapped_loss, "alpha weighs the *labels*, 1 - alpha the teacher: yours are the other way round.")
@@ -167,6 +168,9 @@ def _ask_distillation_step(ask):
     answer.is_not(cold_loss, "The temperature makes no difference to your loss. Is it passed on?")
     double = distillation_loss(start(inputs).softmax(-1), teacher_logits, labels, temperature=3.0, alpha=0.3).item()
     answer.is_not(double, "The loss takes logits. You passed it probabilities: leave out the softmax.")
+    with torch.no_grad():
+        afterwards = distillation_loss(right(inputs), teacher_logits, labels, temperature=3.0, alpha=0.3).item()
+    answer.is_not(afterwards, "That is the loss after the step. Compute it once, before, and return that.")
     answer.equals(right_loss, "The loss is off. Use distillation_loss with temperature=... and alpha=....")
     answer.holds(
         torch.allclose(weights(mine), weights(right), atol=1e-6),
@@ -199,6 +203,19 @@ def _step_variant(zero_grad=True, backward=True, step=True, softmax=False, detac
     return distillation_step
 
 
+def _loss_after_the_step(student, optimizer, inputs, labels, teacher_logits, temperature, alpha):
+    _distillation_step(student, optimizer, inputs, labels, teacher_logits, temperature, alpha)
+    return distillation_loss(student(inputs), teacher_logits, labels, temperature=temperature, alpha=alpha).item()
+
+
+def _zero_grad_too_late(student, optimizer, inputs, labels, teacher_logits, temperature, alpha):
+    loss = distillation_loss(student(inputs), teacher_logits, labels, temperature=temperature, alpha=alpha)
+    loss.backward()
+    optimizer.zero_grad()
+    optimizer.step()
+    return loss.item()
+
+
 distillation_step = Exercise(
     number="4.2",
     title="One training step",
@@ -214,6 +231,8 @@ distillation_step = Exercise(
     ),
     wrong={
         "no zero_grad": (_step_variant(zero_grad=False), "gradients add up"),
+        "zero_grad too late": (_zero_grad_too_late, "throws the gradients away"),
+        "loss after the step": (_loss_after_the_step, "after the step"),
         "no backward": (_step_variant(backward=False), "did not move"),
         "no step": (_step_variant(step=False), "did not move"),
         "alpha the other way round": (_step_variant(alpha=lambda a: 1 - a), "other way round"),
@@ -339,9 +358,16 @@ def _ask_predict(ask):
         logits.softmax(-1), "The probabilities are off. Softmax of the student's logits, along the last axis."
     )
     answer.holds(student.training, "The student was in training mode and is not any more: restore the mode at the end.")
+    student.eval()
+    ask(student, inputs).holds(
+        not student.training,
+        "The student was in eval mode and is now in training mode: remember student.training, and restore that.",
+    )
 
 
-def _predict_variant(evaluate=True, restore=True, gradients=False, output=lambda z: z.softmax(-1)):
+def _predict_variant(
+    evaluate=True, restore=True, gradients=False, output=lambda z: z.softmax(-1), back=lambda was: was
+):
     def predict(student, inputs):
         was_training = student.training
         if evaluate:
@@ -349,7 +375,7 @@ def _predict_variant(evaluate=True, restore=True, gradients=False, output=lambda
         with torch.set_grad_enabled(gradients):
             result = output(student(inputs))
         if restore:
-            student.train(was_training)
+            student.train(back(was_training))
         return result
 
     return predict
@@ -374,6 +400,7 @@ predict = Exercise(
         "logits": (_predict_variant(output=lambda z: z), "Those are logits"),
         "classes": (_predict_variant(output=lambda z: z.argmax(-1)), "predicted classes"),
         "wrong axis": (_predict_variant(output=lambda z: z.softmax(0)), "columns sum to one"),
+        "always back to training": (_predict_variant(back=lambda was: True), "restore that"),
         "mode not restored": (_predict_variant(restore=False), "restore the mode"),
     },
 )
@@ -448,10 +475,12 @@ quiz = Quiz(
             Option("Training is merely slower.", "Row 7 of the cache still describes the old image 7."),
             Option(
                 "Each image is paired with what the teacher said about another one.",
-                "Right. The loss still falls, which is why this bug has lived in widely copied code.",
+                "Right. Nothing complains: the loss hardly falls, but who compares it with the loss of a correct run?",
                 True,
             ),
-            Option("PyTorch raises an error.", "All shapes fit, so nothing complains. Only the accuracy suffers."),
+            Option(
+                "PyTorch raises an error.", "All shapes fit, so nothing complains. Loss and accuracy suffer in silence."
+            ),
         ),
     ),
     Question(

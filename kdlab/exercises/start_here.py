@@ -14,7 +14,7 @@ def _ask_second_picture(answer):
 second_picture = Exercise(
     number="0.1",
     title="The second picture",
-    minutes=1,
+    minutes=2,
     difficulty="easy",
     reference=2,
     questions=_ask_second_picture,

@@ -39,8 +39,8 @@ course.check_environment()
 # Below is a **teacher**: a network that has learned to read handwritten digits from 50 000 examples. These twelve it has
 # never seen. It is asked for the digit, and answers with a probability for each of the ten.
 #
-# > **Predict.** The first digit below is a 3. The teacher is almost certain. If you could hear the rest of its opinion,
-# > which other digits would it mention?
+# > **Predict.** The digits below are 3, 2, 4, 4, 4, 8 and so on. The teacher is almost certain of most. If you could hear the
+# > rest of its opinion about the second, which other digit would it mention?
 
 # %%
 mnist = data.load_mnist()
@@ -55,7 +55,8 @@ widgets.TemperaturePanel(logits, images=images, labels=labels, editable=False)
 # Drag **temperature** to the right, slowly, and watch the small bars. Then pick other digits.
 #
 # At temperature 1 you see the verdict. As the temperature rises, the rest of the opinion appears: which *other* digits this
-# very picture resembles. A label is one word. A **soft label** is a description.
+# very picture resembles. (The bars on the left are the scores it is computed from; lesson 01 explains them.) A label is one
+# word. A **soft target**, or *soft label*, is a description.
 #
 # > **Goal.** Find a digit whose second choice surprises you. Then look at the picture again: can you see what the teacher
 # > sees?
@@ -63,8 +64,9 @@ widgets.TemperaturePanel(logits, images=images, labels=labels, editable=False)
 # ## 3 · What this course is about
 #
 # Large networks know a lot and cost a lot. **Knowledge distillation** trains a small *student* network to give the same
-# soft labels as a large *teacher*, so that it learns from descriptions where others learn from single words. That is how
-# speech recognisers came to fit into phones, and how many of today's small language models are made.
+# soft targets as a large *teacher*, so that it learns from descriptions where others learn from single words. That is how
+# ten networks of a speech recogniser became one that is nearly as good, and how many of today's small language models
+# are made.
 #
 # The idea in one line of mathematics, which you need not follow yet: minimise
 #
@@ -94,14 +96,14 @@ widgets.TemperaturePanel(logits, images=images, labels=labels, editable=False)
 # - **Exercises** have a stub with `...` in it. Fill it in and run the cell: the check says *solved*, or what came out, what
 #   was expected and which mistake is likely. Unsolved exercises never break the rest of a lesson. Try it:
 #
-# ### ✎ Exercise 0.1 · The second picture  (1 minutes, easy)
+# ### ✎ Exercise 0.1 · The second picture  (2 minutes, easy)
 #
 # Replace the dots by the digit that you see in the *second* picture of the panel, and run the cell.
 
 # %%
-digit = ...
+second_picture = ...
 
-lesson.second_picture.check(digit)
+lesson.second_picture.check(second_picture)
 # lesson.second_picture.hint()
 # lesson.second_picture.solution()
 

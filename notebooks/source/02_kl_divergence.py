@@ -199,9 +199,9 @@ plots.logarithm_and_tangent()
 # > happens at $q = 0$ and at $q = 1$? And what does $\mathrm{KL}(q\|p)$ do there?
 
 # %%
-q = torch.linspace(0.001, 0.999, 400)
+q = torch.sigmoid(torch.linspace(-12, 12, 600))
 heads = torch.tensor(0.7)
-p_coin = torch.stack([heads, 1 - heads]).expand(400, 2)
+p_coin = torch.stack([heads, 1 - heads]).expand(600, 2)
 q_coin = torch.stack([q, 1 - q], dim=-1)
 middle = (p_coin + q_coin) / 2
 
@@ -210,7 +210,7 @@ curves["JS"] = (kl(p_coin, middle) + kl(q_coin, middle)) / 2
 plots.coin_divergences(q, curves, 0.7)
 
 # %% [markdown]
-# Near the bottom the curves lie together: for small errors the direction hardly matters. Far away it decides.
+# Near the bottom the two KL curves lie together: for small errors the direction hardly matters. Far away it decides.
 # $\mathrm{KL}(p\|q)$ goes to **infinity** at both ends, because there the student calls something impossible that the
 # teacher has seen. $\mathrm{KL}(q\|p)$ stays finite: a student that says only "heads" is never caught saying something that
 # the teacher rules out. (The third curve is Jensen-Shannon, section 6.)

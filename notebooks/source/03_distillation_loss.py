@@ -239,7 +239,7 @@ plots.gradient_size(temperatures, sizes, limit=(centred / 10).norm(dim=-1).mean(
 
 # %% [markdown]
 # On these scales $1/T^2$ is a straight line downwards, and the dashed curve becomes one. Multiplied by $T^2$ it rises
-# a little and then stays level: from about $T = 4$ on, the teacher speaks as loudly at one temperature as at another.
+# until about $T = 4$ and then stays nearly level: from there on, the teacher speaks as loudly at one temperature as at another.
 # (The dotted line is where it ends. Section 5 tells you what it is.)
 
 # %%
@@ -300,7 +300,7 @@ def soft_without(z, v, y):
 adam = [learn(loss).argmax(-1) for loss in (soft_with, soft_without)]
 sgd = [learn(loss, torch.optim.SGD, 0.05).argmax(-1) for loss in (soft_with, soft_without)]
 print("Adam: same answers on 98 of 100 images:", bool((adam[0] == adam[1]).float().mean() > 0.98))
-print("SGD: same answers on even half of them:", bool((sgd[0] == sgd[1]).float().mean() > 0.5))
+print("SGD: same answers on more than half of the images:", bool((sgd[0] == sgd[1]).float().mean() > 0.5))
 
 # %% [markdown]
 # With SGD the student without $T^2$ has hardly moved: its learning rate was 400 times smaller. Adam did not care. So
@@ -580,14 +580,14 @@ print("kdlab's does not:", trainable.grad is None)
 
 
 # %%
-def repaired_loss(student, teacher, images, labels, alpha=0.5, temperature=2.0):
+def repaired_article_loss(student, teacher, images, labels, alpha=0.5, temperature=2.0):
     """The distillation loss of one batch, from the two models themselves; only the student gets a gradient."""
     ...
 
 
-lesson.repaired_loss.check(repaired_loss)
-# lesson.repaired_loss.hint()
-# lesson.repaired_loss.solution()
+lesson.repaired_article_loss.check(repaired_article_loss)
+# lesson.repaired_article_loss.hint()
+# lesson.repaired_article_loss.solution()
 
 # %% [markdown]
 # ## Quiz
@@ -600,7 +600,7 @@ lesson.quiz
 #
 # - $L = \alpha\,\mathrm{CE}(y, q_1) + (1-\alpha)\,T^2\,\mathrm{KL}(p_T\|q_T)$: label at $T = 1$, teacher and student
 #   softened alike, no gradient into the teacher.
-# - The pushes on a logit are $y - q$ and $(p_T - q_T)/T$. They may contradict each other, class by class.
+# - The pushes on a logit are $y - q$ and $T\,(p_T - q_T)$, $T^2$ included. They may contradict each other, class by class.
 # - $T^2$ keeps the two voices in balance when $T$ changes. For the soft term alone it is a learning rate, and Adam
 #   nearly cancels it.
 # - $T \to \infty$ is logit matching, $\frac{1}{2C}\lVert z - v\rVert^2$ on centred logits. A uniform teacher is label
