@@ -8,7 +8,8 @@ import traitlets as t
 from kdlab.widgets.base import Panel
 from kdlab.widgets.driver import FAILED, READY, RUNNING, Driver
 
-FRAME = 0.05  # seconds between two pictures
+FRAME = 0.05  # seconds between two pictures, at least
+SHARE = 0.03  # of the time may go into pictures: where one is expensive, there are fewer
 CURVE = 500  # points at most
 
 
@@ -34,7 +35,7 @@ class LivePanel(Panel):
 
     def __init__(self, **state):
         self._driver = Driver(self)
-        self._flushed = 0.0
+        self._next_picture = 0.0
         super().__init__(**state)
         self._driver.speed = self.speed
         self.observe(lambda change: self._driver.request("speed", change["new"]), "speed")
@@ -89,7 +90,7 @@ class LivePanel(Panel):
 
     def on_record(self, record):
         """Keep what a step gave; show it if the last picture is old enough."""
-        if time.monotonic() - self._flushed >= FRAME:
+        if time.monotonic() >= self._next_picture:
             self.show()
 
     def on_state(self, state, message):
@@ -104,9 +105,10 @@ class LivePanel(Panel):
 
     def show(self):
         """Send the present picture to the views, in one message."""
+        start = time.thread_time()
         with self.hold_sync():
             self.flush()
-        self._flushed = time.monotonic()
+        self._next_picture = time.monotonic() + max(FRAME, (time.thread_time() - start) / SHARE)
 
     def flush(self):
         """Set the traits that the picture is drawn from."""

@@ -62,6 +62,15 @@ function render({ model, el }) {
   }
 
   let width = 0;
+  // Python sends the logits of both students as float32, (2, pictures, classes).
+  function studentLogits() {
+    const { buffer, byteOffset, byteLength } = get("_said");
+    const all = new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength));
+    const size = get("_teacher").length * classes.length;
+    const rows = (start) => get("_teacher").map((_, i) => Array.from(all.subarray(start + i * classes.length, start + (i + 1) * classes.length)));
+    return { distilled: rows(0), hard: rows(size) };
+  }
+
   function draw() {
     tools();
     const curves = get("curves");
@@ -74,7 +83,7 @@ function render({ model, el }) {
     key([`teacher ${decimals(100 * get("teacher_accuracy"))} %`, `distilled${now("distilled")}`, `hard labels${now("hard")}`]);
 
     const [selected, temperature] = [get("selected"), get("temperature")];
-    const logits = { teacher: get("_teacher"), ...get("soft") };
+    const logits = { teacher: get("_teacher"), ...studentLogits() };
     for (const { kind, figure, drawn } of charts) {
       const labels = softmax(logits[kind][selected], temperature);
       drawn.update(labels, labels.map((p) => (p < 0.005 ? "" : decimals(100 * p, 0))), () => `kd-${kind}`);
@@ -89,7 +98,7 @@ function render({ model, el }) {
     setText(verdict, examWords());
   }
 
-  return drawOnChange(model, root, [...LIVE_TRAITS, "temperature", "alpha", "selected", "line", "line_error", "curves", "changes", "soft",
+  return drawOnChange(model, root, [...LIVE_TRAITS, "temperature", "alpha", "selected", "line", "line_error", "curves", "changes", "_said",
                                     "test_result", "tests_opened"], draw);
 }
 

@@ -15,10 +15,7 @@ ARMS = ("distilled", "hard")
 SETTINGS = ("temperature", "alpha")
 SYMBOLS = {"temperature": "T", "alpha": "α"}
 SETTLE = 0.15  # seconds that a slider must rest before the run takes its value: a drag is one change, not fifty
-
-
-def _rounded(logits):
-    return np.round(to_numpy(logits), 3).tolist()
+SAYING = 0.1  # seconds between two looks at what the students say of the gallery: the dear part of a picture
 
 
 class RacePanel(LivePanel):
@@ -45,7 +42,7 @@ class RacePanel(LivePanel):
     line_error = t.Unicode("").tag(sync=True)
     curves = t.Dict().tag(sync=True)
     changes = t.List().tag(sync=True)
-    soft = t.Dict().tag(sync=True)
+    _said = t.Bytes(b"").tag(sync=True)  # float32 logits (2, n, classes) of both students: the bulk of a frame
     teacher_accuracy = t.Float().tag(sync=True)
     curve_images = t.Int().tag(sync=True)
     accuracy_range = t.List().tag(sync=True)
@@ -70,7 +67,7 @@ class RacePanel(LivePanel):
         super().__init__(
             speed=float(speed), accuracy_range=list(accuracy_range), curve_images=len(self._labels),
             teacher_accuracy=accuracy(teacher_logits, self._labels), _images=self._pictures.tobytes(),
-            _teacher=_rounded(predict_logits(teacher, self._gallery)),
+            _teacher=to_numpy(predict_logits(teacher, self._gallery)).tolist(),
         )  # fmt: skip
         self._prepare(copy.deepcopy(self._given))
         self.observe(lambda _: self._driver.request("settings"), SETTINGS)
@@ -83,7 +80,7 @@ class RacePanel(LivePanel):
         self.history, self._points = [], []
         self._in_effect = {name: getattr(recipe, name) for name in SETTINGS}
         self._wanted, self._wanted_at = {}, 0.0
-        self._next = None
+        self._next, self._next_saying = None, 0.0
         with self.hold_sync():
             self.temperature, self.alpha = recipe.temperature, recipe.alpha
             self.test_result = None
@@ -144,6 +141,7 @@ class RacePanel(LivePanel):
         """Reset goes back to the recipe that the lesson gave."""
         if state == READY:
             self._prepare(copy.deepcopy(self._given))
+        self._next_saying = 0.0  # the last picture is complete
         super().on_state(state, message)
 
     # --- what the reader asks for
@@ -214,15 +212,23 @@ class RacePanel(LivePanel):
             for step, settings in sorted(self.recipe.changes.items())
             if step < len(self.history)
         ]
-        self.soft = {arm: _rounded(predict_logits(self.students[arm], self._gallery)) for arm in ARMS}
+        if time.monotonic() >= self._next_saying:
+            said = [to_numpy(predict_logits(self.students[arm], self._gallery), np.float32) for arm in ARMS]
+            self._said = np.stack(said).tobytes()
+            self._next_saying = time.monotonic() + SAYING
+
+    @property
+    def student_logits(self):
+        """What both students say of the gallery in the present picture: {"distilled": (n, classes), "hard": ...}."""
+        said = np.frombuffer(self._said, np.float32).reshape(len(ARMS), *np.shape(self._teacher))
+        return dict(zip(ARMS, said, strict=True))
 
     def figure(self):
         """The curves, and the soft targets of the chosen image for the teacher and both students."""
         from kdlab import plots
 
-        targets = {"teacher": self._teacher[self.selected]}
-        targets |= {arm: self.soft[arm][self.selected] for arm in ARMS}
-        soft = {name: soft_targets(np.array(logits), self.temperature) for name, logits in targets.items()}
+        logits = {"teacher": np.array(self._teacher), **self.student_logits}
+        soft = {name: soft_targets(rows[self.selected], self.temperature) for name, rows in logits.items()}
         return plots.race(
             self.curves,
             self.changes,
