@@ -242,6 +242,7 @@ plots.gradient_size(temperatures, sizes, limit=(centred / 10).norm(dim=-1).mean(
 # until about $T = 4$ and then stays nearly level: from there on, the teacher speaks as loudly at one temperature as at another.
 # (The dotted line is where it ends. Section 5 tells you what it is.)
 
+
 # %%
 def spread(low, high, power):
     """Largest over smallest gradient, times T to this power, between two temperatures."""
@@ -326,6 +327,7 @@ lesson.hidden_alpha.check(hidden_alpha)
 # For $\alpha = 0.1$ and $T = 20$ the answer is $40 / 40.9 \approx 0.98$. They meant to listen to the teacher with
 # nine tenths of their attention, and listened to the label with 98 %. Does that show? Four students, three seeds each,
 # all with Adam, all with 100 steps on the same batches. How far from the teacher does each end up?
+
 
 # %%
 def without_square(z, v, y):
@@ -451,6 +453,7 @@ print("same as distillation, up to s · ln C:", torch.allclose(ours, distilled +
 #
 # > **Predict.** Is that the same loss? At $T = 1$? At $T = 8$? If not, what will the student be like?
 
+
 # %%
 def mixed_targets(z, v, y, temperature, alpha):
     return F.cross_entropy(z, alpha * F.one_hot(y, 10) + (1 - alpha) * soft_targets(v, temperature))
@@ -472,6 +475,7 @@ for t in (1.0, 8.0):
 # %% [markdown]
 # The same at $T = 1$ only. To see what the difference does, ask each loss for its favourite student: start from zero
 # logits for our leaning 3, and follow the push until it vanishes.
+
 
 # %%
 def favourite(loss, steps=600):
@@ -502,6 +506,7 @@ plots.grouped_bars(rows, "at T = 1: the teacher, and a student trained at T = 8 
 # The article 001_070c073ec1c1c574.txt has a distillation loss of a few lines. This is what it computes, in our words.
 # It gets several things right: $\alpha$ weighs the label, $T^2$ is there, `F.kl_div`'s arguments are in order. Can
 # you find what is wrong before you read on?
+
 
 # %%
 def article_loss(student_logits, teacher_logits, labels, alpha=0.5, temperature=2.0):
