@@ -24,8 +24,9 @@ function toolbar(parent, model) {
   const speed = html("select", { "aria-label": "speed" }, row);
   for (const [value, words] of SPEEDS) html("option", { value }, speed, words);
   speed.addEventListener("change", () => save(model, { speed: Number(speed.value) }));
-  const bar = meter(row, "progress", 1);
-  const status = html("p", { class: "kd-status", role: "status" }, parent);
+  const below = html("div", { class: "kd-below" }, parent);
+  const status = html("p", { class: "kd-status", role: "status" }, below);
+  const bar = meter(below, "progress", 1);
   const words = html("span", {}, status);
   const details = html("details", {}, parent);
   html("summary", {}, details, "where it went wrong");
@@ -59,12 +60,13 @@ function speedOption(select, speed) {
 // A line through points that arrive one by one, with a marker at its end. `kind` names its style and its legend.
 function curve(figure, kind) {
   const path = svg("path", { class: `kd-curve kd-${kind}` }, figure.clipped);
-  const end = svg("circle", { class: `kd-end-point kd-${kind}`, r: 3.5 }, figure.clipped);
+  const end = svg("circle", { class: `kd-end-point kd-${kind}`, r: 3.5 }, figure.plot);
   return (xs, ys) => {
     const points = xs.map((x, i) => `${figure.x(x).toFixed(1)} ${figure.y(ys[i]).toFixed(1)}`);
     path.setAttribute("d", points.length ? `M${points.join("L")}` : "");
-    const [x, y] = points.length ? points.at(-1).split(" ") : [-9, -9];
-    setAttributes(end, { cx: x, cy: y });
+    const [x, y] = points.length ? points.at(-1).split(" ") : [0, -1];
+    const { box } = figure;
+    setAttributes(end, { cx: x, cy: y, visibility: y < box.y || y > box.y + box.height ? "hidden" : "visible" });
   };
 }
 

@@ -102,3 +102,11 @@ def test_a_model_that_raises_shows_its_error(open_notebook):
     stroke(notebook, (0.2, 0.2), (0.8, 0.2))()
     expect(panel.locator(".kd-complaint")).to_be_empty()
     expect(panel.locator("[data-figure=student]")).to_contain_text("student: 0")
+
+
+@pytest.mark.parametrize("width", [600, 1000])
+def test_it_fits(open_notebook, width):
+    notebook = open_notebook(SETUP, PANEL, width=1600)
+    notebook.page.evaluate("w => { document.querySelector('.kd-panel').parentElement.style.width = w + 'px' }", width)
+    notebook.screenshot(f"draw-{width}")
+    assert notebook.panel.evaluate("p => p.scrollWidth <= p.clientWidth")

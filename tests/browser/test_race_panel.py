@@ -181,3 +181,11 @@ def test_an_interrupt_pauses_and_the_cell_may_run_again(open_notebook):
     assert notebook.python("panel is not old and len(old.history) > 0")
     notebook.python("old.close(), panel.close()")
     notebook.wait_python("panel.state == 'stopped'")
+
+
+@pytest.mark.parametrize("width", [600, 1000])
+def test_it_fits(open_notebook, width):
+    notebook = open_notebook(SETUP, "panel = make_panel(50).run()\npanel", width=1600)
+    notebook.page.evaluate("w => { document.querySelector('.kd-panel').parentElement.style.width = w + 'px' }", width)
+    notebook.screenshot(f"race-{width}")
+    assert notebook.panel.evaluate("p => p.scrollWidth <= p.clientWidth")
