@@ -466,6 +466,26 @@ def test_sliders_move_before_during_and_after_the_run(race):
     asyncio.run(asyncio.wait_for(main(), 30))
 
 
+def test_a_drag_is_one_change(race, monkeypatch):
+    clock = SimpleNamespace(monotonic=lambda: clock.now, thread_time=lambda: 0.0, now=0.0)
+    monkeypatch.setattr("kdlab.widgets.race.time", clock)
+    panel = race()
+    panel.step()
+    panel._driver._do_requests()
+    panel._driver.state = RUNNING
+    panel._held = True
+    for value in (5.0, 6.0, 7.0):
+        clock.now += 1.0  # the mouse rests, but holds on
+        panel.temperature = value
+        panel._driver._do_requests()
+        panel._driver._step()
+    assert not panel.recipe.changes
+    panel._held = False
+    clock.now += 0.2
+    panel._driver._step()
+    assert panel.recipe.changes == {4: {"temperature": 7.0}}
+
+
 def test_a_line_replays_a_run_and_a_bad_line_says_why(race):
     recipe = training.Recipe(steps=30, batch_size=16, changes={10: {"temperature": 9.0}, 20: {"alpha": 0.5}})
     panel = race(recipe).run()
