@@ -229,7 +229,7 @@ function bars(figure, classes, { name = "", onMove = null, step = 0.1, range = [
 
 // A slider over [min, max]; `log` gives equal way to equal ratios. The mouse and the keys choose round values
 // (two digits that count on a log scale, else whole `step`s), set(value) shows any value.
-function slider(parent, { label, min, max, log = false, step = 1, marks = [], format = short, unit = "", onInput }) {
+function slider(parent, { label, min, max, log = false, step = 1, marks = [], format = short, unit = "", onInput, onHold = null }) {
   const id = newId();
   const row = html("div", { class: "kd-slider" }, parent);
   html("label", { for: id }, row, label);
@@ -251,6 +251,7 @@ function slider(parent, { label, min, max, log = false, step = 1, marks = [], fo
     if (changed) onInput(now);
   };
   input.addEventListener("input", () => choose(toValue(input.value / 1000)));
+  if (onHold) whileHeld(input, onHold);
   input.addEventListener("keydown", (event) => {
     const up = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1 }[event.key];
     const page = { PageUp: 0.1, PageDown: -0.1 }[event.key];
@@ -274,6 +275,16 @@ function slider(parent, { label, min, max, log = false, step = 1, marks = [], fo
     disable: (off) => (input.disabled = off),
   };
   return api;
+}
+
+// onHold(true) when the pointer takes the element, onHold(false) when it lets go, wherever that is.
+function whileHeld(element, onHold) {
+  element.addEventListener("pointerdown", () => {
+    const ends = new AbortController();
+    const release = () => { ends.abort(); onHold(false); };
+    for (const name of ["pointerup", "pointercancel"]) window.addEventListener(name, release, { signal: ends.signal });
+    onHold(true);
+  });
 }
 
 function button(parent, text, onClick, { title = "", label = "" } = {}) {

@@ -29,8 +29,9 @@ function render({ model, el }) {
 
   const strip = gallery(root, { images: get("_images"), count: get("_teacher").length, name: "picture", onChoose: (selected) => save(model, { selected }) });
   const row = html("div", { class: "kd-row" }, root);
-  const heat = slider(row, { label: "Temperature T", min: 1, max: 20, log: true, marks: [1, 2, 4, 8, 20], onInput: (temperature) => save(model, { temperature }) });
-  const share = slider(row, { label: "alpha", min: 0, max: 1, step: 0.05, marks: [0, 0.5, 1], onInput: (alpha) => save(model, { alpha }) });
+  const onHold = (held) => save(model, { _held: held }); // a drag is one change of the recipe
+  const heat = slider(row, { label: "Temperature T", min: 1, max: 20, log: true, marks: [1, 2, 4, 8, 20], onInput: (temperature) => save(model, { temperature }), onHold });
+  const share = slider(row, { label: "alpha", min: 0, max: 1, step: 0.05, marks: [0, 0.5, 1], onInput: (alpha) => save(model, { alpha }), onHold });
 
   const recipe = html("div", { class: "kd-row kd-recipe" }, root);
   const id = newId();

@@ -14,7 +14,7 @@ from kdlab.widgets.live import LivePanel, thin
 ARMS = ("distilled", "hard")
 SETTINGS = ("temperature", "alpha")
 SYMBOLS = {"temperature": "T", "alpha": "α"}
-SETTLE = 0.15  # seconds that a slider must rest before the run takes its value: a drag is one change, not fifty
+SETTLE, HELD = 0.15, 3.0  # seconds that a slider must rest, free or held by the mouse, before the run takes its value
 SAYING = 0.1  # seconds between two looks at what the students say of the gallery: the dear part of a picture
 
 
@@ -48,6 +48,7 @@ class RacePanel(LivePanel):
     accuracy_range = t.List().tag(sync=True)
     test_result = t.Dict(allow_none=True, default_value=None).tag(sync=True)
     tests_opened = t.Int(0).tag(sync=True)
+    _held = t.Bool(False).tag(sync=True)
     _images = t.Bytes().tag(sync=True)
     _teacher = t.List().tag(sync=True)
 
@@ -114,8 +115,8 @@ class RacePanel(LivePanel):
         return {"accuracy": accuracy(predict_logits(student, self._inputs), self._labels)}
 
     def before_step(self):
-        """Give the run the sliders' values once they rest."""
-        if self._wanted and time.monotonic() - self._wanted_at >= SETTLE:
+        """Give the run the sliders' values once they rest: a drag is one change, not fifty."""
+        if self._wanted and time.monotonic() - self._wanted_at >= (HELD if self._held else SETTLE):
             self._change()
 
     def _change(self):
