@@ -23,7 +23,8 @@ class MLP(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         self.layers = nn.ModuleList()
         for inputs, outputs in zip(widths, widths[1:], strict=False):
-            layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+            with torch.random.fork_rng(devices=[]):  # nn.Linear draws weights of its own, replaced below
+                layer = nn.Linear(inputs, outputs)
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
             nn.init.zeros_(layer.bias)
             self.layers.append(layer)
