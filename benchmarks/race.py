@@ -1,4 +1,4 @@
-"""The race of lesson 04 over five seeds: python benchmarks/race.py (about 5 minutes on one core).
+"""The race of lesson 04 over five seeds: python benchmarks/race.py (about 7 minutes on a busy core).
 
 The student 784-300-300-10 learns from the first 10 000 training images: from their labels, from the teacher's hard
 decisions (argmax), or from its soft targets at several temperatures (alpha = 0.1). Every arm has the same initial

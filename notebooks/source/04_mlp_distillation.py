@@ -352,10 +352,10 @@ print(f"the distilled student closes {share:.0%} of the gap between hard labels 
 plots.hinton_section3(hinton)
 
 # %% [markdown]
-# The small net with labels only is a little better than the paper's; so were training recipes in the years between. The
-# student that hears only the teacher, and never sees a shifted digit or a label, goes most of the way from there to its
-# teacher. We do not reach the paper's 67 and 74: our teacher has no weight constraint and trained for 70 epochs, and its
-# errors are a floor for the student. `benchmarks/README.md` says which settings mattered on the way.
+# Two seeds are recorded so far. The small net with labels only is a little better than the paper's. The student that hears
+# only the teacher, and never sees a shifted digit or a label, goes most of the way from there to its teacher. We do not
+# reach the paper's 67 and 74. Our teacher differs from the paper's, for one thing, in having no weight constraint; we have
+# not measured how much that explains. `benchmarks/README.md` says which settings mattered on the way.
 #
 # ## Quiz
 
