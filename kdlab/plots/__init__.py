@@ -1,0 +1,33 @@
+"""Figures, drawn by matplotlib from plain data. No pyplot: nothing global is touched, any thread may draw.
+
+A room for each lesson, one for what panels look like as stills, and `base` for what all of them share.
+"""
+
+from kdlab.plots.base import Picture, draw_bars, draw_digit, picture, to_png, use_style
+from kdlab.plots.distillation_loss import (
+    distances,
+    gradient_size,
+    grouped_bars,
+    towards_matching,
+    two_pushes,
+    two_voices,
+)
+from kdlab.plots.kl_divergence import (
+    answers,
+    calls_of_kl_div,
+    code_prices,
+    coin_divergences,
+    gradient_sizes,
+    logarithm_and_tangent,
+    pulls,
+)
+from kdlab.plots.mlp_distillation import hinton_section3, loss_curves, race_over_seeds
+from kdlab.plots.panels import divergences, drawing, gaussian_fits, loss_panel, race, soft_targets, words
+from kdlab.plots.softmax_and_temperature import (
+    against_temperature,
+    digits,
+    entropy_curves,
+    logits_of_digit,
+    resemblance,
+    two_distributions,
+)

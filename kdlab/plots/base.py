@@ -1,0 +1,124 @@
+"""What all figures share: the palette, the style, pictures that show themselves, bars and digits."""
+
+import io
+
+import numpy as np
+from matplotlib import rcParams
+from matplotlib.figure import Figure
+
+# Okabe and Ito's palette: told apart with every common kind of colour vision.
+BLUE, ORANGE, GREEN, PINK, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
+PALETTE = [BLUE, ORANGE, GREEN, PINK, SKY, RED]
+GRAY = "#5f6a74"
+SIZE, DPI = (8.6, 3.0), 110
+
+STYLE = {
+    "figure.figsize": SIZE,
+    "figure.dpi": DPI,
+    "savefig.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": "medium",
+    "axes.titleweight": "bold",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e7ea",
+    "grid.linewidth": 0.7,
+}
+VOICE = "#f7d9a0"  # the teacher's bars: light, with an orange outline
+
+
+def use_style():
+    """Give figures that lessons draw by hand the course's size, grid and white ground."""
+    rcParams.update(STYLE)
+
+
+class Picture(Figure):
+    """A Figure that shows itself as a PNG in a notebook, and as the same words on every run."""
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return {"image/png": to_png(self), "text/plain": repr(self)}
+
+    def __repr__(self):
+        return "<figure>"
+
+
+def picture(columns=1, rows=1, *, size=SIZE, **options):
+    """A Picture and its axes, as `pyplot.subplots` would give them."""
+    figure = Picture(figsize=size, dpi=DPI, facecolor="white", layout="constrained")
+    return figure, figure.subplots(rows, columns, **options)
+
+
+def to_png(figure):
+    """The bytes of the figure's PNG."""
+    out = io.BytesIO()
+    figure.savefig(out, format="png", facecolor="white")
+    return out.getvalue()
+
+
+def draw_digit(ax, image, title=""):
+    """One image, dark ink on a white ground, without axes."""
+    ax.imshow(np.asarray(image), cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
+    ax.set(xticks=[], yticks=[], title=title)
+    ax.grid(False)
+    ax.spines[:].set_visible(False)
+
+
+def draw_bars(ax, values, *, classes=None, title="", percent=False, second=None):
+    """One bar for each class with its value written on it; bar `second` stands out."""
+    values = np.asarray(values, dtype=float)
+    classes = [str(i) for i in range(len(values))] if classes is None else classes
+    colors = [RED if i == second else BLUE for i in range(len(values))]
+    drawn = ax.bar(range(len(values)), values, color=colors, width=0.72)
+    words = [f"{100 * v:.1f}" for v in values] if percent else [f"{v:.1f}" for v in values]
+    ax.bar_label(drawn, words, padding=2, fontsize="small")
+    ax.set_xticks(range(len(values)), classes)
+    ax.set_title(title)
+    ax.grid(axis="x", visible=False)
+    ax.margins(y=0.14)
+    if percent:
+        ax.set_ylim(0, 1.1)
+        ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+
+
+def draw_distribution(ax, values, color, title, classes):
+    """Bars of one distribution on the scale from 0 to 1."""
+    drawn = ax.bar(range(len(values)), values, color=color, width=0.72)
+    ax.bar_label(drawn, [f"{100 * v:.0f}" for v in values], padding=2, fontsize="small")
+    ax.set_xticks(range(len(values)), classes)
+    ax.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+    ax.set(title=title, ylim=(0, 1.12))
+    ax.grid(axis="x", visible=False)
+
+
+def draw_paired_bars(ax, teacher, student, classes=None):
+    """Teacher and student side by side in each class."""
+    places = np.arange(len(teacher))
+    ax.bar(places - 0.2, teacher, 0.38, color=VOICE, edgecolor=ORANGE, label="teacher")
+    ax.bar(places + 0.2, student, 0.38, color=BLUE, label="student")
+    ax.set_xticks(places, places if classes is None else classes)
+    ax.axhline(0, color=GRAY, linewidth=0.8)
+    ax.grid(axis="x", visible=False)
+
+
+def draw_push_bars(ax, hard, soft, total=None, classes=None):
+    """What label and teacher ask of each logit, and their sum as an arrow with its value."""
+    places = np.arange(len(hard))
+    width = 0.38 if total is None else 0.27
+    first = -width / 2 if total is None else -width - 0.02
+    ax.bar(places + first, hard, width, color=GREEN, label="label")
+    ax.bar(places + first + width + 0.02, soft, width, color=VOICE, edgecolor=ORANGE, label="teacher")
+    if total is not None:
+        at = places + 0.29
+        ax.plot(at, total, alpha=0)  # arrows do not count for the limits of the axes
+        ax.plot([], [], color="black", marker=r"$\uparrow$", linestyle="", label="total")
+        for x, value in zip(at, total, strict=True):
+            style = {"arrowstyle": "-|>", "color": "black", "lw": 1.8, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 9}
+            ax.annotate("", (x, value), (x, 0), arrowprops=style)
+            ax.annotate(f"{value:+.2f}", (x, value), (0, 3 if value >= 0 else -9), textcoords="offset points",
+                        ha="center", fontsize="x-small")  # fmt: skip
+    ax.set_xticks(places, places if classes is None else classes)
+    ax.axhline(0, color=GRAY, linewidth=0.8)
+    ax.grid(axis="x", visible=False)
+    ax.margins(y=0.14)

@@ -1,0 +1,65 @@
+"""Figures of lesson 04."""
+
+import numpy as np
+
+from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, RED, SIZE, picture
+
+
+def loss_curves(losses):
+    """Loss against step for each named run, on a log scale; the line is the mean over 10 steps."""
+    figure, ax = picture(size=(SIZE[0], 2.6))
+    for (name, values), color, style in zip(losses.items(), (BLUE, RED, GREEN), ("-", "--", "-."), strict=False):
+        smooth = np.convolve(values, np.ones(10) / 10, mode="valid")
+        ax.plot(np.arange(len(smooth)) + 10, smooth, color=color, linestyle=style, linewidth=2, label=name)
+    ax.set(yscale="log", xlabel="step", ylabel="loss", title="training loss")
+    ax.legend()
+    return figure
+
+
+def race_over_seeds(recorded):
+    """Errors of every arm of benchmarks/race.py: a dot for each seed, a bar for the mean, on validation and test."""
+    names = list(recorded["validation_errors"])
+    figure, axes = picture(2, sharey=True, size=(SIZE[0], 3.4))
+    columns = {
+        "validation": {name: recorded["validation_errors"][name]["values"] for name in names},
+        "test (chose nothing)": recorded["test_errors"],
+    }
+    for ax, (title, errors) in zip(axes, columns.items(), strict=True):
+        for row, name in enumerate(names):
+            color = ORANGE if row < 2 else BLUE
+            ax.barh(row, np.mean(errors[name]), color=color, alpha=0.35, height=0.7)
+            ax.plot(errors[name], [row] * len(errors[name]), "o", color=color, markersize=4)
+        key = "validation_errors" if title == "validation" else "test_errors"
+        ax.axvline(recorded["teacher"][key], color=GRAY, linestyle="--")
+        ax.annotate("teacher", (recorded["teacher"][key], len(names) - 0.45), (4, 0), textcoords="offset points",
+                    color=GRAY, fontsize="small")  # fmt: skip
+        ax.set(xlabel="errors of 10 000", title=title, xlim=(0, None))
+        ax.grid(axis="y", visible=False)
+    axes[0].set_yticks(range(len(names)), names)
+    axes[0].invert_yaxis()
+    figure.suptitle(f"recorded: {len(recorded['seeds'])} seeds, {recorded['script']}", fontsize="small", color=GRAY)
+    return figure
+
+
+def hinton_section3(recorded):
+    """Test errors of the three arms of Hinton et al. (2015), section 3: the paper's figure, and a dot for each run."""
+    arms = ("hard", "distilled", "teacher")
+    names = ("784-800-800-10\nhard labels", "784-800-800-10\nsoft targets, T = 20", "784-1200-1200-10\nthe teacher")
+    figure, ax = picture(size=(SIZE[0], 3.0))
+    for row, arm in enumerate(arms):
+        ours = [run["errors"] for run in recorded["runs"] if run["arm"] == arm]
+        ax.barh(row - 0.18, recorded["paper"][arm], height=0.32, color=GRAY, alpha=0.5)
+        if not ours:  # not run yet: the paper's bar stands alone
+            continue
+        ax.barh(row + 0.18, np.mean(ours), height=0.32, color=BLUE, alpha=0.5)
+        ax.plot(ours, [row + 0.18] * len(ours), "o", color=BLUE, markersize=4)
+        ax.annotate(str(recorded["paper"][arm]), (recorded["paper"][arm], row - 0.18), (5, 0), va="center",
+                    textcoords="offset points", color=GRAY)  # fmt: skip
+        ax.annotate(f"{np.mean(ours):.0f}", (max(ours), row + 0.18), (7, 0), va="center",
+                    textcoords="offset points", color=BLUE)  # fmt: skip
+    ax.set_yticks(range(len(arms)), names)
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    seeds = len({run["seed"] for run in recorded["runs"]})
+    ax.set(xlabel="test errors of 10 000", title=f"gray: the paper; blue: ours, {seeds} seeds (recorded)")
+    return figure

@@ -1,0 +1,145 @@
+"""The panels as stills: what they show where no kernel answers."""
+
+import numpy as np
+
+from kdlab.plots.base import (
+    BLUE,
+    DPI,
+    GRAY,
+    ORANGE,
+    RED,
+    SIZE,
+    Picture,
+    draw_bars,
+    draw_digit,
+    draw_distribution,
+    draw_paired_bars,
+    draw_push_bars,
+    picture,
+)
+
+ARMS = {"teacher": (GRAY, ":"), "distilled": (BLUE, "-"), "hard": (RED, "--")}
+
+
+def soft_targets(logits, probabilities, temperature, *, image=None, classes=None):
+    """TemperaturePanel as a still: the image if there is one, logits, soft targets at this temperature."""
+    order = np.argsort(-np.asarray(probabilities), kind="stable")
+    ratios = [0.55, 1.4, 1.4] if image is not None else [1, 1]
+    figure, axes = picture(len(ratios), width_ratios=ratios)
+    if image is not None:
+        draw_digit(axes[0], image)
+    draw_bars(axes[-2], logits, classes=classes, title="logits z", second=order[1])
+    title = f"soft targets softmax(z / T) at T = {temperature:.3g}"
+    draw_bars(axes[-1], probabilities, classes=classes, title=title, percent=True, second=order[1])
+    return figure
+
+
+def race(curves, changes, teacher_accuracy, soft, *, steps, temperature, accuracy_range, image):
+    """RacePanel as a still: accuracy of both students against the teacher's, and one image's soft targets."""
+    figure = Picture(figsize=(SIZE[0], 3.6), dpi=DPI, facecolor="white", layout="constrained")
+    grid = figure.add_gridspec(3, 3, width_ratios=[1.3, 0.3, 1])
+    ax = figure.add_subplot(grid[:, 0])
+    for arm in ("distilled", "hard"):
+        color, dash = ARMS[arm]
+        values = curves.get(arm, [])
+        words = f"{arm} {100 * values[-1]:.1f} %" if values else arm
+        ax.plot(curves.get("steps", []), values, color=color, linestyle=dash, linewidth=2, label=words)
+    ax.axhline(
+        teacher_accuracy, color=GRAY, linestyle=":", linewidth=1.6, label=f"teacher {100 * teacher_accuracy:.1f} %"
+    )
+    for step, words in changes:
+        ax.axvline(step, color=GRAY, linewidth=0.8)
+        ax.annotate(words, (step, accuracy_range[0]), (3, 4), textcoords="offset points", rotation=90, fontsize="small")
+    ax.set(xlim=(0, steps), ylim=accuracy_range, xlabel="step", title="validation accuracy")
+    ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    ax.legend(loc="lower right", fontsize="small")
+    draw_digit(figure.add_subplot(grid[:, 1]), image)
+    for row, (name, values) in enumerate(soft.items()):
+        ax = figure.add_subplot(grid[row, 2])
+        ax.bar(range(len(values)), values, color=ARMS[name][0], width=0.72)
+        ax.set(ylim=(0, 1), yticks=[0, 1], yticklabels=["0", "1"], xticks=range(len(values)))
+        ax.set_title(f"{name}, T = {temperature:.3g}", fontsize="small")
+        ax.grid(axis="x", visible=False)
+        if row < 2:
+            ax.set_xticklabels([])
+    return figure
+
+
+def drawing(image, answers):
+    """DrawPanel as a still: what was drawn, and each model's answer."""
+    figure, axes = picture(1 + len(answers), width_ratios=[0.6] + [1] * len(answers), size=(SIZE[0], 2.6))
+    draw_digit(axes[0], image, "drawn")
+    for ax, (name, values) in zip(axes[1:], answers.items(), strict=True):
+        draw_bars(
+            ax, values, title=f"{name}: {int(np.argmax(values))}", percent=True, second=int(np.argsort(values)[-2])
+        )
+    return figure
+
+
+def divergences(p, q, terms, *, classes):
+    """DivergencePanel as a still: both distributions, then each class's share in KL(p||q), KL(q||p) and JS."""
+    figure = Picture(figsize=(SIZE[0], 4.4), dpi=DPI, facecolor="white", layout="constrained")
+    grid = figure.add_gridspec(2, 6, height_ratios=[1.1, 1])
+    draw_distribution(figure.add_subplot(grid[0, :3]), p, BLUE, "p, the teacher", classes)
+    draw_distribution(figure.add_subplot(grid[0, 3:]), q, ORANGE, "q, the student", classes)
+    names = {"forward": "KL(p‖q)", "reverse": "KL(q‖p)", "js": "JS(p, q)"}
+    for column, (key, values) in enumerate(terms.items()):
+        ax = figure.add_subplot(grid[1, 2 * column : 2 * column + 2])
+        values = np.asarray(values, dtype=float)
+        shown = np.clip(values, -0.4, 1)
+        drawn = ax.bar(range(len(values)), shown, color=[RED if v < 0 else BLUE for v in values], width=0.72)
+        ax.bar_label(drawn, ["∞" if np.isinf(v) else f"{v:.2f}" for v in values], padding=2, fontsize="small")
+        ax.axhline(0, color=GRAY, linewidth=0.8)
+        ax.set_xticks(range(len(values)), classes, fontsize="small")
+        sum_ = "∞" if np.isinf(values.sum()) else f"{values.sum():.3f}"
+        ax.set(title=f"{names[key]} = {sum_} nats", ylim=(-0.5, 1.15))
+        ax.grid(axis="x", visible=False)
+    return figure
+
+
+def gaussian_fits(x, density, forward, reverse):
+    """GaussianFitPanel as a still: target, start, some steps on the way and the end of both fits, (steps, 3) each."""
+    x = np.asarray(x, dtype=float)
+    figure, axes = picture(2, sharey=True)
+    paths, names = (np.asarray(forward), np.asarray(reverse)), ("forward KL(p‖q)", "reverse KL(q‖p)")
+    for ax, path, color, name in zip(axes, paths, (BLUE, RED), names, strict=True):
+        ax.fill_between(x, density, color=GRAY, alpha=0.25, label="p, the target")
+        steps = np.unique(np.geomspace(1, len(path), 7).astype(int) - 1)
+        for step in steps:
+            mean, sd, _ = path[step]
+            curve = np.exp(-0.5 * ((x - mean) / sd) ** 2) / (sd * np.sqrt(2 * np.pi))
+            end = step == steps[-1]
+            ax.plot(x, curve, color=color, linewidth=2.2 if end else 0.9, alpha=1 if end else 0.45,
+                    linestyle="-" if end else ":", label="q at the end" if end else None)  # fmt: skip
+        ax.set(title=f"{name}: ends at {path[-1, 2]:.2f} nats", xlabel="x")
+        ax.legend(loc="upper right", fontsize="small")
+    axes[0].set_ylim(0, None)
+    return figure
+
+
+def loss_panel(student, teacher, label, temperature, alpha, pushes, *, image=None, squared=True, classes=None):
+    """LossPanel as a still: logits, soft targets at this temperature, and the push on each student logit."""
+    figure = Picture(figsize=(SIZE[0], 4.6), dpi=DPI, facecolor="white", layout="constrained")
+    grid = figure.add_gridspec(2, 3, width_ratios=[0.4, 1, 1], height_ratios=[1, 1.15])
+    axes = [figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[0, 2]), figure.add_subplot(grid[1, :])]
+    if image is not None:
+        draw_digit(figure.add_subplot(grid[0, 0]), image, f"label {label if classes is None else classes[label]}")
+    draw_paired_bars(axes[0], teacher, student, classes)
+    axes[0].set_title("logits")
+    axes[0].legend(fontsize="small")
+    soft = [np.exp((np.asarray(z) - np.max(z)) / temperature) for z in (teacher, student)]
+    draw_paired_bars(axes[1], *(p / p.sum() for p in soft), classes)
+    axes[1].set(title=f"soft targets at T = {temperature:.3g}", ylim=(0, 1.05))
+    draw_push_bars(axes[2], pushes["hard"], pushes["soft"], pushes["total"], classes)
+    times = "with T²" if squared else "without T²"
+    axes[2].set_title(f"push on each student logit: alpha = {alpha:.2g}, T = {temperature:.3g}, {times}")
+    axes[2].legend(loc="upper right", fontsize="small")
+    return figure
+
+
+def words(text):
+    """Text as a picture: what a panel without a figure of its own shows where no kernel answers."""
+    lines = text.splitlines()
+    figure = Picture(figsize=(SIZE[0], 0.24 * len(lines) + 0.2), dpi=DPI, facecolor="white")
+    figure.text(0.01, 0.98, text, va="top", fontsize=9.5, linespacing=1.5)
+    return figure
