@@ -1,0 +1,60 @@
+"""Few labels and wrong labels: exact counts, no surprises, the same on every run."""
+
+import pytest
+import torch
+
+from kdlab.labels import balanced_draw, flip_labels
+
+LABELS = torch.arange(10).repeat_interleave(torch.arange(30, 40))[torch.randperm(345, generator=torch.Generator())]
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_balanced_draw_takes_so_many_of_every_class_and_none_twice():
+    places = balanced_draw(LABELS, 7, seeded())
+    assert LABELS[places].bincount().tolist() == [7] * 10
+    assert len(places.unique()) == 70 and torch.equal(places, places.sort().values)
+
+
+def test_more_labels_keep_the_earlier_ones_and_another_seed_draws_others():
+    few, many = balanced_draw(LABELS, 2, seeded()), balanced_draw(LABELS, 20, seeded())
+    assert set(few.tolist()) < set(many.tolist())
+    assert not torch.equal(few, balanced_draw(LABELS, 2, seeded(1)))
+
+
+@pytest.mark.parametrize("per_class", [0, 31])
+def test_balanced_draw_refuses_what_a_class_cannot_give(per_class):
+    with pytest.raises(ValueError, match="examples of class 0"):
+        balanced_draw(LABELS, per_class, seeded())
+
+
+def test_flip_labels_makes_exactly_the_share_wrong_and_leaves_the_original():
+    before = LABELS.clone()
+    for share in (0.0, 0.2, 0.5, 1.0):
+        noisy = flip_labels(LABELS, share, seeded())
+        assert (noisy != LABELS).sum() == round(share * 345)
+        assert noisy.min() >= 0 and noisy.max() <= 9 and noisy.dtype == LABELS.dtype
+    assert torch.equal(LABELS, before)
+
+
+def test_wrong_labels_are_spread_over_all_other_classes():
+    zeros = torch.zeros(9000, dtype=torch.long)
+    counts = flip_labels(zeros, 1.0, seeded()).bincount(minlength=10)
+    assert counts[0] == 0 and counts[1:].min() > 880 and counts[1:].max() < 1120
+
+
+def test_a_larger_share_keeps_the_wrong_labels_of_a_smaller_one():
+    few, many = flip_labels(LABELS, 0.1, seeded()), flip_labels(LABELS, 0.6, seeded())
+    wrong = few != LABELS
+    assert torch.equal(few[wrong], many[wrong])
+
+
+def test_neither_touches_the_global_random_numbers():
+    state = torch.random.get_rng_state()
+    balanced_draw(LABELS, 3, seeded())
+    flip_labels(LABELS, 0.3, seeded())
+    assert torch.equal(state, torch.random.get_rng_state())
+    with pytest.raises(ValueError, match="share"):
+        flip_labels(LABELS, 1.2, seeded())
