@@ -6,6 +6,7 @@ from kdlab.plots.base import (
     BLUE,
     DPI,
     GRAY,
+    GREEN,
     ORANGE,
     RED,
     SIZE,
@@ -134,6 +135,41 @@ def loss_panel(student, teacher, label, temperature, alpha, pushes, *, image=Non
     times = "with T²" if squared else "without T²"
     axes[2].set_title(f"push on each student logit: alpha = {alpha:.2g}, T = {temperature:.3g}, {times}")
     axes[2].legend(loc="upper right", fontsize="small")
+    return figure
+
+
+def seeds_panel(arms, values, seeds, tally, curves, *, worse, paired, measure, most):
+    """SeedsPanel as a still: one draw of seeds for two arms, and how often the worse one has won, against n.
+
+    values (2, M); seeds: two lists of places in it; tally: [n, paired, draws, draws that the worse arm won, ties];
+    curves: (2, most) exact shares with different and with the same seeds, or [] while they are hidden.
+    """
+    figure, (left, right) = picture(2, size=(SIZE[0], 3.4))
+    swapped = arms[0] == "hard labels" or arms[1] == "distilled"  # these two keep the colours they have everywhere
+    for arm, (color, marker) in enumerate(((RED, "s"), (BLUE, "o")) if swapped else ((BLUE, "o"), (RED, "s"))):
+        drawn = [values[arm][seed] for seed in seeds[arm]]
+        side = arm + (0.28 if arm else -0.28)
+        left.scatter([side] * len(values[arm]), values[arm], marker="_", color=GRAY, alpha=0.5, linewidth=0.8)
+        left.scatter([arm] * len(drawn), drawn, marker=marker, facecolor="none" if arm else color, edgecolor=color)
+        left.plot([arm - 0.12, arm + 0.12], [np.mean(drawn)] * 2, color=color, linewidth=3)
+    if paired:
+        for pair in zip(*seeds, strict=True):
+            left.plot([0, 1], [values[arm][seed] for arm, seed in enumerate(pair)], color=GRAY, linewidth=0.7, zorder=0)
+    left.set_xticks([0, 1], arms)
+    left.set(xlim=(-0.5, 1.5), ylabel=measure, title=f"one draw, n = {len(seeds[0])} (gray: all runs)")
+    left.grid(axis="x", visible=False)
+    for same, marker, dash in ((False, "o", "--"), (True, "s", "-")):
+        points = [(n, won / draws) for n, together, draws, won, _ in tally if together == same]
+        name = "same seeds" if same else "different seeds"
+        right.plot(*zip(*points, strict=True) if points else ([], []), marker, color="black",
+                   fillstyle="full" if same else "none", label=name)  # fmt: skip
+        if curves:
+            right.plot(range(1, most + 1), curves[int(same)], dash, color=GREEN, label=f"exact, {name}")
+    right.axhline(0.5, color=GRAY, linestyle=":", linewidth=1)
+    right.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    right.set(xlim=(0.4, most + 0.6), ylim=(-0.02, 1.02), xlabel="n, seeds for each method")
+    right.set_title(f"draws won by the worse method ({worse})")
+    right.legend(fontsize="small")
     return figure
 
 

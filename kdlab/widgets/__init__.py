@@ -12,6 +12,7 @@ _PANELS = {
     "LossPanel": "loss",
     "RacePanel": "race",
     "DrawPanel": "draw",
+    "SeedsPanel": "seeds",
 }
 
 __all__ = list(_PANELS)
