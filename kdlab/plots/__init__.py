@@ -22,7 +22,18 @@ from kdlab.plots.kl_divergence import (
     pulls,
 )
 from kdlab.plots.mlp_distillation import hinton_section3, loss_curves, race_over_seeds
-from kdlab.plots.panels import divergences, drawing, gaussian_fits, loss_panel, race, seeds_panel, soft_targets, words
+from kdlab.plots.panels import (
+    bias_panel,
+    divergences,
+    drawing,
+    experiment,
+    gaussian_fits,
+    loss_panel,
+    race,
+    seeds_panel,
+    soft_targets,
+    words,
+)
 from kdlab.plots.softmax_and_temperature import (
     against_temperature,
     digits,

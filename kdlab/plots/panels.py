@@ -1,5 +1,7 @@
 """The panels as stills: what they show where no kernel answers."""
 
+import itertools
+
 import numpy as np
 
 from kdlab.plots.base import (
@@ -8,6 +10,7 @@ from kdlab.plots.base import (
     GRAY,
     GREEN,
     ORANGE,
+    PINK,
     RED,
     SIZE,
     Picture,
@@ -178,4 +181,81 @@ def words(text):
     lines = text.splitlines()
     figure = Picture(figsize=(SIZE[0], 0.24 * len(lines) + 0.2), dpi=DPI, facecolor="white")
     figure.text(0.01, 0.98, text, va="top", fontsize=9.5, linespacing=1.5)
+    return figure
+
+
+def bias_panel(curves, bias, digit, plural, name):
+    """BiasPanel as a still: errors against the bias, and what images of the digit are called at the present one."""
+    figure, (left, right) = picture(2, width_ratios=[1.3, 1], size=(SIZE[0], 3.4))
+    biases = np.asarray(curves["bias"])
+    at = int(np.argmin(np.abs(biases - bias)))
+    kinds = {"all": ("errors in all", "black", "-"), "digit": (f"on the {plural}", RED, "--"),
+             "others": ("on the other digits", BLUE, ":")}  # fmt: skip
+    for key, (words, color, dash) in kinds.items():
+        left.plot(biases, curves[key], color=color, linestyle=dash, linewidth=2, label=f"{words}: {curves[key][at]}")
+        left.plot(biases[at], curves[key][at], "o", color=color, markersize=5)
+    left.axvline(biases[at], color=GRAY, linewidth=0.8)
+    top = 1.3 * max(curves["all"][int(np.argmin(np.abs(biases)))], min(curves["all"]))
+    left.set(ylim=(0, top), xlim=biases[[0, -1]], xlabel=f"bias on the logit of {digit}")
+    left.set_title(f"validation errors, {name}")
+    left.legend(fontsize="small", loc="upper center")
+    called = curves["answers"][at]
+    drawn = right.bar(range(10), called, color=[GREEN if c == digit else RED for c in range(10)], width=0.72)
+    right.bar_label(drawn, called, padding=2, fontsize="small")
+    right.set_xticks(range(10))
+    right.set(ylim=(0, 1.14 * sum(called)), xlabel="class")
+    right.set_title(f"{called[digit]} of {sum(called)} {plural} are called {digit} (bias {biases[at]:+.1f})")
+    right.grid(axis="x", visible=False)
+    return figure
+
+
+MARKERS = {"disc": "o", "ring": "o", "square": "s", "triangle": "^", "diamond": "D", "cross": "x"}
+INKS = {"blue": BLUE, "green": GREEN, "pink": PINK, "orange": ORANGE, "red": RED, "text": "black"}
+
+
+def _arm_style(arm):
+    """What matplotlib calls colour, dash and marker of an arm {"color", "dash", "marker"}."""
+    dash = (0, [float(length) / 2 for length in arm["dash"].split()]) if arm["dash"] else "-"
+    color, face = INKS[arm["color"]], "white" if arm["marker"] == "ring" else INKS[arm["color"]]
+    marker = {"marker": MARKERS[arm["marker"]], "markersize": 5, "markerfacecolor": face}
+    return {"color": color, "linestyle": dash}, {"color": color, "linestyle": "", **marker}
+
+
+def experiment(arms, curves, outcomes, *, references, steps, stops, x_label, title, range, unit):
+    """ExperimentPanel as a still: the curves of its latest run, and the outcomes of all, each for one measure.
+
+    arms: {name: style}; curves: {arm: (steps, values)}; outcomes: [{"stop", "faint", arm: value}]; references:
+    {name: value}; a unit "%" shows shares in percent. Means of the same settings are joined from stop to stop.
+    """
+    figure, (left, right) = picture(2, size=(SIZE[0], 3.7))
+    scale, unit_words = (100, " %") if unit == "%" else (1, f" {unit}" if unit else "")
+    lanes = dict(zip(arms, np.linspace(-0.22, 0.22, len(arms)) if len(arms) > 1 else [0.0] * len(arms), strict=True))
+    for name, arm in arms.items():
+        line, point = _arm_style(arm)
+        xs, ys = curves.get(name, ([], []))
+        now = f" {scale * ys[-1]:.3g}{unit_words}" if len(ys) else ""
+        left.plot(xs, ys, linewidth=2, **line)
+        left.plot(xs[-1:], ys[-1:], clip_on=False, **point)
+        left.plot([], [], **{**point, **line}, label=name + now)
+        found = [(o["stop"], o["faint"], o[name]) for o in outcomes if o.get(name) is not None]
+        means = {}
+        for stop, faint, value in found:
+            right.plot(stop + lanes[name], np.clip(value, *range), alpha=0.25 if faint else 1, clip_on=False, **point)
+            if not faint:
+                means.setdefault(stop, []).append(value)
+        right.plot([s + lanes[name] for s in sorted(means)], [np.mean(means[s]) for s in sorted(means)],
+                   linewidth=1.2, **line)  # fmt: skip
+    for (name, value), dash in zip(references.items(), itertools.cycle([(0, (1, 2)), (0, (1, 5)), (0, (5, 2, 1, 2))])):  # noqa: B905
+        for ax in (left, right):
+            words = f"{name} {scale * value:.3g}{unit_words}" if ax is left else None
+            ax.axhline(value, color=GRAY, linestyle=dash, linewidth=1.6, label=words)
+    for ax in (left, right):
+        ax.set_ylim(range)
+        ax.yaxis.set_major_formatter(lambda value, _: f"{scale * value:.3g}{' %' if unit == '%' else ''}")
+    left.set(xlim=(0, steps or 100), xlabel="step", title=title)
+    right.set(xlim=(-0.5, len(stops) - 0.5), xlabel=x_label, title="outcomes so far")
+    right.set_xticks(np.arange(len(stops)), stops)
+    right.grid(axis="x", visible=False)
+    if arms or references:
+        figure.legend(loc="outside lower center", ncols=3, fontsize="small", frameon=False)
     return figure

@@ -12,7 +12,10 @@ _PANELS = {
     "LossPanel": "loss",
     "RacePanel": "race",
     "DrawPanel": "draw",
+    "Control": "experiment",
+    "ExperimentPanel": "experiment",
     "SeedsPanel": "seeds",
+    "BiasPanel": "bias",
 }
 
 __all__ = list(_PANELS)
