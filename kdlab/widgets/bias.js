@@ -15,6 +15,7 @@ function render({ model, el }) {
   const get = (name) => model.get(name);
   const [digit, plural, curves] = [get("digit"), get("_plural"), get("_curves")];
   const biases = curves.bias;
+  const stops = ticks(biases[0], biases.at(-1), 8);
   const zero = biases.findIndex((bias) => Math.abs(bias) < 0.05);
   const count = curves.answers[0].reduce((a, b) => a + b);
   const least = Math.min(...curves.all);
@@ -36,8 +37,8 @@ function render({ model, el }) {
     height: 318, left: 44, xRange: [biases[0], biases.at(-1)],
   });
   errors.root.dataset.figure = "errors";
-  errors.setX([biases[0], biases.at(-1)], ticks(biases[0], biases.at(-1), 6));
-  errors.setY([0, above(1.15 * Math.max(curves.all[zero], least))]);
+  errors.setX([biases[0], biases.at(-1)], stops);
+  errors.setY([0, 1.15 * curves.all[zero]]);
   const marker = svg("path", { class: "kd-marker" }, errors.plot);
   const lines = KINDS.map((kind) => svg("path", { class: `kd-curve kd-${kind}` }, errors.clipped));
   const dots = KINDS.map((kind) => svg("circle", { r: 4.5, class: `kd-end-point kd-${kind}` }, errors.clipped));
@@ -55,11 +56,10 @@ function render({ model, el }) {
   const wronglyBars = bars(wrongly, classes);
 
   const row = html("div", { class: "kd-row" }, root);
-  const marks = ticks(biases[0], biases.at(-1), 6);
   const choose = (bias) => save(model, { bias, seen: [Math.min(get("seen")[0], bias), Math.max(get("seen")[1], bias)] });
-  const weight = slider(row, { label: `Bias on the logit of ${digit}`, min: biases[0], max: biases.at(-1), step: 0.1, marks, format: signed, onInput: choose });
+  const weight = slider(row, { label: `Bias on the logit of ${digit}`, min: biases[0], max: biases.at(-1), step: 0.1, marks: stops, format: signed, onInput: choose });
   button(row, "Reset", () => save(model, { bias: 0, seen: [0, 0] }), { title: "no bias, and no curves" });
-  const showGoal = goalLine(root, "find the bias with the fewest validation errors in all (within 1 %)");
+  const showGoal = goalLine(root, "the fewest validation errors in all (within 1 %)");
 
   const exam = get("_has_test") && html("div", { class: "kd-row kd-exam" }, root);
   const open = exam && button(exam, "Open the test set", () => canOpen() && model.send({ request: "test" }));
@@ -69,9 +69,10 @@ function render({ model, el }) {
   function examWords() {
     const result = get("test_result");
     if (!result) return "With the bias that you have chosen: once, last.";
-    const part = (name) => `${result[name].all} errors (${result[name].digit} on ${plural})`;
-    const often = get("tests_opened") > 1 ? ` Opened ${get("tests_opened")} times.` : "";
-    return `Without a bias ${part("without")}, with ${signed(result.bias)}: ${part("with")}.${often}`;
+    const part = (name) => `${result[name].all} errors, ${result[name].digit} on the ${plural}`;
+    const opened = get("tests_opened");
+    const often = opened > 1 ? ` Opened ${opened} times: the more often you look, the less it tells.` : "";
+    return `${result.of} test images. Without a bias: ${part("without")}. With ${signed(result.bias)}: ${part("with")}.${often}`;
   }
 
   function drawGoal(bias, now) {
