@@ -92,6 +92,17 @@ def test_it_trains_what_training_trains():
     assert panel.outcomes[0]["one"]["accuracy"] == pytest.approx(expected[-1]["accuracy"], abs=1e-4)
 
 
+def test_every_picture_has_the_curves_as_they_are_then():
+    panel, lengths = make_panel(steps=40), []
+    panel.observe(lambda change: lengths.append(len(change["new"]["distilled"]["accuracy"][0])), "_curves")
+    panel.step()
+    panel._driver._do_requests()
+    for _ in range(3):
+        panel._driver._step()
+        panel.show()
+    assert lengths == [1, 2, 3, 4]
+
+
 def test_arms_may_end_one_after_the_other_and_all_are_closed():
     closed = []
 

@@ -30,7 +30,7 @@ function referenceLine(parent, i) {
 }
 
 // Names of stops as marks of a slider: as many as there is room for, the first always.
-function stopNames(names, room = 26) {
+function stopNames(names, room = 24) {
   const every = Math.ceil((names.join("").length + 2 * names.length) / room);
   return (i) => (i % every ? "·" : names[i]);
 }

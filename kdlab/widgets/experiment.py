@@ -308,8 +308,8 @@ class ExperimentPanel(LivePanel):
         """The curves, and which run they belong to."""
         self.done = self._done()
         self.steps = max(self._length, self.done) if self._length else 0
-        self._curves = {
-            arm: {name: [thin(steps), thin(values)] for name, (steps, values) in by.items()}
+        self._curves = {  # copies: a list that grows in the trait itself would not be seen to change
+            arm: {name: [list(thin(steps)), list(thin(values))] for name, (steps, values) in by.items()}
             for arm, by in self._points.items()
         }
         self._shown = {"chosen": self._at, "seed": self._seed} if self.history else {}
