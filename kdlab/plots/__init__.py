@@ -30,8 +30,10 @@ from kdlab.plots.panels import (
     gaussian_fits,
     loss_panel,
     race,
+    reliability_panel,
     seeds_panel,
     soft_targets,
+    sweep_panel,
     words,
 )
 from kdlab.plots.softmax_and_temperature import (

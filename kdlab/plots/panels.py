@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+from matplotlib.patches import Rectangle
 
 from kdlab.plots.base import (
     BLUE,
@@ -176,6 +177,46 @@ def seeds_panel(arms, values, seeds, tally, curves, *, worse, paired, measure, m
     return figure
 
 
+def sweep_panel(cells, limits, rows, columns, *, chosen, step):
+    """SweepPanel as a still: the map, and the seeds of the chosen cell beside the best one's.
+
+    cells: {"mean", "sd", "alike": (rows, columns), "best", "values": (rows, columns, seeds)} or None before the first
+    evaluation; rows and columns: (name, values).
+    """
+    figure, (left, right) = picture(2, width_ratios=[1.6, 1], size=(SIZE[0], 3.8))
+    (row_name, row_values), (column_name, column_values) = rows, columns
+    left.set_xticks(range(len(column_values)), [f"{v:g}" for v in column_values])
+    left.set_yticks(range(len(row_values)), [f"{v:g}" for v in row_values])
+    left.set(xlabel=column_name.replace("_", " "), ylabel=row_name.replace("_", " "))
+    left.set(xlim=(-0.5, len(column_values) - 0.5), ylim=(len(row_values) - 0.5, -0.5))
+    left.set_title(f"validation accuracy in %, after {step} steps")
+    left.grid(False)
+    if cells is None:
+        right.set(xticks=[], yticks=[], title="not trained yet")
+        return figure
+    drawn = left.imshow(100 * cells["mean"], cmap="cividis", vmin=100 * limits[0], vmax=100 * limits[1], aspect="auto")
+    figure.colorbar(drawn, ax=left, extend="min")
+    for place, mean in np.ndenumerate(cells["mean"]):
+        red, green, blue, _ = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4
+                               for v in drawn.to_rgba(100 * mean))  # fmt: skip
+        ink = "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 else "white"
+        star = "★ " if place == cells["best"] else ""
+        left.text(*place[::-1], f"{star}{100 * mean:.1f}", color=ink, ha="center", va="center", fontsize="small")
+        if cells["alike"][place]:
+            corner = (place[1] - 0.46, place[0] - 0.46)
+            left.add_patch(Rectangle(corner, 0.92, 0.92, fill=False, edgecolor=ink, linewidth=1.8))
+    for place, color, marker, x in ((cells["best"], BLUE, "o", 0), (tuple(chosen), ORANGE, "s", 1)):
+        values = 100 * cells["values"][place]
+        right.plot(np.full(len(values), x), values, marker, color=color, fillstyle="none" if x else "full")
+        right.plot([x - 0.15, x + 0.15], [values.mean()] * 2, color=color, linewidth=3)
+    titles = [f"{name}\n{row_values[r]:g}, {column_values[c]:g}" for name, (r, c) in
+              (("best", cells["best"]), ("chosen", chosen))]  # fmt: skip
+    right.set_xticks([0, 1], titles)
+    right.set(xlim=(-0.5, 1.5), title="seeds of two cells")
+    right.grid(axis="x", visible=False)
+    return figure
+
+
 def words(text):
     """Text as a picture: what a panel without a figure of its own shows where no kernel answers."""
     lines = text.splitlines()
@@ -258,4 +299,39 @@ def experiment(arms, curves, outcomes, *, references, steps, stops, x_label, tit
     right.grid(axis="x", visible=False)
     if arms or references:
         figure.legend(loc="outside lower center", ncols=3, fontsize="small", frameon=False)
+    return figure
+
+
+def reliability_panel(found, measures, model, temperature):
+    """ReliabilityPanel as a still: accuracy and confidence of each bin (`metrics.reliability`), and its images."""
+    figure, (left, right) = picture(2, size=(SIZE[0], 3.6))
+    edges, count = np.asarray(found["edges"]), np.asarray(found["count"])
+    width, middle = edges[1:] - edges[:-1], (edges[1:] + edges[:-1]) / 2
+    left.plot([0, 1], [0, 1], color=GRAY, linestyle="--", linewidth=1.2)
+    left.bar([], [], color=BLUE, alpha=0.7, label="right")
+    left.plot([], [], color="black", linewidth=2.5, label="sure")
+    for x, w, right_, sure in zip(middle, width, found["accuracy"], found["confidence"], strict=True):
+        if right_ is None:
+            continue
+        over = right_ < sure
+        left.bar(x, right_, 0.9 * w, color=BLUE, alpha=0.7)
+        left.bar(x, sure - right_, 0.9 * w, right_, color="none", edgecolor=RED if over else GREEN,
+                 hatch="///" if over else "\\\\\\", linewidth=0)  # fmt: skip
+        left.plot([x - 0.48 * w, x + 0.48 * w], [sure, sure], color="black", linewidth=2.5)
+    left.bar([], [], color="none", edgecolor=RED, hatch="///", linewidth=0, label="too sure")
+    left.bar([], [], color="none", edgecolor=GREEN, hatch="\\\\\\", linewidth=0, label="not sure enough")
+    left.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence", ylabel="share that is right")
+    left.set_title(f"{model}, T = {temperature:.3g}")
+    left.legend(loc="upper left", fontsize="small")
+    drawn = right.bar(middle, count / count.sum(), 0.9 * width, color=GRAY, alpha=0.6)
+    right.bar_label(drawn, [str(n) if n else "" for n in count], padding=2, fontsize="small")
+    right.axvline(measures["confidence"], color="black", linestyle="--", label="mean confidence")
+    right.axvline(measures["accuracy"], color="black", label="accuracy")
+    right.set(xlim=(0, 1), ylim=(0, 1.1), xlabel="confidence", ylabel="share of images")
+    right.set_title(
+        f"accuracy {100 * measures['accuracy']:.1f} %, ECE {measures['ece']:.3f}, NLL {measures['nll']:.3f}"
+    )
+    right.legend(loc="upper left", fontsize="small")
+    for axis in (left.xaxis, left.yaxis, right.xaxis, right.yaxis):
+        axis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     return figure

@@ -15,7 +15,9 @@ _PANELS = {
     "Control": "experiment",
     "ExperimentPanel": "experiment",
     "SeedsPanel": "seeds",
+    "SweepPanel": "sweep",
     "BiasPanel": "bias",
+    "ReliabilityPanel": "reliability",
 }
 
 __all__ = list(_PANELS)
