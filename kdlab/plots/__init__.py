@@ -12,6 +12,15 @@ from kdlab.plots.distillation_loss import (
     two_pushes,
     two_voices,
 )
+from kdlab.plots.fair_comparisons import (
+    augmentation,
+    batch_sizes,
+    errors_against,
+    optimism,
+    seed_pairs,
+    seeds_and_spread,
+    width_by_temperature,
+)
 from kdlab.plots.kl_divergence import (
     answers,
     calls_of_kl_div,
@@ -24,6 +33,7 @@ from kdlab.plots.kl_divergence import (
 from kdlab.plots.mlp_distillation import hinton_section3, loss_curves, race_over_seeds
 from kdlab.plots.panels import (
     bias_panel,
+    dark_knowledge_panel,
     divergences,
     drawing,
     experiment,

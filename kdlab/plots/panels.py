@@ -294,7 +294,7 @@ def experiment(arms, curves, outcomes, *, references, steps, stops, x_label, tit
         ax.set_ylim(range)
         ax.yaxis.set_major_formatter(lambda value, _: f"{scale * value:.3g}{' %' if unit == '%' else ''}")
     left.set(xlim=(0, steps or 100), xlabel="step", title=title)
-    right.set(xlim=(-0.5, len(stops) - 0.5), xlabel=x_label, title="outcomes so far")
+    right.set(xlim=(-0.5, len(stops) - 0.5), xlabel=x_label, title="Outcomes so far")
     right.set_xticks(np.arange(len(stops)), stops)
     right.grid(axis="x", visible=False)
     if arms or references:
@@ -334,4 +334,32 @@ def reliability_panel(found, measures, model, temperature):
     right.legend(loc="upper left", fontsize="small")
     for axis in (left.xaxis, left.yaxis, right.xaxis, right.yaxis):
         axis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    return figure
+
+
+def dark_knowledge_panel(image, names, counts, soft, words, temperature):
+    """DarkKnowledgePanel as a still: for each model the map of second choices, and one digit's soft targets."""
+    figure = Picture(figsize=(SIZE[0], 4.9), dpi=DPI, facecolor="white", layout="constrained")
+    grid = figure.add_gridspec(2, len(names) + 1, width_ratios=[0.45] + [1] * len(names), height_ratios=[1.6, 1])
+    draw_digit(figure.add_subplot(grid[1, 0]), image, "this digit")
+    for column, name in enumerate(names, 1):
+        ax = figure.add_subplot(grid[0, column])
+        shares = np.asarray(counts[column - 1], dtype=float)
+        shares /= np.maximum(shares.sum(1, keepdims=True), 1)
+        ax.imshow(np.sqrt(shares), cmap="Greys", vmin=0, vmax=1)
+        for (i, j), share in np.ndenumerate(shares):
+            if share >= 0.095:
+                ax.text(j, i, f"{100 * share:.0f}", ha="center", va="center", fontsize=6,
+                        color="white" if share > 0.35 else "black")  # fmt: skip
+        ax.set(xticks=range(len(shares)), yticks=range(len(shares)), xlabel="second choice")
+        ax.set_title(f"{name}: {words[column - 1]}", fontsize="small")
+        ax.grid(False)
+        if column == 1:
+            ax.set_ylabel("teacher's first choice")
+        low = figure.add_subplot(grid[1, column])
+        color = {"distilled": BLUE, "hard labels": RED}.get(name, GRAY)
+        low.bar(range(len(shares)), soft[column - 1], color=color, width=0.72)
+        low.set(ylim=(0, 1.05), yticks=[0, 0.5, 1], yticklabels=["0 %", "50 %", "100 %"], xticks=range(len(shares)))
+        low.set_title(f"soft targets at T = {temperature:.3g}", fontsize="small")
+        low.grid(axis="x", visible=False)
     return figure

@@ -18,6 +18,7 @@ _PANELS = {
     "SweepPanel": "sweep",
     "BiasPanel": "bias",
     "ReliabilityPanel": "reliability",
+    "DarkKnowledgePanel": "dark_knowledge",
 }
 
 __all__ = list(_PANELS)

@@ -22,7 +22,7 @@ function render({ model, el }) {
   const classes = Array.from({ length: 10 }, (_, i) => String(i));
   const root = panelRoot(el, "bias", `A bias on the logit of ${digit}`);
 
-  const key = html("div", { class: "kd-key" }, root);
+  const key = html("div", { class: "kd-signs" }, root);
   const numbers = ["errors in all", `on the ${plural}`, "on the other digits"].map((words, i) => {
     const item = html("span", {}, key);
     const line = svg("svg", { width: 30, height: 12, "aria-hidden": "true" }, item);
@@ -39,7 +39,7 @@ function render({ model, el }) {
   errors.root.dataset.figure = "errors";
   errors.setX([biases[0], biases.at(-1)], stops);
   errors.setY([0, 1.15 * curves.all[zero]]);
-  const marker = svg("path", { class: "kd-marker" }, errors.plot);
+  const marker = svg("path", { class: "kd-at" }, errors.plot);
   const lines = KINDS.map((kind) => svg("path", { class: `kd-curve kd-${kind}` }, errors.clipped));
   const dots = KINDS.map((kind) => svg("circle", { r: 4.5, class: `kd-end-point kd-${kind}` }, errors.clipped));
 

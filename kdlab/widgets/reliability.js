@@ -41,7 +41,7 @@ function render({ model, el }) {
 
   const top = html("div", { class: "kd-row kd-top" }, root);
   const choice = menu(top, { label: "Model", names, onChoose: (i) => save(model, { model: names[i], temperature: 1 }) });
-  const key = html("div", { class: "kd-key", "aria-hidden": "true" }, top);
+  const key = html("div", { class: "kd-signs", "aria-hidden": "true" }, top);
   for (const [kind, words] of [["rate", "right"], ["sure", "sure"], ["over", "too sure"], ["under", "not sure enough"]])
     sample(html("span", {}, key), kind, words);
 
@@ -49,7 +49,7 @@ function render({ model, el }) {
   const tens = [0, 0.2, 0.4, 0.6, 0.8, 1];
   const percents = tens.map((share) => `${100 * share} %`);
   const pair = html("div", { class: "kd-pair" }, root);
-  const diagram = barAxes(pair, places, { label: "reliability diagram", height: 348, left: 44, xLabel: "confidence: how sure the model is" });
+  const diagram = barAxes(pair, places, { label: "reliability diagram", height: 362, left: 44, right: 18, xLabel: `confidence: how sure it is (pale: fewer than ${FEW} images)` });
   diagram.setX([0, bins], tens.map((share) => share * bins), percents);
   diagram.setY([0, 1.06], tens, (share) => `${Math.round(100 * share)} %`);
   diagram.root.dataset.figure = "diagram";
@@ -63,20 +63,20 @@ function render({ model, el }) {
   });
 
   const column = html("div", {}, pair);
-  const crowd = barAxes(column, places, { label: "images in each bin", height: 166, bottom: 22, left: 44 });
+  const crowd = barAxes(column, places, { label: "images in each bin", height: 180, left: 44, right: 18, xLabel: "confidence (dashed: its mean; solid: accuracy)" });
   crowd.setX([0, bins], tens.map((share) => share * bins), percents);
   crowd.setY([0, 1.16], [0, 0.5, 1], (share) => `${100 * share} %`);
   crowd.root.dataset.figure = "counts";
+  const means = ["kd-mean-sure", "kd-mean-rate"].map((kind) => svg("path", { class: kind }, crowd.plot)); // behind the counts
   const crowds = bars(crowd, places, { share: 0.9 });
-  const means = ["kd-mean-sure", "kd-mean-rate"].map((kind) => svg("path", { class: kind }, crowd.plot));
 
   const heats = get("_valley").temperature;
   const log = Math.log10;
-  const valley = axes(column, { label: "negative log-likelihood against temperature", height: 182, left: 44, xLabel: "temperature; the curve shows what you have passed", yFormat: short });
+  const valley = axes(column, { label: "negative log-likelihood against temperature", height: 182, left: 44, right: 18, xLabel: "temperature; the curve shows what you have passed", yFormat: short });
   const heatMarks = [0.1, 0.2, 0.5, 1, 2, 5, 10];
   valley.setX([-1, 1], heatMarks.map(log), heatMarks.map(short));
   valley.root.dataset.figure = "valley";
-  const marker = svg("path", { class: "kd-marker" }, valley.plot);
+  const marker = svg("path", { class: "kd-at" }, valley.plot);
   const line = svg("path", { class: "kd-line" }, valley.clipped);
   const dot = svg("circle", { r: 4.5, class: "kd-dot" }, valley.clipped);
 
@@ -86,13 +86,15 @@ function render({ model, el }) {
 
   const table = html("table", { class: "kd-table" }, root);
   const head = html("tr", {}, html("thead", {}, table));
-  for (const words of ["", "accuracy", "mean confidence", "calibration error (ECE)", "negative log-likelihood"]) html("th", { scope: "col" }, head, words);
+  for (const words of ["", "accuracy", "mean confidence", "ECE", "NLL (nats)"]) html("th", { scope: "col" }, head, words);
+  head.children[3].title = "expected calibration error: the mean gap between bars and lines";
+  head.children[4].title = "negative log-likelihood";
   const body = html("tbody", {}, table);
   const lines = [0, 1].map(() => {
     const tr = html("tr", {}, body);
     return [html("th", { scope: "row" }, tr), ...[0, 1, 2, 3].map(() => html("td", {}, tr))];
   });
-  const showGoal = goalLine(root, "for each model, the temperature with the least negative log-likelihood");
+  const showGoal = goalLine(root, "for each model, the least negative log-likelihood");
 
   // As trained, and the axis of the valley: both once a model.
   let shown = null;
@@ -171,7 +173,7 @@ function render({ model, el }) {
     drawValley(name, temperature, now);
     heat.set(temperature);
     undo.setAttribute("aria-pressed", temperature === 1);
-    [["as trained (T = 1)", trained], [`now (T = ${short(temperature)})`, now]].forEach(([words, m], i) => {
+    [["as trained, T = 1", trained], [`now, T = ${short(temperature)}`, now]].forEach(([words, m], i) => {
       const cells = [words, whole(m.accuracy), whole(m.confidence), m.ece.toFixed(3), m.nll.toFixed(3)];
       lines[i].forEach((cell, k) => setText(cell, cells[k]));
     });
