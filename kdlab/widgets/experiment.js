@@ -116,7 +116,7 @@ function render({ model, el }) {
   const size = { height: 270, left: 46, bottom: 38, top: 24 };
   const progress = axes(pair, { ...size, label: "this run", xLabel: "step" });
   progress.root.dataset.figure = "curves";
-  const summary = axes(pair, { ...size, label: "outcomes so far", xLabel: controls[get("_against")].label,
+  const summary = axes(pair, { ...size, title: "Outcomes so far", xLabel: controls[get("_against")].label,
                                xRange: [-0.5, stops.length - 0.5], xTicks: stops.map((_, i) => i), xNames: stops });
   summary.root.dataset.figure = "outcomes";
   const slot = summary.x(1) - summary.x(0);
@@ -214,7 +214,6 @@ function render({ model, el }) {
       const format = (mark) => (unit === "%" ? `${short(100 * mark)} %` : short(mark));
       for (const figure of [progress, summary]) figure.setY(range, undefined, format);
       progress.setTitle(title);
-      summary.setTitle(names.length > 1 ? `Outcomes so far: ${measure}` : "Outcomes so far");
     }
     const steps = get("steps") || 100 * 2 ** Math.max(0, Math.ceil(Math.log2(get("done") / 100)));
     if (changed("steps", steps)) progress.setX([0, steps]);

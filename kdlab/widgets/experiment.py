@@ -215,7 +215,7 @@ class ExperimentPanel(LivePanel):
         self._at, self._seed, self._arms = at, seed, arms
         self.students = {arm: student for arm, (student, _) in runs.items()}
         self.history = {arm: [] for arm in runs}
-        self._points = {arm: {name: ([], []) for name in self._measures} for arm in runs}
+        self._points, self._news = {arm: {name: ([], []) for name in self._measures} for arm in runs}, True
         self._runs = {arm: iter(records) for arm, (_, records) in runs.items()}
 
     def _styled(self, runs):
@@ -250,6 +250,7 @@ class ExperimentPanel(LivePanel):
             if value is not None and math.isfinite(value):
                 steps.append(record.get("step", len(self.history[arm])) + 1)
                 values.append(float(f"{value:.5g}"))
+                self._news = True
         self.history[arm].append(record)
 
     def _keep_outcome(self):
@@ -273,7 +274,7 @@ class ExperimentPanel(LivePanel):
     def _clear(self):
         """No run in the picture."""
         self.students, self.history, self._points = {}, {}, {}
-        self._at, self._seed = None, 0
+        self._at, self._seed, self._news = None, 0, True
 
     def before_step(self):
         """Begin again where a control has been moved and now rests: a drag is one new run, not ten."""
@@ -308,10 +309,12 @@ class ExperimentPanel(LivePanel):
         """The curves, and which run they belong to."""
         self.done = self._done()
         self.steps = max(self._length, self.done) if self._length else 0
-        self._curves = {  # copies: a list that grows in the trait itself would not be seen to change
-            arm: {name: [list(thin(steps)), list(thin(values))] for name, (steps, values) in by.items()}
-            for arm, by in self._points.items()
-        }
+        if self._news:
+            self._curves = {  # copies: a list that grows in the trait itself would not be seen to change
+                arm: {name: [list(thin(steps)), list(thin(values))] for name, (steps, values) in by.items()}
+                for arm, by in self._points.items()
+            }
+            self._news = False
         self._shown = {"chosen": self._at, "seed": self._seed} if self.history else {}
 
     def figure(self):
