@@ -84,6 +84,18 @@ def agreement(student_logits, teacher_logits):
     return float((student_logits.argmax(-1) == teacher_logits.argmax(-1)).double().mean())
 
 
+def copied_mistakes(student_logits, teacher_logits, labels):
+    """Of the inputs that the teacher gets wrong, the share on which the student gives the same wrong answer.
+
+    0 where the teacher makes no mistake.
+    """
+    _check(student_logits, labels)
+    check_logits("teacher_logits", teacher_logits, like=student_logits)
+    student, teacher = student_logits.argmax(-1), teacher_logits.argmax(-1)
+    mistakes = teacher != labels
+    return float((student == teacher)[mistakes].double().mean()) if mistakes.any() else 0.0
+
+
 def count_parameters(model):
     """The number of parameters of a model."""
     return sum(parameter.numel() for parameter in model.parameters())

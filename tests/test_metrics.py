@@ -157,3 +157,14 @@ def test_reliability_counts_every_example_once():
         assert table["accuracy"][k] == pytest.approx(float(right[inside].mean()), abs=1e-5)
     with pytest.raises(ValueError, match="bins"):
         metrics.reliability(logits, labels, bins=0)
+
+
+def test_copied_mistakes_by_hand():
+    labels = torch.tensor([0, 1, 2, 3, 0])
+    teacher = torch.eye(4)[torch.tensor([1, 2, 3, 3, 0])]  # wrong on the first three
+    student = torch.eye(4)[torch.tensor([1, 0, 2, 1, 3])]  # copies one, errs differently on one, is right on one
+    assert metrics.copied_mistakes(student, teacher, labels) == pytest.approx(1 / 3)
+    assert metrics.copied_mistakes(teacher, teacher, labels) == 1
+    assert metrics.copied_mistakes(student, torch.eye(4)[labels], labels) == 0
+    with pytest.raises(ValueError, match="same shape"):
+        metrics.copied_mistakes(student, teacher[:1], labels)
