@@ -4,6 +4,7 @@ A room for each lesson, one for what panels look like as stills, and `base` for 
 """
 
 from kdlab.plots.base import Picture, draw_bars, draw_digit, picture, to_png, use_style
+from kdlab.plots.dark_knowledge import few_labels, measures, noise, nothing_gained, omitted
 from kdlab.plots.distillation_loss import (
     distances,
     gradient_size,
