@@ -124,6 +124,9 @@ class SweepPanel(LivePanel):
             raise ValueError(
                 f"a sweep needs one recipe for each student: {len(students)} and {len(recipes)} were given"
             )
+        for recipe in recipes:
+            if not all(hasattr(recipe, name) for name in (*AXES, "seed", "steps", "batch_size")):
+                raise ValueError(f"each of recipes must be a Recipe, not a {type(recipe).__name__}")
         if len(train) not in (2, 3) or len(validation) < 2:
             raise ValueError("train must be (inputs, labels, teacher_logits), and validation (inputs, labels)")
         row_values, column_values, seeds, self._places = _arrange(recipes, rows, columns)
