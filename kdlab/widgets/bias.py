@@ -50,11 +50,12 @@ def _check(name, logits, labels, digit):
 
 
 def _limits(logits, labels, digit):
-    """Even numbers: where nearly all images of the digit are found on one side, and are lost on the other."""
+    """Even numbers around 0 and the best bias, up to where nearly all images of the digit are found."""
     gap = np.delete(logits, digit, 1).max(1) - logits[:, digit]
-    high = np.quantile(gap[labels == digit], 0.99)
-    low = np.quantile(gap[labels != digit], 0.1)
-    return 2 * math.floor(min(max(low, -20), -4) / 2), 2 * math.ceil(max(min(high, 20), 6) / 2)
+    found = min(np.quantile(gap[labels == digit], 0.99), 20)
+    coarse = np.arange(-40, 41)
+    best = coarse[errors_by_bias(logits, labels, digit, coarse)["all"].argmin()]
+    return 2 * math.floor(min(best - 3, -4) / 2), 2 * math.ceil(max(best + 3, found, 6) / 2)
 
 
 class BiasPanel(Panel):

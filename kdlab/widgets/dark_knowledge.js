@@ -69,16 +69,15 @@ function render({ model, el }) {
 
   const columns = html("div", { class: "kd-columns", style: `--columns: ${names.length}` }, root);
   const parts = names.map((name, who) => {
-    const column = html("div", { style: `--model: var(--kd-${get("_colors")[who]})` }, columns);
+    const column = html("div", { style: `--model: var(--kd-${get("_colors")[who]}); --ink: var(--kd-${who ? get("_colors")[who] : "text"})` }, columns);
     const map = heatMap(column, name, get("_counts")[who], pick);
     const figure = barAxes(column, classes, { label: `soft targets, ${name}`, width: 290, height: 158, left: 40, top: 22, bottom: 34, xLabel: "class" });
     figure.root.dataset.figure = name;
     const drawn = bars(figure, classes);
     const words = html("p", { class: "kd-choice" }, column);
-    const near = who ? html("p", {}, column) : html("p", { class: "kd-hint" }, column, "of all digits:");
-    const share = who ? meter(column, `second choices that are the teacher's, ${name}`, 1) : null;
     const distance = who ? html("p", {}, column) : null;
-    return { name, who, map, figure, drawn, words, near, share, distance };
+    const share = who ? meter(column, `second choices that are the teacher's, ${name}`, 1) : null;
+    return { name, who, map, figure, drawn, words, distance, share };
   });
   const same = get("_counts").map((_, who) => sharedSeconds(who));
 
@@ -144,20 +143,19 @@ function render({ model, el }) {
     }
     const favourite = secondOf(0, n);
     setText(about, `This one is labelled ${labels[shown.indexOf(n)]}; the teacher's first choice is ${firsts[n]}, its second ${favourite}.`);
-    for (const { name, who, map, figure, drawn, words, near, share, distance } of parts) {
+    for (const { name, who, map, figure, drawn, words, distance, share } of parts) {
       const soft = softmax(row(who, n), temperature);
       const choice = secondOf(who, n);
-      map(who ? `${name}: ${Math.round(100 * same[who])} % as the teacher` : `${name}'s second choices`, [f, s], [firsts[n], choice]);
+      map(who ? `${name} (${Math.round(100 * same[who])} % the same)` : "teacher's second choices", [f, s], [firsts[n], choice]);
       const style = (i) => (i === firsts[n] ? "kd-own" : i === choice ? "kd-own-second" : "kd-own-rest");
-      const spoken = (p) => (log ? p.toExponential(0).replace("-", "−") : p < 0.005 ? "" : decimals(100 * p, 0));
+      const spoken = (p) => (log ? percent(p) : p < 0.005 ? "" : decimals(100 * p, 0));
       drawn.update(log ? soft.map((p) => Math.max(Math.log10(p), FLOOR)) : soft, soft.map((p, i) => (log && i !== choice ? "" : spoken(p))), style, log ? FLOOR : 0);
       figure.setTitle(`Soft targets at T = ${short(temperature)}`);
       [...figure.names.children].forEach((node, i) => node.classList.toggle("kd-is-second", i === choice));
-      setText(words, `second: ${choice} with ${percent(soft[choice])}${who ? (choice === favourite ? "  ✓ as the teacher" : "  ✗") : ""}`);
+      setText(words, `second: ${choice} with ${percent(soft[choice])}${who ? (choice === favourite ? " ✓ same" : " ✗ other") : ""}`);
       if (!who) continue;
-      setText(near, `distance ${divergence(who, n, temperature).toFixed(2)}, mean of all ${means[who].toFixed(2)} nats`);
-      share(same[who], `same second: ${decimals(100 * same[who])} %`);
-      distance.hidden = true;
+      setText(distance, `distance ${divergence(who, n, temperature).toFixed(2)}, mean ${means[who].toFixed(2)} nats`);
+      share(same[who], `same second ${decimals(100 * same[who])} %`);
     }
     heat.set(temperature);
     logScale.set(log);
