@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from kdlab import sweeps, training
+from kdlab.losses import distillation_loss
 from kdlab.models import MLP
 from kdlab.training import Recipe
 
@@ -217,3 +218,21 @@ def test_refused_before_the_first_step(students, recipes, given, words):
     given = {"inputs": INPUTS, "labels": LABELS} | given
     with pytest.raises(ValueError, match=words):
         sweeps.train(students, recipes=recipes, **given)
+
+
+@pytest.mark.parametrize("with_teacher", [True, False])
+def test_losses_and_gradients_in_closed_form_are_those_of_the_distillation_loss(with_teacher):
+    generator = torch.Generator().manual_seed(4)
+    z, v = (3 * torch.randn(6, 7, 5, generator=generator, dtype=torch.double) for _ in "zv")
+    labels = torch.randint(5, (6, 7), generator=generator)
+    temperature, alpha = torch.tensor([0.5, 1, 2, 4, 8, 20]).double(), torch.tensor([0, 0.1, 0.3, 0.5, 0.9, 1]).double()
+    if not with_teacher:
+        alpha = torch.ones_like(alpha)
+    log_p = (v / temperature.view(-1, 1, 1)).log_softmax(-1).mT if with_teacher else None
+    losses, gradient = sweeps.loss_and_gradient(z.mT, labels, log_p, temperature, alpha)
+    for i in range(6):
+        own = z[i].clone().requires_grad_()
+        loss = distillation_loss(own, v[i], labels[i], temperature=temperature[i].item(), alpha=alpha[i].item())
+        (expected,) = torch.autograd.grad(loss, own)
+        assert losses[i].item() == pytest.approx(loss.item())
+        assert torch.allclose(gradient[i].mT, expected, atol=1e-9)

@@ -16,6 +16,7 @@ from kdlab.plots.distillation_loss import (
 from kdlab.plots.fair_comparisons import (
     augmentation,
     batch_sizes,
+    best_rates,
     errors_against,
     optimism,
     seed_pairs,

@@ -146,6 +146,26 @@ def optimism(sizes, curves):
     return figure
 
 
+def best_rates(rates, found, names):
+    """Error rate against learning rate for each optimiser: names with T² (solid), the same without (dashed, open).
+
+    rates {optimiser: learning rates}, found {optimiser: (rates, 2 * names)}: first all with T², then all without.
+    """
+    figure, axes = picture(len(rates), sharey=True, size=(SIZE[0], 3.2))
+    for ax, (optimizer, xs) in zip(axes, rates.items(), strict=True):
+        values = np.asarray(found[optimizer], dtype=float)
+        for k, name in enumerate(names):
+            color, _, marker = OTHERS[k]
+            ax.plot(xs, values[:, k], color=color, marker=marker, linewidth=2, label=f"{name}, with T²")
+            ax.plot(xs, values[:, k + len(names)], color=color, marker=marker, linewidth=1.2, linestyle="--",
+                    markerfacecolor="white", label=f"{name}, without")  # fmt: skip
+        ax.set_xscale("log", base=4)
+        ax.set(xlabel="learning rate", title=optimizer, ylim=(0, 1))
+    axes[0].set_ylabel("share of errors")
+    axes[0].legend(fontsize="x-small", ncols=2, loc="upper left", bbox_to_anchor=(0, 0.9))
+    return figure
+
+
 def augmentation(runs):
     """Errors with and without shifted copies, for each width and arm: a dot for each seed, a bar for the mean."""
     figure, axes = picture(len(runs), size=(SIZE[0], 2.6), squeeze=False)

@@ -1,6 +1,5 @@
 """ReliabilityPanel: how sure a model is and how often it is right, before and after temperature scaling."""
 
-
 import numpy as np
 import traitlets as t
 
