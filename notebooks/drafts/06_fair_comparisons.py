@@ -417,9 +417,9 @@ lesson.choose.check(choose)
 # %% [markdown]
 # What if somebody chooses on the test images? Nobody has *trained* on them, after all. Let us do it. Take the students of the
 # sweep and m test images; the student with the fewest errors on those wins, and its error rate goes into the paper.
-# Then look at the same student on the *other* test images. Averaged over 200 such papers:
+# Then look at the same student on the *other* test images. Averaged over 100 such papers:
 #
-# > **Predict.** By how many percentage points will the paper be too optimistic, if m = 100? If m = 5000?
+# > **Predict.** By how many percentage points will the paper be too optimistic, if m = 100? If m = 3000?
 
 # %%
 test_inputs, test_labels = models.to_inputs(mnist.test_images), torch.from_numpy(mnist.test_labels)
@@ -427,7 +427,7 @@ wrong = (sweeps.predict_logits(sweep.students, test_inputs).argmax(-1) != test_l
 generator = torch.Generator().manual_seed(0)
 
 
-def optimism(tries, chosen_on, papers=200):
+def optimism(tries, chosen_on, papers=100):
     """By how much the winner among `tries` students looks better than it is: mean over so many papers."""
     gaps = []
     for _ in range(papers):
@@ -439,15 +439,15 @@ def optimism(tries, chosen_on, papers=200):
     return torch.stack(gaps).mean().item()
 
 
-sizes = [100, 300, 1000, 3000, 5000]
+sizes = [100, 300, 1000, 3000]
 curves = {f"best of {tries}": [optimism(tries, m) for m in sizes] for tries in (1, 5, 35, 105)}
-assert curves["best of 35"][0] > 0.02 and abs(curves["best of 1"][0]) < 0.01
+assert curves["best of 35"][0] > 0.015 and abs(curves["best of 1"][0]) < 0.017
 plots.optimism(sizes, curves)
 
 # %% [markdown]
 # Nobody cheated in any of these papers. The winner of a contest is partly good and partly lucky, its score contains the
 # luck, and the luck does not repeat. The more tries and the fewer images, the more luck. With 100 images and 35 settings it
-# is worth more than two percentage points. Who chooses nothing (best of 1) is not fooled.
+# is worth two or three percentage points. Who chooses nothing (best of 1) is not fooled.
 #
 # So: **choose on validation, report on test.** But there is a second kind of luck, and a test set does not cure it. Pretend that
 # 35 *seeds* of one recipe are 35 settings of something new, choose the best on validation, and report it on test:
@@ -464,7 +464,21 @@ print(f"a “gain” of {1 - reported / truth:.0%}, chosen and reported by the b
 # %% [markdown]
 # This *student* is better than its brothers, also on fresh images; keep it if you need one. The *recipe* is no
 # better. Fresh images take away the luck of the images, **fresh seeds** the luck of the seeds. A claim about a method needs
-# both.
+# both. And neither replaces the other. Go back to the teacher's argmax in section 3: ahead in most of 100 pairs, at eight times
+# its standard error. Now on the *test* images, the same hundred pairs of students:
+
+# %%
+for name in ("teacher's argmax", "T = 1", "T = 2", "T = 4"):
+    gains = {}
+    for pile in ("validation", "test"):
+        ours, theirs = (recorded["seeds"]["arms"][arm][pile] for arm in (name, "hard labels"))
+        gains[pile] = statistics.fmean(a - b for a, b in zip(ours, theirs, strict=True))
+    print(f"{name:17} {gains['validation']:+4.0f} errors on validation images, {gains['test']:+4.0f} on test images")
+
+# %% [markdown]
+# The gain of the argmax is gone. A hundred seeds had told us to a hair how it does *on these 10 000 images*, and ten thousand other
+# images disagree. A standard error over seeds knows nothing of the choice of images. The three arms with soft targets hold
+# on both piles.
 #
 # ## 8 · Do small students want low temperatures?
 #
