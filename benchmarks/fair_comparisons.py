@@ -93,7 +93,7 @@ def seeds(data):
 
 
 def learning_rate(data):
-    rates = (5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2)
+    rates = (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1, 2e-1)
     arms = {"hard labels": ("labels", {}), **soft(1, 4, 20)}
     runs = []
     for rate in rates:
