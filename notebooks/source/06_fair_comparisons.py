@@ -125,16 +125,6 @@ lesson.summarise.check(summarise)
 # construction. Dividing by n - 1 makes up for it. With 3 seeds the difference is a fifth.
 # </details>
 #
-# Does the $\sqrt n$ hold? Cut the hundred seeds into twenty groups of five, take the mean of each group, and see how much
-# the twenty means vary.
-
-# %%
-groups = [statistics.fmean(arms["hard labels"][i : i + 5]) for i in range(0, 100, 5)]
-promised = statistics.stdev(arms["hard labels"]) / math.sqrt(5)
-assert 0.6 < statistics.stdev(groups) / promised < 1.5
-print("means of five seeds vary as much as sd / √5 says, give or take a half: ok")
-
-# %% [markdown]
 # ## 3 · Seed against seed
 #
 # > **Predict.** Take the arm $T = 1$. Its cloud and the cloud of the hard labels overlap by more than half. In how many of
@@ -271,8 +261,9 @@ plots.batch_sizes(recorded["batch_size"])
 #
 # ### Who was tuned?
 #
-# > **Predict.** The learning rate below goes from a fortieth of ours to two and a half times ours. (10 000 digits this
-# > time.) Someone wants to sell distillation at $T = 4$. Which learning rate do they give to the baseline?
+# > **Predict.** The learning rate below goes from a twentieth of ours to ten times ours. (10 000 digits this time.)
+# > Someone wants to sell distillation at $T = 4$. Which learning rate do they give to the baseline? And someone who
+# > wants to bury it?
 
 # %%
 rates = recorded["learning_rate"]["learning_rate"]
@@ -280,40 +271,49 @@ by_rate = {
     name: [run[name]["validation"] for run in recorded["learning_rate"]["runs"]]
     for name in ("hard labels", "T = 1", "T = 4", "T = 20")
 }
+average = {name: [statistics.fmean(values) for values in runs] for name, runs in by_rate.items()}
+best = {name: min(values) for name, values in average.items()}
+
+
+def excess(rate):
+    """How many more errors T = 4 makes than hard labels, both at this learning rate, as a share."""
+    return average["T = 4"][rates.index(rate)] / average["hard labels"][rates.index(rate)] - 1
+
+
+print(f"T = 4 against hard labels, both at Adam's default 0.001: {excess(0.001):+.0%} errors")
+print(f"                           both at 0.02, as in our lab:  {excess(0.02):+.0%}")
+print(f"                           both at 0.1:                  {excess(0.1):+.0%}")
+print(f"T = 4 tuned, hard labels left at 0.001: {best['T = 4'] / average['hard labels'][0] - 1:+.0%}")
+print(f"each tuned over the same eight rates:   {best['T = 4'] / best['hard labels'] - 1:+.0%}")
 plots.errors_against(rates, by_rate, "learning rate", title="recorded: 10 000 digits, 400 steps, 5 seeds")
 
-# %%
-average = {name: [statistics.fmean(values) for values in runs] for name, runs in by_rate.items()}
-default, best = rates.index(1e-3), {name: min(values) for name, values in average.items()}
-unfair = best["T = 4"] / average["hard labels"][default] - 1
-fair = best["T = 4"] / best["hard labels"] - 1
-print(f"T = 4, tuned, against labels at Adam's default 0.001: {unfair:+.0%} errors")
-print(f"both tuned over the same seven rates:                 {fair:+.0%} errors")
-
 # %% [markdown]
-# At each single learning rate the order is the same, and it is *against* this seller: so few steps do not suffice for a small
-# student at $T = 4$. But whoever is tuned beats whoever is not, and by more than any method of this lesson gains.
-# Tuning effort is a budget like any other. **Same grid, same number of tries, for every arm.**
+# The seller tunes the new method and leaves the baseline at a library's default. The other one compares both “at the
+# same learning rate”, which sounds fair, and picks a small one. The order of two methods can turn with a setting that
+# has nothing to do with either, so **an equal learning rate is not an equal chance.** Each arm needs its own best.
+#
+# Tuning effort is a budget like any other: **same grid, same number of tries, for every arm.** Done so, distillation is
+# ahead here by a few percent, which with five seeds is about two standard errors. That is worth a sentence with “may” in
+# it, not a headline.
 #
 # ### Who was given time?
 
 # %%
 counts = recorded["steps"]["steps"]
 by_steps = {name: [run[name]["validation"] for run in recorded["steps"]["runs"]] for name in by_rate}
-plots.errors_against(counts, by_steps, "steps", title="recorded: 10 000 digits, learning rate 0.01, 5 seeds")
-
-# %%
 average = {name: [statistics.fmean(values) for values in runs] for name, runs in by_steps.items()}
 early, late = counts.index(400), counts.index(6400)
 assert average["T = 4"][early] > average["hard labels"][early] and average["T = 4"][late] < average["hard labels"][late]
 for steps, place in ((400, early), (6400, late)):
     print(f"after {steps:4} steps, T = 4: {average['T = 4'][place] / average['hard labels'][place] - 1:+.0%} errors")
+plots.errors_against(counts, by_steps, "steps", title="recorded: 10 000 digits, learning rate 0.01, 5 seeds")
 
 # %% [markdown]
 # This is the most treacherous of all: everything is equal, and still the answer depends on the budget. A soft target asks a small
 # student for much more than a label does, and that takes longer to learn. Stop early, and the labels win. Wait, and the
 # labels begin to overfit while the student at $T = 4$ still improves. Both budgets are fair. Neither alone is the truth:
-# **say for which budget your sentence holds.** (And $T = 20$ never gets ahead with 16 units. Section 8 comes back to it.)
+# **say for which budget your sentence holds.** (And $T = 20$ needs all 6400 steps to draw level. Section 8 comes back to
+# it.)
 #
 # ## 5 · A hundred students at once
 #
@@ -375,6 +375,7 @@ sweep = widgets.SweepPanel(
     evaluate_every=100,
 )
 sweep.run()
+students, outcome = list(sweep.students), sweep.table  # kept, whatever you do in the panel
 sweep
 
 # %% [markdown]
@@ -383,15 +384,17 @@ sweep
 #
 # > **Goal.** Press **Reset** and **Start**. Which cells are good *early*? Which are good at the end?
 
-# %%
-accuracy = torch.tensor(sweep.table["accuracy"])  # (temperatures, alphas, seeds)
-alone = accuracy[:, -1]
+# %% tags=["nbval-ignore-output"]
+alone = torch.tensor(outcome["accuracy"])[:, -1]  # (temperatures, seeds) at alpha = 1
 assert (alone - alone[0]).abs().max() < 0.003
 print("at alpha = 1 the temperature makes no difference: ok")
-hot = accuracy[-1, 0].mean()
-assert hot < accuracy[:4, 0].mean() - 0.01
-print("T = 20 and no labels is worse than T = 1 to 4, by more than a percentage point: ok")
-print(f"{int(sweep.table['alike'].sum())} of 35 settings cannot be told from the best")
+
+said = sweeps.predict_logits(students, validation_inputs).argmax(-1)
+right = (said == validation_labels).float().mean(-1).view(7, 5, 3)
+heard = right[:, :3].mean((1, 2))  # alpha up to 0.3, where the teacher is heard most
+assert heard[-1] < heard[:4].mean() - 0.003
+print("T = 20 does worse than T = 1 to 4: ok")
+print(f"{int(outcome['alike'].sum())} of 35 settings cannot be told from the best")
 
 # %% [markdown]
 # An honest reading: the hot corner is bad, the rest is a plateau. Someone who prints only the best cell, with three digits
@@ -423,7 +426,7 @@ lesson.choose.check(choose)
 
 # %%
 test_inputs, test_labels = models.to_inputs(mnist.test_images), torch.from_numpy(mnist.test_labels)
-wrong = (sweeps.predict_logits(sweep.students, test_inputs).argmax(-1) != test_labels).float()  # (105, 10 000)
+wrong = (sweeps.predict_logits(students, test_inputs).argmax(-1) != test_labels).float()  # (105, 10 000)
 generator = torch.Generator().manual_seed(0)
 
 
@@ -543,15 +546,15 @@ def train_six(optimizer, rate, steps=150):
 
 
 # %%
-rates = {"SGD": [4.0**k for k in range(-4, 4)], "Adam": [4.0**k for k in range(-6, 0)]}
+tried = {"SGD": [4.0**k for k in range(-4, 4)], "Adam": [4.0**k for k in range(-6, 0)]}
 found = {
-    "SGD": torch.stack([train_six(torch.optim.SGD, rate) for rate in rates["SGD"]]),
-    "Adam": torch.stack([train_six(torch.optim.Adam, rate) for rate in rates["Adam"]]),
+    "SGD": torch.stack([train_six(torch.optim.SGD, rate) for rate in tried["SGD"]]),
+    "Adam": torch.stack([train_six(torch.optim.Adam, rate) for rate in tried["Adam"]]),
 }
-plots.best_rates(rates, found, ["T = 1", "T = 4", "T = 16"])
+plots.best_rates(tried, found, ["T = 1", "T = 4", "T = 16"])
 
 # %%
-favourite = {name: [rates[name][k] for k in table.argmin(0)] for name, table in found.items()}
+favourite = {name: [tried[name][k] for k in table.argmin(0)] for name, table in found.items()}
 assert favourite["SGD"][5] >= 16 * favourite["SGD"][3]
 assert all(1 / 4 <= favourite["SGD"][k] / favourite["SGD"][0] <= 4 for k in range(3))
 print("SGD with T²: the favourite rates of T = 1, 4 and 16 are the same to a factor of 4: ok")
@@ -577,16 +580,20 @@ print("Adam: with or without T², the favourite rate is the same to a factor of 
 
 # %%
 runs = recorded["augmentation"]["runs"]
-plots.augmentation(runs)
-
-# %%
 for width, piles in runs.items():
     for arm in ("hard labels", "T = 4"):
         plain, more = (statistics.fmean(piles[p][arm]["validation"]) for p in ("as they are", "with shifted copies"))
         print(f"{width:>3} units, {arm:11}: {more / plain - 1:+.0%} errors with shifted copies")
+plots.augmentation(runs)
 
 # %% [markdown]
-# AUGTEXT
+# Two students, two opposite answers. The wide one makes good use of the copies, and *labels* gain far more than the teacher's
+# student does: what the copies teach (a shifted digit is the same digit) the teacher had already handed on. Its lead shrinks
+# from 103 errors to 32. The narrow student has no room for all this; in 1600 steps the copies do it harm, most of all at $T = 4$.
+#
+# For a fair comparison this means: copies for both arms or for none. “Distillation with augmentation” against labels
+# without saves the wide student 38 % of its errors here; three quarters of that are the copies' doing.
+#
 #
 # ## 11 · The checklist
 #
@@ -622,18 +629,9 @@ for width, piles in runs.items():
 # | result | printed when you run it | 98.1 % against 97.6 % | 65 % against 63 % |
 #
 # Take the last one. The guide distils into a MobileNet on pictures of bean leaves and reports 65 % with and 63 % without a
-# teacher, one run each, on 128 test images. How many images is that, and how sure can one be?
-
-# %%
-m, with_teacher, without = 128, 0.65, 0.63
-standard_error = math.sqrt(0.64 * 0.36 * 2 / m)
-print(f"{with_teacher * m:.0f} against {without * m:.0f} right answers of {m}")
-assert with_teacher - without < standard_error
-print(f"difference {with_teacher - without:.2f}, its standard error from the images alone {standard_error:.2f}")
-
-# %% [markdown]
-# Two or three leaves, a third of a standard error, before a single seed has been varied. And the teacher knew nothing about leaves:
-# its last layer was new, and untrained.
+# teacher, one run each, on 128 test images. That is 83 right answers against 81. The standard error of such a difference,
+# from the choice of images alone, is $\sqrt{2 \cdot 0.64 \cdot 0.36 / 128} = 0.06$: three times the difference, before a
+# single seed has been varied. And the teacher knew nothing about leaves: its last layer was new, and untrained.
 #
 # ### ✎ Exercise 6.7 · What is wrong with this comparison?  (8 minutes, medium)
 #
@@ -703,4 +701,4 @@ lesson.quiz
 #   imirzadeh/Teacher-Assistant-Knowledge-Distillation (`train.py`, `search_space.json`); figures from its issue 7; the
 #   criticism and the answer: its issue 19.
 #
-# **Next:** 07 · Feature distillation: what hidden layers can teach.
+# **Next:** 07 · Features and relations: what hidden layers can teach.
