@@ -67,17 +67,20 @@ function render({ model, el }) {
   });
   const about = html("p", { class: "kd-about" }, root);
 
-  const columns = html("div", { class: "kd-columns", style: `--columns: ${names.length}` }, root);
+  const four = names.length === 4 ? "kd-four" : ""; // two by two in a narrow cell
+  const columns = html("div", { class: `kd-columns ${four}`, style: `--columns: ${names.length}` }, root);
   const parts = names.map((name, who) => {
     const column = html("div", { style: `--model: var(--kd-${get("_colors")[who]}); --ink: var(--kd-${who ? get("_colors")[who] : "text"})` }, columns);
     const map = heatMap(column, name, get("_counts")[who], pick);
-    const figure = barAxes(column, classes, { label: `soft targets, ${name}`, width: 290, height: 158, left: 40, top: 22, bottom: 34, xLabel: "class" });
+    const figure = barAxes(column, classes, { label: `soft targets, ${name}`, width: 290, height: 164, left: 40, top: 22, bottom: 40, xLabel: "class" });
     figure.root.dataset.figure = name;
     const drawn = bars(figure, classes);
-    const words = html("p", { class: "kd-choice" }, column);
+    const line = html("p", { class: "kd-choice" }, column);
+    const [words, verdict] = [html("span"), html("span")];
+    line.append(words, " ", verdict); // a narrow column breaks the line here
     const distance = who ? html("p", {}, column) : null;
     const share = who ? meter(column, `second choices that are the teacher's, ${name}`, 1) : null;
-    return { name, who, map, figure, drawn, words, distance, share };
+    return { name, who, map, figure, drawn, words, verdict, distance, share };
   });
   const same = get("_counts").map((_, who) => sharedSeconds(who));
 
@@ -143,16 +146,17 @@ function render({ model, el }) {
     }
     const favourite = secondOf(0, n);
     setText(about, `This one is labelled ${labels[shown.indexOf(n)]}; the teacher's first choice is ${firsts[n]}, its second ${favourite}.`);
-    for (const { name, who, map, figure, drawn, words, distance, share } of parts) {
+    for (const { name, who, map, figure, drawn, words, verdict, distance, share } of parts) {
       const soft = softmax(row(who, n), temperature);
       const choice = secondOf(who, n);
-      map(who ? `${name} (${Math.round(100 * same[who])} % the same)` : "teacher's second choices", [f, s], [firsts[n], choice]);
+      map(name, who ? ` (${Math.round(100 * same[who])} % the same)` : "'s second choices", [f, s], [firsts[n], choice]);
       const style = (i) => (i === firsts[n] ? "kd-own" : i === choice ? "kd-own-second" : "kd-own-rest");
       const spoken = (p) => (log ? percent(p) : p < 0.005 ? "" : decimals(100 * p, 0));
       drawn.update(log ? soft.map((p) => Math.max(Math.log10(p), FLOOR)) : soft, soft.map((p, i) => (log && i !== choice ? "" : spoken(p))), style, log ? FLOOR : 0);
       figure.setTitle(`Soft targets at T = ${short(temperature)}`);
       [...figure.names.children].forEach((node, i) => node.classList.toggle("kd-is-second", i === choice));
-      setText(words, `second: ${choice} with ${percent(soft[choice])}${who ? (choice === favourite ? " ✓ same" : " ✗ other") : ""}`);
+      setText(words, `second: ${choice} with ${percent(soft[choice])}`);
+      setText(verdict, who ? (choice === favourite ? "✓ same" : "✗ other") : "");
       if (!who) continue;
       setText(distance, `distance ${divergence(who, n, temperature).toFixed(2)}, mean ${means[who].toFixed(2)} nats`);
       share(same[who], `same second ${decimals(100 * same[who])} %`);
@@ -171,7 +175,8 @@ function heatMap(parent, name, counts, onPick) {
   const [left, top] = [40, 24];
   const root = svg("svg", { viewBox: "0 0 290 302", class: "kd-figure kd-map", role: "img", "aria-label": `map of second choices, ${name}` }, parent);
   root.dataset.map = name;
-  const title = svg("text", { x: left + 120, y: 13, class: "kd-title" }, root);
+  const heading = svg("text", { x: left + 120, y: 13, class: "kd-title" }, root);
+  const [title, more] = [svg("tspan", {}, heading), svg("tspan", { class: "kd-more" }, heading)];
   svg("text", { x: left + 120, y: 298, class: "kd-label" }, root, "second choice");
   svg("text", { transform: `translate(12 ${top + 120}) rotate(-90)`, class: "kd-label" }, root, "teacher's first choice");
   counts.forEach((line, i) => {
@@ -191,8 +196,9 @@ function heatMap(parent, name, counts, onPick) {
   });
   const chosen = svg("rect", { class: "kd-chosen" }, root);
   const here = svg("rect", { class: "kd-of-digit", rx: 3, width: cell, height: cell }, root);
-  return (words, [f, s], [i, j]) => {
+  return (words, moreWords, [f, s], [i, j]) => {
     setText(title, words);
+    setText(more, moreWords);
     const [x, w] = s < 0 ? [left, 240] : [left + cell * s, cell];
     const [y, h] = f < 0 ? [top, 240] : [top + cell * f, cell];
     setAttributes(chosen, { x: x - 1, y: y - 1, width: w + 2, height: h + 2, visibility: f < 0 && s < 0 ? "hidden" : "visible" });

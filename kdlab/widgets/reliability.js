@@ -173,7 +173,7 @@ function render({ model, el }) {
     drawValley(name, temperature, now);
     heat.set(temperature);
     undo.setAttribute("aria-pressed", temperature === 1);
-    [["as trained, T = 1", trained], [`now, T = ${short(temperature)}`, now]].forEach(([words, m], i) => {
+    [["as trained, T\u00a0=\u00a01", trained], [`now, T\u00a0=\u00a0${short(temperature)}`, now]].forEach(([words, m], i) => {
       const cells = [words, whole(m.accuracy), whole(m.confidence), m.ece.toFixed(3), m.nll.toFixed(3)];
       lines[i].forEach((cell, k) => setText(cell, cells[k]));
     });

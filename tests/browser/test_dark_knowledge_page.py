@@ -80,14 +80,13 @@ def test_the_log_scale_shows_what_is_small(open_notebook):
     notebook.wait_python("panel.temperature == 20")
 
 
-@pytest.mark.xfail(reason="known fault: words are cut off in a cell of 600 pixels")
 @pytest.mark.parametrize("width", [600, 1000])
 def test_it_fits(open_notebook, width):
     notebook = open_notebook(SETUP, PANEL, width=1600)
     notebook.page.evaluate("w => { document.querySelector('.kd-panel').parentElement.style.width = w + 'px' }", width)
     notebook.screenshot(f"dark-knowledge-{width}")
     assert notebook.panel.evaluate("p => p.scrollWidth <= p.clientWidth")
-    cut = "p => [...p.querySelectorAll('.kd-row, .kd-row button, p, .kd-meter-row, .kd-gallery')].filter(r => r.scrollWidth > r.clientWidth + 1).map(r => r.textContent)"
+    cut = "p => [...p.querySelectorAll('.kd-row, .kd-row button, .kd-hint, p, .kd-meter-row, .kd-gallery')].filter(r => r.scrollWidth > r.clientWidth + 1).map(r => r.textContent)"
     assert notebook.panel.evaluate(cut) == [], "words are cut off"
     boxes = "p => new Set([...p.querySelectorAll('.kd-columns > div')].map(c => Math.round(c.getBoundingClientRect().width))).size"
     assert notebook.panel.evaluate(boxes) == 1, "columns differ in width"

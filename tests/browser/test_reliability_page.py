@@ -88,7 +88,6 @@ def test_gaps_lean_to_the_side_that_they_mean(open_notebook):
     assert {text[0] for text in gaps.locator(".kd-value").all_text_contents()} == {"+"}
 
 
-@pytest.mark.xfail(reason="known fault: words are cut off in a cell of 600 pixels")
 @pytest.mark.parametrize("width", [600, 1000])
 def test_it_fits(open_notebook, width):
     notebook = open_notebook(SETUP, PANEL, width=1600)
