@@ -19,7 +19,6 @@ def student(count, seed):
 PANEL = "panel = BiasPanel(*student(3000, 0), 3, test=student(2000, 1), name='shy of threes')\npanel"
 
 
-@pytest.mark.xfail(reason="known fault: not yet understood, errors elsewhere stay the same at the bias tried")
 def test_the_slider_shows_what_a_bias_takes_and_brings(open_notebook):
     notebook = open_notebook(SETUP, PANEL)
     panel, page = notebook.panel, notebook.page
@@ -32,9 +31,14 @@ def test_the_slider_shows_what_a_bias_takes_and_brings(open_notebook):
     slider.focus()
     page.keyboard.press("ArrowRight")
     notebook.wait_python("panel.bias == 0.1 and panel.seen == [0, 0.1]")
-    for _ in range(2):
+    for _ in range(3):  # to 3.7: some that were right are called 3 now (at 2.5 none is yet)
         page.keyboard.press("PageUp")
-    now = notebook.wait_python("panel.bias > 2 and panel.validation_errors")
+    now = notebook.wait_python("panel.bias > 3 and panel.validation_errors")
+    logits, labels = (f"student(3000, 0)[{i}]" for i in (0, 1))
+    wrong = f"(({logits} + panel.bias * np.eye(10)[3]).argmax(1) != {labels})"
+    assert [now["digit"], now["others"]] == [
+        notebook.python(f"int({wrong}[{labels} {which} 3].sum())") for which in ("==", "!=")
+    ]
     assert now["digit"] < before["digit"] and now["others"] > before["others"]
     shown = [int(text) for text in panel.locator(".kd-signs b").all_text_contents()]
     assert shown == [now["all"], now["digit"], now["others"]]
@@ -76,7 +80,7 @@ def test_it_fits(open_notebook, width):
     notebook = open_notebook(SETUP, PANEL, width=1600)
     notebook.page.evaluate("w => { document.querySelector('.kd-panel').parentElement.style.width = w + 'px' }", width)
     notebook.python("setattr(panel, 'bias', 3.0)")
-    notebook.python("bool(panel.open_test())")
+    notebook.python("bool(panel.open_test() and panel.open_test())")  # the longest words
     notebook.python("setattr(panel, 'bias', 4.0)")
     expect(notebook.panel.locator(".kd-readout")).to_have_text("+4.0")
     notebook.screenshot(f"bias-{width}")
