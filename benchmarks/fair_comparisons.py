@@ -8,7 +8,7 @@ seeds          100 seeds for each of five arms: how far can one run be trusted?
 learning_rate  hard labels and soft targets over the learning rate
 steps          the same, over the number of steps
 batch_size     hard labels with other batch sizes, at equal epochs and at equal steps
-width          student width by temperature, at two learning rates
+width          student width by temperature, at four learning rates
 augmentation   shifted copies of the images: for labels and for the teacher, narrow and wide students
 
 Writes benchmarks/results/fair_comparisons.json, part by part; parts that are not run again are kept.
@@ -125,7 +125,7 @@ def batch_size(data):
 
 
 def width(data):
-    widths, rates = (8, 16, 32, 64, 256), (5e-3, 2e-2)
+    widths, rates = (8, 16, 32, 64, 256), (1e-2, 2e-2, 5e-2, 1e-1)
     recipe = replace(RECIPE, steps=1200)
     arms = {
         f"{name}, rate {rate:g}": (target, {**settings, "learning_rate": rate})

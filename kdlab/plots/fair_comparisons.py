@@ -141,7 +141,7 @@ def optimism(sizes, curves):
     ax.set_xticks(sizes, [f"{size:,}".replace(",", " ") for size in sizes])
     ax.minorticks_off()
     ax.set(xlabel="images that chose the winner", ylabel="percentage points",
-           title="what the winner promises less than it keeps: error rate on other images minus the one that won")  # fmt: skip
+           title="how much better the winner looks than it is: its error rate on other images, minus the one it won with")  # fmt: skip
     ax.legend(fontsize="small")
     return figure
 
@@ -162,7 +162,7 @@ def best_rates(rates, found, names):
         ax.set_xscale("log", base=4)
         ax.set(xlabel="learning rate", title=optimizer, ylim=(0, 1))
     axes[0].set_ylabel("share of errors")
-    axes[0].legend(fontsize="x-small", ncols=2, loc="upper left", bbox_to_anchor=(0, 0.9))
+    figure.legend(*axes[0].get_legend_handles_labels(), fontsize="small", ncols=len(names), loc="outside lower center")
     return figure
 
 
