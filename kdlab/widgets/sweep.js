@@ -34,12 +34,12 @@ function render({ model, el }) {
   // --- the map: a grid of cells that the arrow keys move through
 
   const [W, H] = [520, 336];
-  const box = { x: 62, y: 28, width: 374, height: 262 };
+  const box = { x: 68, y: 28, width: 368, height: 262 };
   const [cw, ch] = [box.width / columns, box.height / rows];
   const map = svg("svg", { viewBox: `0 0 ${W} ${H}`, class: "kd-figure", "data-figure": "map" }, pair);
   svg("text", { x: box.x + box.width / 2, y: 17, class: "kd-title" }, map, `Accuracy on ${get("validation_images")} validation images, in %`);
   svg("text", { x: box.x + box.width / 2, y: H - 5, class: "kd-label" }, map, TITLES[get("columns")]);
-  svg("text", { transform: `translate(14 ${box.y + box.height / 2}) rotate(-90)`, class: "kd-label" }, map, TITLES[get("rows")]);
+  svg("text", { transform: `translate(11 ${box.y + box.height / 2}) rotate(-90)`, class: "kd-label" }, map, TITLES[get("rows")]);
   const rowNames = rowValues.map((value, r) => svg("text", { x: box.x - 8, y: box.y + ch * (r + 0.5) + 4, class: "kd-end" }, map, short(value)));
   const columnNames = columnValues.map((value, c) => svg("text", { x: box.x + cw * (c + 0.5), y: box.y + box.height + 17 }, map, short(value)));
   const grid = svg("g", { role: "grid", "aria-label": "mean validation accuracy; arrow keys choose a cell", "aria-rowcount": rows, "aria-colcount": columns }, map);
@@ -55,11 +55,12 @@ function render({ model, el }) {
     const cell = svg("g", { role: "gridcell", class: "kd-cell", tabindex: -1 }, parent);
     svg("rect", { class: "kd-outline", x: x + 1.5, y: y + 1.5, width: cw - 3, height: ch - 3, rx: 4 }, cell);
     const ground = svg("rect", { class: "kd-ground", x: x + 4, y: y + 4, width: cw - 8, height: ch - 8, rx: 2 }, cell);
-    const ring = svg("rect", { class: "kd-ring", x: x + 7, y: y + 7, width: cw - 14, height: ch - 14, rx: 1 }, cell);
-    const middle = y + ch / 2 + (spread ? -1 : size / 3);
+    const ring = svg("rect", { class: "kd-ring", x: x + 5.8, y: y + 5.8, width: cw - 11.6, height: ch - 11.6, rx: 1 }, cell);
+    const between = spread ? clamp(0.3 * ch, 11, 14) : 0; // the two lines of words
+    const middle = y + ch / 2 + (0.72 * size - between) / 2;
     const value = svg("text", { class: "kd-cell-value", x: x + cw / 2, y: middle, style: `font-size: ${size.toFixed(1)}px` }, cell);
-    const sd = svg("text", { x: x + cw / 2, y: middle + 14, style: "font-size: 10.5px" }, cell);
-    const star = svg("text", { x: x + cw - 11, y: y + 14, style: "font-size: 10px" }, cell);
+    const sd = svg("text", { x: x + cw / 2, y: middle + between, style: "font-size: 10.5px" }, cell);
+    const star = svg("text", { x: x + cw - 11, y: y + 14.5, style: "font-size: 9px" }, cell);
     cell.addEventListener("click", () => choose(r, c));
     return { cell, ground, ring, value, sd, star };
   }
@@ -111,6 +112,8 @@ function render({ model, el }) {
   // --- pictures
 
   const digitsFor = ([low, high]) => (high - low <= 0.035 ? 2 : 1);
+  // As many decimals as tell neighbours on a scale of percents apart.
+  const digitsOf = ([first, second]) => clamp(-Math.floor(Math.log10(100 * (second - first)) + 1e-9), 0, 3);
   const points = (value, digits) => decimals(100 * value, digits);
   let drawn = null;
 
@@ -138,21 +141,26 @@ function render({ model, el }) {
       cell.setAttribute("aria-label", `${setting([r, c])}: ${words}`);
     }));
     numbers.replaceChildren();
-    if (measured) for (const mark of ticks(low, high, 5)) {
+    const marks = measured ? ticks(low, high, 5) : [];
+    for (const mark of marks) {
       const y = height((mark - low) / (high - low));
       svg("path", { class: "kd-frame", d: `M${scale.x + scale.width} ${y}h4` }, numbers);
-      svg("text", { class: "kd-tick kd-start", x: scale.x + scale.width + 7, y: y + 4 }, numbers, `${mark === low && now.mean.flat().some((m) => m < low) ? "≤ " : ""}${points(mark, (high - low) < 0.019 ? 1 : 0)}`);
+      svg("text", { class: "kd-tick kd-start", x: scale.x + scale.width + 7, y: y + 4 }, numbers, `${mark === low && now.mean.flat().some((m) => m < low) ? "≤ " : ""}${points(mark, digitsOf(marks))}`);
     }
   }
 
-  // Round limits around both cells, kept as long as they fit: the axis must not tremble.
+  // Round limits around both cells, within 0 and 1 if there is room, kept as long as they fit: the axis must not tremble.
   function limitsOf(values) {
     const [low, high] = [Math.min(...values), Math.max(...values)];
     const span = Math.max(high - low, 0.004);
     if (zoom && low >= zoom[0] && high <= zoom[1] && span >= 0.35 * (zoom[1] - zoom[0])) return zoom;
     const marks = ticks(low - 0.08 * span, high + 0.08 * span, 4);
     const step = marks.length > 1 ? marks[1] - marks[0] : span;
-    return [Math.floor((low - 0.08 * span) / step) * step, Math.ceil((high + 0.08 * span) / step) * step];
+    const room = 0.02 * span;
+    return [
+      Math.max(Math.floor((low - 0.08 * span) / step) * step, Math.min(0, low - room)),
+      Math.min(Math.ceil((high + 0.08 * span) / step) * step, Math.max(1, high + room)),
+    ];
   }
 
   function drawDots(now, chosen) {
@@ -162,7 +170,7 @@ function render({ model, el }) {
     const shown = places.map((place, i) => (measured && !(i && same) ? now.values[place[0]][place[1]] : []));
     if (measured) {
       const limits = limitsOf(shown.flat());
-      if (limits !== zoom) dots.setY((zoom = limits), ticks(...limits, 5), (mark) => points(mark, limits[1] - limits[0] < 0.03 ? 1 : 0));
+      if (limits !== zoom) dots.setY((zoom = limits), ticks(...limits, 5), (mark) => points(mark, digitsOf(ticks(...limits, 5))));
     }
     const at = groups.map(({ circles, bar }, i) => {
       const spots = shown[i].map((value, k) => [dots.x(PLACES[i] + (((k * 0.618) % 1) - 0.5) * 0.09), dots.y(value)].map((v) => v.toFixed(1)));

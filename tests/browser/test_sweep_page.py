@@ -154,6 +154,23 @@ panel""")  # fmt: skip
     notebook.screenshot("sweep-one-seed")
 
 
+@pytest.mark.parametrize("low, high", [(0.9871, 0.9879), (0.96, 0.98), (0.1, 1.0)])
+def test_numbers_on_the_scales_are_different_and_true(open_notebook, low, high):
+    notebook = open_notebook(SETUP, "panel = make_panel(40, seeds=3)\npanel")
+    panel = notebook.panel
+    notebook.python(
+        f"panel.on_record({{'step': 1, 'accuracy': np.linspace({low}, {high}, 75).tolist()}}) or panel.show()"
+    )
+    expect(panel.locator(".kd-cell-value").first).not_to_have_text("–")
+    for name in ("map", "dots"):
+        numbers = panel.locator(f"[data-figure={name}] .kd-tick:not(.kd-names *)").all()
+        shown = [float(number.text_content().removeprefix("≤ ")) for number in numbers]
+        assert len(shown) >= 2 and shown == sorted(set(shown)) and 0 <= shown[0] and shown[-1] <= 100
+        heights = [float(number.get_attribute("y")) for number in numbers]  # even steps in words, and on the scale
+        steps = [(a - b) / (c - d) for a, b, c, d in zip(shown[1:], shown, heights[1:], heights, strict=False)]
+        assert steps == pytest.approx([steps[0]] * len(steps), rel=1e-3)
+
+
 @pytest.mark.parametrize("width", [600, 1000])
 def test_it_fits(open_notebook, width):
     notebook = open_notebook(SETUP, "panel = make_panel(60, seeds=3).run()\npanel.chosen = [2, 1]\npanel", width=1600)
