@@ -6,7 +6,7 @@ counted on 10 000 validation images (training images 50 000 to 59 999, which the
 
 seeds          100 seeds for each of five arms: how far can one run be trusted?
 learning_rate  hard labels and soft targets over the learning rate
-steps          the same, over the number of steps
+steps          the same, over the number of steps, at five learning rates
 batch_size     hard labels with other batch sizes, at equal epochs and at equal steps
 width          student width by temperature, at four learning rates
 augmentation   shifted copies of the images: for labels and for the teacher, narrow and wide students
@@ -102,12 +102,20 @@ def learning_rate(data):
     return {"recipe": str(RECIPE), "images": 10_000, "width": 16, "learning_rate": rates, "runs": runs}
 
 
+def at_rates(arms, rates):
+    """Every arm at every learning rate: {"NAME, rate RATE": (targets, settings)}."""
+    return {
+        f"{name}, rate {rate:g}": (target, {**settings, "learning_rate": rate})
+        for rate in rates
+        for name, (target, settings) in arms.items()
+    }
+
+
 def steps(data):
-    counts = (100, 200, 400, 800, 1600, 3200, 6400)
-    arms = {"hard labels": ("labels", {}), **soft(1, 4, 20)}
-    recipe = replace(RECIPE, learning_rate=1e-2)
-    runs = [errors_of(arms, replace(recipe, steps=n), range(5), data, *data.first(10_000)) for n in counts]
-    return {"recipe": str(recipe), "images": 10_000, "width": 16, "steps": counts, "runs": runs}
+    counts, rates = (100, 400, 1600, 6400), (5e-3, 1e-2, 2e-2, 5e-2, 1e-1)
+    arms = at_rates({"hard labels": ("labels", {}), **soft(1, 4, 20)}, rates)
+    runs = [errors_of(arms, replace(RECIPE, steps=n), range(5), data, *data.first(10_000)) for n in counts]
+    return {"recipe": str(RECIPE), "images": 10_000, "width": 16, "steps": counts, "learning_rate": rates, "runs": runs}
 
 
 def batch_size(data):
@@ -127,11 +135,7 @@ def batch_size(data):
 def width(data):
     widths, rates = (8, 16, 32, 64, 256), (1e-2, 2e-2, 5e-2, 1e-1)
     recipe = replace(RECIPE, steps=1200)
-    arms = {
-        f"{name}, rate {rate:g}": (target, {**settings, "learning_rate": rate})
-        for rate in rates
-        for name, (target, settings) in ({"hard labels": ("labels", {})} | soft(*TEMPERATURES)).items()
-    }
+    arms = at_rates({"hard labels": ("labels", {}), **soft(*TEMPERATURES)}, rates)
     runs = {w: errors_of(arms, recipe, range(5), data, *data.first(10_000), width=w) for w in widths}
     return {"recipe": str(recipe), "images": 10_000, "widths": widths, "learning_rate": rates, "runs": runs}
 
