@@ -8,12 +8,13 @@ import pytest
 import torch
 from lessons import CHECK, SOURCES, build, code_cells, exercises_of
 
+from kdlab import labels as kdlab_labels
 from kdlab import losses, metrics
 from kdlab.exercises.core import Exercise
 
 KDLAB = {
     name: value
-    for module in (losses, metrics)
+    for module in (losses, metrics, kdlab_labels)
     for name, value in vars(module).items()
     if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
 }
@@ -52,7 +53,7 @@ def arguments(function, generator):
     """Random arguments for a loss or metric, chosen by the names of its parameters."""
     draw = lambda: 3 * torch.randn(6, 5, generator=generator, dtype=torch.double)  # noqa: E731
     labels = torch.randint(5, (6,), generator=generator)
-    values = {"temperature": 3.0, "alpha": 0.3, "beta": 0.4, "smoothing": 0.2}
+    values = {"temperature": 3.0, "alpha": 0.3, "beta": 0.4, "smoothing": 0.2, "per_class": 1, "share": 0.5}
     chosen = {}
     for name in inspect.signature(function).parameters:
         if name.endswith("logits"):
@@ -64,11 +65,17 @@ def arguments(function, generator):
     return chosen
 
 
+def call(function, given):
+    """The function's result; a random function gets a generator in the same state each time."""
+    random = "generator" in inspect.signature(function).parameters
+    return torch.as_tensor(function(**given, **({"generator": torch.Generator().manual_seed(7)} if random else {})))
+
+
 def agree(function, reference, generator):
     given = arguments(function, generator)
     for name in given:  # kdlab may offer more, such as a mask
         assert name in inspect.signature(reference).parameters, f"kdlab calls no argument {name}"
-    mine, theirs = torch.as_tensor(function(**given)), torch.as_tensor(reference(**given))
+    mine, theirs = call(function, given), call(reference, given)
     assert mine.shape == theirs.shape
     assert torch.allclose(mine.double(), theirs.double(), rtol=1e-6)
 
@@ -83,3 +90,4 @@ def test_lesson_and_kdlab_agree(case):
 def test_the_ideas_of_the_first_lessons_are_compared():
     compared = {name for _, name, _ in CASES}
     assert {"soft_targets", "entropy", "kl_divergence", "distillation_loss", "agreement"} <= compared
+    assert {"balanced_draw", "flip_labels", "macro_f1", "expected_calibration_error", "copied_mistakes"} <= compared

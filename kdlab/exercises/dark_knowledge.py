@@ -618,7 +618,7 @@ flip_labels = Exercise(
 
 
 def _expected_calibration_error(logits, labels, bins=15):
-    """Mean gap between confidence and accuracy over equal bins of confidence, weighted by how many pictures each holds."""
+    """Mean gap between confidence and accuracy over equal bins of confidence, weighted by how many each bin holds."""
     confidence, predicted = logits.softmax(-1).max(-1)
     right = (predicted == labels).to(confidence.dtype)
     bin_of = (confidence * bins).ceil().clamp(1, bins) - 1
@@ -970,7 +970,7 @@ quiz = Quiz(
         ),
     ),
     Question(
-        "With 20 labels a student makes five times more errors than one that distils 10 000 unlabelled pictures. "
+        "With 20 labels a student makes many times the errors of one that distils 10 000 unlabelled pictures. "
         "What shows how much of that is due to the *softness* of the targets?",
         (
             Option(

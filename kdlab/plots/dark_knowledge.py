@@ -44,10 +44,10 @@ def source_of(figure, recorded, section):
     figure.suptitle(f"recorded: {len(seeds)} seeds, {recorded['script']}", fontsize="small", color=GRAY)
 
 
-def few_labels(recorded, of):
-    """Errors against the number of pictures: true labels, the teacher's argmax, soft targets; stars: never seen by it.
+def few_labels(recorded, of=10_000):
+    """Test errors against the number of pictures: true labels, teacher's argmax, soft targets; stars: new to the teacher.
 
-    `of` says how many validation pictures the errors of a row are counted on.
+    The test set, which chose nothing here: rows whose pictures come from 55 000 on have fewer validation pictures.
     """
     rows = recorded["sections"]["few_labels"]["rows"]
     figure, ax = picture(size=(SIZE[0], 3.8))
@@ -60,13 +60,13 @@ def few_labels(recorded, of):
     for name, label in words.items():
         mine = [row for row in rows if row["arm"] == name and not row.get("unseen")]
         size = lambda row: row.get("labels") or row["transfer"]  # noqa: E731
-        draw_arm(ax, gather(mine, size, lambda row: 100 * row["validation_errors"] / of(row)), name, label=label)
+        draw_arm(ax, gather(mine, size, lambda row: 100 * row["test_errors"] / of), name, label=label)
         unseen = [row for row in rows if row["arm"] == name and row.get("unseen")]
         if unseen:
-            mean = np.mean([100 * row["validation_errors"] / of(row) for row in unseen])
+            mean = np.mean([100 * row["test_errors"] / of for row in unseen])
             ax.plot(5000, mean, "*", markersize=15, color=LOOKS[name][0], markeredgecolor="black", zorder=5)
     ticks = [20, 100, 500, 1000, 5000, 10_000]
-    ax.set(xscale="log", yscale="log", xlabel="pictures to learn from", ylabel="validation errors",
+    ax.set(xscale="log", yscale="log", xlabel="pictures to learn from", ylabel="test errors",
            title="what counts most is how many pictures, then what is said about each")  # fmt: skip
     ax.set_xticks(ticks, [f"{tick:,}".replace(",", " ") for tick in ticks])
     ax.set_yticks([3, 5, 10, 20, 50], ["3 %", "5 %", "10 %", "20 %", "50 %"])
@@ -98,7 +98,7 @@ def omitted(recorded):
     axes[0].set_xticks(range(len(temperatures)), [f"{t:g}" for t in temperatures])
     axes[0].set(xlabel="temperature", ylabel="recognised", title="3 omitted", ylim=(-4, 104))
     axes[0].set_yticks([0, 25, 50, 75, 100], ["0 %", "25 %", "50 %", "75 %", "100 %"])
-    axes[0].legend(fontsize="small", loc="center", bbox_to_anchor=(0.5, 0.42))
+    axes[0].legend(fontsize="small", loc="center", bbox_to_anchor=(0.5, 0.56))
 
     hot = max({row["temperature"] for row in rows if row["arm"] == "distilled" and row["digit"] != 3})
     chosen = [row for row in rows if row["arm"] == "distilled" and row["temperature"] == hot]
@@ -123,12 +123,16 @@ def noise(recorded, of=10_000):
     """Errors and calibration error against the share of wrong labels, one line for each arm."""
     rows = recorded["sections"]["noise"]["rows"]
     figure, axes = picture(2, size=(SIZE[0], 3.6))
-    words = {"distilled": "distilled, clean teacher"}
+    words = {"distilled": "clean teacher (α = 0.3)"}
     for name in ("hard labels", "label smoothing", "noisy teacher", "distilled"):
-        mine = [row for row in rows if row["arm"] == name]
+        mine = [row for row in rows if row["arm"] == ("distilled, alpha 0.3" if name == "distilled" else name)]
         draw_arm(axes[0], gather(mine, "share", lambda row: 100 * row["validation_errors"] / of), name,
                  label=words.get(name))  # fmt: skip
         draw_arm(axes[1], gather(mine, "share", lambda row: 100 * row["ece"]), name)
+    alone = [row for row in rows if row["arm"] == "distilled"]  # the labels have no weight: the same at any share
+    for ax, key in zip(axes, ("validation_errors", "ece"), strict=True):
+        mean = np.mean([row[key] for row in alone]) * (100 / of if key == "validation_errors" else 100)
+        ax.axhline(mean, color=BLUE, linestyle=":", linewidth=1.5, label="clean teacher alone")
     for ax, title in zip(axes, ("validation errors", "expected calibration error"), strict=True):
         shares = sorted({row["share"] for row in rows})
         ax.set_xticks(shares, [f"{100 * share:.0f} %" for share in shares])
@@ -181,11 +185,9 @@ def nothing_gained(recorded, of=10_000):
         for place, values in enumerate(soft.values()):
             axes[0].plot([place] * len(values), values, ".", color=BLUE, markersize=3, alpha=0.5)
         axes[0].axhline(np.mean(hard), color=RED, linestyle="--", alpha=shade)
-        axes[0].annotate(f"{width} units", (len(means) - 1, means[-1]), (6, -3), textcoords="offset points", color=BLUE)
+        axes[0].annotate(f"{width} units", (len(means) - 1, means[-1]), (7, 5), textcoords="offset points", color=BLUE)
     axes[0].set_xticks(range(len(temperatures)), [f"{t:g}" for t in temperatures])
-    axes[0].set(
-        xlabel="temperature", title="tiny students, 50 000 labels (dashed: hard)", xlim=(-0.3, len(means) + 0.1)
-    )
+    axes[0].set(xlabel="temperature", title="50 000 labels, few units (dashed: hard)", xlim=(-0.3, len(means) + 0.1))
 
     bars = {"hard labels": [percent(row) for row in poor if row["arm"] == "hard labels"]}
     for arm in ("good teacher", "poor teacher"):
@@ -197,7 +199,7 @@ def nothing_gained(recorded, of=10_000):
         axes[1].plot(values, [place] * len(values), "o", color=color, markersize=4)
     itself = [100 * row["teacher_validation_errors"] / of for row in poor if row["arm"] == "poor teacher"]
     axes[1].axvline(np.mean(itself), color=GRAY, linestyle=":")
-    axes[1].annotate("the poor teacher", (np.mean(itself), len(bars) - 0.4), (-4, 0), textcoords="offset points",
+    axes[1].annotate("the poor teacher", (np.mean(itself), 0), (-5, -4), textcoords="offset points",
                      color=GRAY, fontsize="small", ha="right")  # fmt: skip
     axes[1].set_yticks(range(len(bars)), bars)
     axes[1].invert_yaxis()

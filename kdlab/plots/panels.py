@@ -154,7 +154,9 @@ def seeds_panel(arms, values, seeds, tally, curves, *, worse, paired, measure, m
         drawn = [values[arm][seed] for seed in seeds[arm]]
         side = arm + (0.28 if arm else -0.28)
         left.scatter([side] * len(values[arm]), values[arm], marker="_", color=GRAY, alpha=0.5, linewidth=0.8)
-        left.scatter([arm] * len(drawn), drawn, marker=marker, facecolor="none" if arm else color, edgecolor=color)
+        left.scatter(
+            [arm] * len(drawn), drawn, marker=marker, facecolor="none" if color == RED else color, edgecolor=color
+        )
         left.plot([arm - 0.12, arm + 0.12], [np.mean(drawn)] * 2, color=color, linewidth=3)
     if paired:
         for pair in zip(*seeds, strict=True):
@@ -196,12 +198,13 @@ def sweep_panel(cells, limits, rows, columns, *, chosen, step):
         return figure
     drawn = left.imshow(100 * cells["mean"], cmap="cividis", vmin=100 * limits[0], vmax=100 * limits[1], aspect="auto")
     figure.colorbar(drawn, ax=left, extend="min")
+    digits = 2 if limits[1] - limits[0] <= 0.035 else 1  # as in the panel
     for place, mean in np.ndenumerate(cells["mean"]):
         red, green, blue, _ = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4
                                for v in drawn.to_rgba(100 * mean))  # fmt: skip
         ink = "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 else "white"
         star = "★ " if place == cells["best"] else ""
-        left.text(*place[::-1], f"{star}{100 * mean:.1f}", color=ink, ha="center", va="center", fontsize="small")
+        left.text(*place[::-1], f"{star}{100 * mean:.{digits}f}", color=ink, ha="center", va="center", fontsize="small")
         if cells["alike"][place]:
             corner = (place[1] - 0.46, place[0] - 0.46)
             left.add_patch(Rectangle(corner, 0.92, 0.92, fill=False, edgecolor=ink, linewidth=1.8))
@@ -352,7 +355,7 @@ def dark_knowledge_panel(image, names, counts, soft, words, temperature):
                 ax.text(j, i, f"{100 * share:.0f}", ha="center", va="center", fontsize=6,
                         color="white" if share > 0.35 else "black")  # fmt: skip
         ax.set(xticks=range(len(shares)), yticks=range(len(shares)), xlabel="second choice")
-        ax.set_title(f"{name}: {words[column - 1]}", fontsize="small")
+        ax.set_title(f"{name}\n{words[column - 1]}", fontsize="small")
         ax.grid(False)
         if column == 1:
             ax.set_ylabel("teacher's first choice")

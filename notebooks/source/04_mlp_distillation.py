@@ -381,4 +381,4 @@ lesson.quiz
 # - N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever, R. Salakhutdinov: *Dropout: A Simple Way to Prevent Neural
 #   Networks from Overfitting*, JMLR 15, 2014.
 #
-# **Next:** 05 · Dark knowledge: a student that recognises a digit it was never shown.
+# **Next:** [05 · Dark knowledge](05_dark_knowledge.ipynb): a student that recognises a digit it was never shown.
