@@ -104,13 +104,19 @@ def _paired(ours, theirs):
 
 def _ask_paired(ask):
     shared = [0.0, 80.0, -60.0, 30.0, -40.0, 10.0, 55.0, -25.0]  # what a seed does to both arms
-    theirs = [700 + s + v for s, v in zip(shared, _errors_of_seeds(8), strict=True)]
+    noise = torch.randint(10, (8,)).tolist()  # so little that sorting both lists would break the pairs
+    theirs = [700 + s + v for s, v in zip(shared, noise, strict=True)]
     steps = [-9.0, -31.0, 12.0, -17.0, 0.0, -23.0, 5.0, -14.0]
     ours = [b + d for b, d in zip(theirs, steps, strict=True)]
     mean, error, wins = _paired(ours, theirs)
     answer = ask(ours, theirs)
     answer.is_sequence(3, "mean difference, its standard error, wins")
     first, second, third = (Answer(part).is_number() for part in answer.value)
+    sorted_apart = [a - b for a, b in zip(sorted(ours), sorted(theirs), strict=True)]
+    second.is_not(
+        statistics.stdev(sorted_apart) / math.sqrt(8),
+        "Did you sort the two lists? Then seeds are compared with other seeds: keep their order.",
+    )
     first.is_not(-mean, "The sign is the other way round: ours - theirs, so that fewer errors come out negative.")
     first.is_not(
         statistics.fmean(abs(d) for d in steps),
@@ -191,6 +197,8 @@ paired = Exercise(
             "n - 1",
         ),
         "absolute": (_paired_variant(mean=lambda d: statistics.fmean(map(abs, d))), "without their signs"),
+        "sorted": (lambda a, b: _paired(sorted(a), sorted(b)), "keep their order"),
+        "sorts in place": (lambda a, b: a.sort() or b.sort() or _paired(a, b), "in place"),
         "ties win": (_paired_variant(wins=lambda d: sum(x <= 0 for x in d)), "no win"),
         "losses": (_paired_variant(wins=lambda d: sum(x > 0 for x in d)), "*more* errors"),
         "share": (_paired_variant(wins=lambda d: sum(x < 0 for x in d) / len(d)), "not their share"),
@@ -201,7 +209,7 @@ paired = Exercise(
 
 
 def _chance_of_wrong_winner(difference, sd, seeds):
-    """Probability that the mean over `seeds` normal differences has the wrong sign; difference > 0 is the true one."""
+    """Probability that the mean of `seeds` normally distributed differences is below 0; difference > 0 is the true one."""
     standard_error = sd / math.sqrt(seeds)
     return statistics.NormalDist(difference, standard_error).cdf(0.0)
 
@@ -233,7 +241,21 @@ def _ask_chance_of_wrong_winner(ask):
             statistics.NormalDist(difference, sd / math.sqrt(seeds)).pdf(0.0),
             "That is the height of the bell at 0. You need the area to the left of it: the cdf.",
         )
-        if not abs(float(answer.value) - right) < 0.012:  # a simulation of 10 000 draws is an answer too
+        off = abs(float(answer.value) - right)
+        if not off < 0.012:  # a simulation of 10 000 draws is an answer too
+            answer.is_not(
+                below(difference / (sd**2 / seeds)), "The width is the root of sd² / n: the standard error, sd / √n."
+            )
+            each = below(difference / sd)
+            answer.is_not(
+                sum(
+                    math.comb(seeds, k) * each**k * (1 - each) ** (seeds - k) for k in range(seeds // 2 + 1, seeds + 1)
+                ),
+                "That is the chance that *most seeds* are wrong. The mean can be wrong when fewer are, if those are far off.",
+            )
+            answer.holds(
+                off > 0.03, "Close. If you simulate, draw more often: 20 000 times or more. If not, check the width."
+            )
             answer.equals(right, "The probability is off. Where does the bell of the mean stand, and how wide is it?")
         answer._likely.clear()
     ask(0.0, 5.0, 4).holds(
@@ -277,6 +299,15 @@ chance_of_wrong_winner = Exercise(
         "two tails": (_chance_variant(result=lambda p: 2 * p), "both tails"),
         "percent": (_chance_variant(result=lambda p: 100 * p), "in percent"),
         "density": (lambda d, sd, n: statistics.NormalDist(d, sd / math.sqrt(n)).pdf(0.0), "height of the bell"),
+        "variance": (_chance_variant(error=lambda sd, n: sd**2 / n), "root of sd²"),
+        "majority": (
+            lambda d, sd, n: sum(
+                math.comb(n, k) * (p := statistics.NormalDist().cdf(-d / sd)) ** k * (1 - p) ** (n - k)
+                for k in range(n // 2 + 1, n + 1)
+            ),
+            "most seeds",
+        ),
+        "too few draws": (_chance_variant(result=lambda p: p + 0.02), "draw more often"),
         "always half": (lambda d, sd, n: 0.5, "is off"),
     },
 )
@@ -381,6 +412,11 @@ def _ask_linear_of_all(ask):
         (each + biases.unsqueeze(1)).relu(), "Leave the ReLU out: it comes between layers, and not after the last."
     )
     answer.is_not((each + biases.unsqueeze(1)).softmax(-1), "These are logits: no softmax here.")
+    answer.is_not(
+        inputs @ weights + biases,
+        "Two things: the weights are (out, in), so transpose their last two dimensions; and the biases (S, out) went to the "
+        "images. Nothing complained, because here S = N and in = out.",
+    )
     answer.equals(each + biases.unsqueeze(1), "The values are off. Student s: inputs[s] @ weights[s].T + biases[s].")
     ask(torch.randn(2, 5, 7), torch.randn(2, 3, 7), torch.randn(2, 3)).is_tensor((2, 5, 3))
     weights = torch.randn(3, 2, 4, requires_grad=True)
@@ -410,6 +446,7 @@ linear_of_all = Exercise(
             "wrong place",
         ),
         "not transposed": (lambda x, w, b: x @ w + b.unsqueeze(1), "(out, in)"),
+        "not transposed, biases along the images": (lambda x, w, b: x @ w + b, "Two things"),
         "no biases": (lambda x, w, b: torch.einsum("sni,soi->sno", x, w), "biases are missing"),
         "added up": (lambda x, w, b: torch.einsum("sni,soi->no", x, w), "added up"),
         "averaged": (lambda x, w, b: torch.einsum("sni,soi->sno", x, w).mean(0), "averaged"),
@@ -458,6 +495,11 @@ def _ask_choose(ask):
         ("T = 2", 671.0),
         "You added validation and test, or averaged them: then the test images had a say in the choice.",
     )
+    answer.is_not((688.0, "T = 4"), "Both are right: put the name first, then the errors.")
+    answer.is_not(
+        ("T = 1", 700.0),
+        "`min` of a dict compares its *names*. Tell it to compare the errors: `key=validation_errors.get`.",
+    )
     answer.is_not((2, 688.0), "You returned the position of the setting. Return its name.")
     answer.is_not(("T = 8", 668.0), "You chose on test and report validation. It is the other way round.")
     answer.equals(("T = 4", 688.0), "Choose where the validation errors are fewest; report that setting's test errors.")
@@ -501,6 +543,8 @@ choose = Exercise(
             "had a say",
         ),
         "exchanged": (_chosen_by(lambda v, t: _best(t), lambda v, t, n: v[n]), "other way round"),
+        "errors first": (lambda v, t: (t[_best(v)], _best(v)), "name first"),
+        "smallest name": (_chosen_by(lambda v, t: min(v), lambda v, t, n: t[n]), "its *names*"),
         "only the name": (lambda v, t: _best(v), "two values"),
         "position": (lambda v, t: (list(v).index(_best(v)), t[_best(v)]), "Return its name"),
         "by position": (
@@ -538,7 +582,7 @@ def _ask_faults(answer):
     if isinstance(letters, str):  # "ace" or "a, c, e"
         letters = [letter for letter in letters if letter.isalpha()]
     answer.holds(isinstance(letters, (list, tuple, set)), 'Write a list of letters, such as ["a", "b"].')
-    letters = [str(letter).strip().lower() for letter in letters]
+    letters = [str(letter).strip(" ().").lower() for letter in letters]
     unknown = [letter for letter in letters if letter not in ACCUSATIONS]
     answer.holds(not unknown, f"{', '.join(unknown)}: the accusations are lettered a to i.")
     for letter in letters:
