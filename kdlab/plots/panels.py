@@ -311,8 +311,6 @@ def reliability_panel(found, measures, model, temperature):
     edges, count = np.asarray(found["edges"]), np.asarray(found["count"])
     width, middle = edges[1:] - edges[:-1], (edges[1:] + edges[:-1]) / 2
     left.plot([0, 1], [0, 1], color=GRAY, linestyle="--", linewidth=1.2)
-    left.bar([], [], color=BLUE, alpha=0.7, label="right")
-    left.plot([], [], color="black", linewidth=2.5, label="sure")
     for x, w, right_, sure in zip(middle, width, found["accuracy"], found["confidence"], strict=True):
         if right_ is None:
             continue
@@ -321,8 +319,10 @@ def reliability_panel(found, measures, model, temperature):
         left.bar(x, sure - right_, 0.9 * w, right_, color="none", edgecolor=RED if over else GREEN,
                  hatch="///" if over else "\\\\\\", linewidth=0)  # fmt: skip
         left.plot([x - 0.48 * w, x + 0.48 * w], [sure, sure], color="black", linewidth=2.5)
-    left.bar([], [], color="none", edgecolor=RED, hatch="///", linewidth=0, label="too sure")
-    left.bar([], [], color="none", edgecolor=GREEN, hatch="\\\\\\", linewidth=0, label="not sure enough")
+    left.plot([], [], color="black", linewidth=2.5, label="sure")
+    left.fill_between([], [], color=BLUE, alpha=0.7, label="right")
+    left.fill_between([], [], facecolor="none", edgecolor=RED, hatch="///", linewidth=0, label="too sure")
+    left.fill_between([], [], facecolor="none", edgecolor=GREEN, hatch="\\\\\\", linewidth=0, label="not sure enough")
     left.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence", ylabel="share that is right")
     left.set_title(f"{model}, T = {temperature:.3g}")
     left.legend(loc="upper left", fontsize="small")

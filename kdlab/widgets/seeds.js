@@ -1,6 +1,6 @@
 // SeedsPanel: n seeds for each of two methods. Python draws (its generator is seeded); all else is done here.
 
-const PLACES = [0.34, 0.66]; // of the two methods, in the plot of one draw
+const PLACES = [0.31, 0.69]; // of the two methods, in the plot of one draw
 
 // Wilson's 95 % interval of a share.
 function interval(count, of) {
@@ -42,18 +42,18 @@ function render({ model, el }) {
   sample.setY([low - room, high + room], ticks(low, high, 5));
   sample.root.dataset.figure = "draw";
   const allTicks = svg("path", { class: "kd-all-runs" }, sample.plot);
-  allTicks.setAttribute("d", values.map((row, arm) => row.map((v) => `M${sample.x(arm ? 0.92 : 0.04)} ${sample.y(v).toFixed(1)}h${0.04 * sample.box.width}`).join("")).join(""));
+  allTicks.setAttribute("d", values.map((row, arm) => row.map((v) => `M${sample.x(arm ? 0.96 : 0.005)} ${sample.y(v).toFixed(1)}h${0.035 * sample.box.width}`).join("")).join(""));
   const links = svg("path", { class: "kd-links" }, sample.plot);
   const groups = arms.map((_, arm) => {
     const dots = svg("g", { class: `kd-dots kd-${kinds[arm]}` }, sample.plot);
     const circles = Array.from({ length: most }, () => svg("circle", { r: 4 }, dots));
     const bar = svg("path", { class: `kd-mean kd-${kinds[arm]}` }, sample.plot);
-    const text = svg("text", { class: `kd-mean-text ${arm ? "kd-start" : "kd-end"}`, x: sample.x(PLACES[arm] + (arm ? 0.12 : -0.12)) }, sample.plot);
+    const text = svg("text", { class: `kd-mean-text ${arm ? "kd-start" : "kd-end"}`, x: sample.x(PLACES[arm] + (arm ? 0.11 : -0.11)) }, sample.plot);
     return { circles, bar, text };
   });
 
   // The tally: the share of draws that the worse method has won, against n.
-  const board = axes(pair, { title: `Draws won by the worse method (${get("worse")})`, label: "tally", height: 290, left: 46, bottom: 42, xLabel: "n, seeds for each method",
+  const board = axes(pair, { title: `Draws won by ${get("worse")} (worse)`, label: "tally", height: 290, left: 46, bottom: 42, xLabel: "n, seeds for each method",
                              xRange: [0.4, most + 0.6], xTicks: ticks(1, most, 4).filter((n) => n > 1).concat(1), yRange: [0, 1], yFormat: (m) => `${Math.round(100 * m)} %` });
   board.setY([0, 1], [0, 0.25, 0.5, 0.75, 1]);
   board.root.dataset.figure = "tally";
