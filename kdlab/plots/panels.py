@@ -265,11 +265,12 @@ def _arm_style(arm):
     return {"color": color, "linestyle": dash}, {"color": color, "linestyle": "", **marker}
 
 
-def experiment(arms, curves, outcomes, *, references, steps, stops, x_label, title, range, unit):
+def experiment(arms, curves, outcomes, *, references, steps, stops, x_label, title, range, unit, settings=""):
     """ExperimentPanel as a still: the curves of its latest run, and the outcomes of all, each for one measure.
 
     arms: {name: style}; curves: {arm: (steps, values)}; outcomes: [{"stop", "faint", arm: value}]; references:
-    {name: value}; a unit "%" shows shares in percent. Means of the same settings are joined from stop to stop.
+    {name: value}; a unit "%" shows shares in percent; settings: those of the curves, in words. Means of the same
+    settings are joined from stop to stop.
     """
     figure, (left, right) = picture(2, size=(SIZE[0], 3.7))
     scale, unit_words = (100, " %") if unit == "%" else (1, f" {unit}" if unit else "")
@@ -297,7 +298,10 @@ def experiment(arms, curves, outcomes, *, references, steps, stops, x_label, tit
         ax.set_ylim(range)
         ax.yaxis.set_major_formatter(lambda value, _: f"{scale * value:.3g}{' %' if unit == '%' else ''}")
     left.set(xlim=(0, steps or 100), xlabel="step", title=title)
-    right.set(xlim=(-0.5, len(stops) - 0.5), xlabel=x_label, title="Outcomes so far")
+    pale = " (pale: other settings)" if any(outcome["faint"] for outcome in outcomes) else ""
+    right.set(xlim=(-0.5, len(stops) - 0.5), xlabel=x_label, title=f"Outcomes so far{pale}")
+    if settings:
+        figure.suptitle(settings, fontsize="medium")
     right.set_xticks(np.arange(len(stops)), stops)
     right.grid(axis="x", visible=False)
     if arms or references:
