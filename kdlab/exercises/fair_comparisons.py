@@ -673,7 +673,7 @@ quiz = Quiz(
         ),
     ),
     Question(
-        "A student of 16 hidden units does best at T = 1, one of 300 at T = 8 and above. What follows for your student?",
+        "A student of 8 hidden units does best at T = 2, one of 256 at T = 8 and above. What follows for your student?",
         (
             Option("Use T = 4, the mean.", "Then the small one has too much and the large one perhaps too little."),
             Option(

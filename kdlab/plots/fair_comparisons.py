@@ -126,7 +126,7 @@ def width_by_temperature(means, sds, alike, widths, columns):
     ax.set_yticks(range(len(widths)), [f"{width} units" for width in widths])
     ax.grid(False)
     ax.spines[:].set_visible(False)
-    ax.set_title("validation errors ± sd; framed: not to be told from the best of the row; darker: more errors")
+    ax.set_title("errors ± sd; framed: not to be told from the best of the row; darker: more errors")
     return figure
 
 
