@@ -296,10 +296,12 @@ def test_references_may_depend_on_the_settings():
 
 def test_the_still_has_the_measure_that_is_chosen():
     panel = make_panel(references={"teacher": {"accuracy": 0.9}}).run(labels=20).run(labels=500).run().run(mode="b")
+    assert panel.figure().get_suptitle() == "Labels 500 · Mode fancy · seed 0"
     left, right = panel.figure().axes
     assert left.get_title() == "Accuracy" and [x.get_text() for x in right.get_xticklabels()] == ["20", "100", "500"]
     means = [line for line in right.lines if len(line.get_xdata()) > 1 and line.get_marker() == "None"]
     assert len(means) == 1  # the dotted line of the teacher: mode b has one stop only
+    assert right.get_title() == "Outcomes so far (pale: other settings)"
     panel.choose(mode="a")
     left, right = panel.figure().axes
     means = [line.get_ydata() for line in right.lines if len(line.get_xdata()) == 2 and line.get_marker() == "None"]

@@ -96,6 +96,27 @@ function place(figure, node, x, value) {
   setAttributes(node, { transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`, visibility: "visible" });
 }
 
+// The outcomes in words, for those who do not see the plot, or want its numbers.
+function outcomeTable(parent) {
+  const details = html("details", {}, parent);
+  const summary = html("summary", {}, details);
+  const table = html("table", { class: "kd-numbers" }, html("div", { tabindex: 0, role: "region", "aria-label": "table of outcomes" }, details));
+  const write = (part, tag, rows) => {
+    for (const [first, ...others] of rows) {
+      const line = html("tr", {}, part);
+      html("th", { scope: tag === "th" ? "col" : "row" }, line, first);
+      for (const words of others) html(tag, tag === "th" ? { scope: "col" } : {}, line, words);
+    }
+  };
+  return (title, head, rows) => {
+    setText(summary, `Outcomes as a table (${rows.length})`);
+    table.replaceChildren();
+    html("caption", {}, table, title);
+    write(html("thead", {}, table), "th", [head]);
+    write(html("tbody", {}, table), "td", rows);
+  };
+}
+
 function render({ model, el }) {
   const get = (name) => model.get(name);
   const root = panelRoot(el, "experiment", "An experiment");
@@ -127,12 +148,14 @@ function render({ model, el }) {
   const moving = svg("g", {}, summary.plot); // the present run, on its way
   const references = [svg("g", {}, progress.clipped), svg("g", {}, summary.clipped)];
 
-  const foot = html("div", { class: "kd-row" }, root);
+  const foot = html("div", { class: "kd-row kd-foot" }, root);
   const names = Object.keys(get("_measures"));
   const measures = menu(foot, { label: "Show", names: names.map((name) => get("_measures")[name].title), onChoose: (i) => save(model, { measure: names[i] }) });
   measures.row.hidden = names.length < 2;
   const hint = html("span", { class: "kd-hint kd-next" }, foot);
   const forget = button(foot, "Forget outcomes", () => get("_outcomes").length && model.send({ request: "forget" }));
+
+  const inWords = outcomeTable(root);
 
   const settingsWords = (chosen, seed) => [...controls.map(({ label, names: words }, i) => `${label} ${words[chosen[i]]}`), `seed ${seed}`].join(" · ");
   const others = (outcome) => get("chosen").some((stop, i) => i !== get("_against") && stop !== outcome.chosen[i]);
@@ -172,6 +195,18 @@ function render({ model, el }) {
       const path = means.map(([x, value]) => `${x.toFixed(1)} ${summary.y(value).toFixed(1)}`).join("L");
       if (means.length > 1) armLine(lines, arm, "kd-mean").setAttribute("d", `M${path}`);
     });
+  }
+
+  function writeOutcomes() {
+    const [arms, measure] = [get("_arms"), get("measure")];
+    const words = (value) => (value === undefined ? "–" : write(value));
+    inWords(
+      get("_measures")[measure].title,
+      [...controls.map(({ label }) => label), "seed", ...arms.map(({ name }) => name)],
+      get("_outcomes").map(({ chosen, seed, values }) => [
+        ...controls.map(({ names: stopNames }, i) => stopNames[chosen[i]]), String(seed), ...arms.map(({ name }) => words(values[name]?.[measure])),
+      ]),
+    );
   }
 
   function drawMoving(now) {
@@ -238,6 +273,7 @@ function render({ model, el }) {
 
     here.setAttribute("x", summary.x(chosen[get("_against")]) - slot / 2);
     if (changed("outcomes", [get("_outcomes"), arms, chosen, measure])) drawOutcomes();
+    if (changed("numbers", [get("_outcomes"), arms, measure])) writeOutcomes();
     drawMoving(now);
     setText(hint, nextWords());
     forget.setAttribute("aria-disabled", !get("_outcomes").length);

@@ -186,6 +186,10 @@ class ExperimentPanel(LivePanel):
     def _values(self, chosen):
         return {control.name: control.values[i] for i, control in zip(chosen, self.controls, strict=True)}
 
+    def _settings_in_words(self):
+        words = [f"{control.label} {control.names[i]}" for control, i in zip(self.controls, self._at, strict=True)]
+        return " · ".join([*words, f"seed {self._seed}"])
+
     def _next_seed(self):
         """The first seed that has no outcome with the chosen settings."""
         used = {outcome["seed"] for outcome in self._outcomes if outcome["chosen"] == self.chosen}
@@ -339,5 +343,6 @@ class ExperimentPanel(LivePanel):
             steps=self.steps,
             stops=control.names,
             x_label=control.label,
+            settings=self._settings_in_words() if self.history else "",
             **self._measures[self.measure],
         )

@@ -153,6 +153,29 @@ def test_measures_switch_in_both_plots(open_notebook):
         )
         notebook.screenshot(f"experiment-{width}")
         assert panel.evaluate("p => p.scrollWidth <= p.clientWidth")
+        cut = "p => [...p.querySelectorAll('.kd-row, .kd-hint, .kd-name, .kd-caption')].filter(r => r.scrollWidth > r.clientWidth + 1).map(r => r.textContent)"
+        assert panel.evaluate(cut) == [], "words are cut off"
+
+
+def test_a_table_has_the_outcomes_in_words(open_notebook):
+    runs = "panel.run().run(labelled=20).run(labelled=20, temperature=16)"
+    notebook = open_notebook(SETUP, f"panel = make_panel(lambda **s: make_runs(**s, steps=20))\n{runs}\npanel")
+    panel = notebook.panel
+    panel.get_by_text("Outcomes as a table (3)").click()
+    table = panel.get_by_role("table")
+    expect(table.locator("caption")).to_have_text("Accuracy on 1000 validation points")
+    arms = notebook.python("list(panel.students)")
+    expect(table.locator("thead th")).to_have_text(["Labelled points", "Temperature", "seed", *arms])
+    settings = [["100", "4", "0"], ["20", "4", "0"], ["20", "16", "0"]]
+    for measure in ("accuracy", "first"):
+        notebook.python(f"setattr(panel, 'measure', {measure!r})")
+        expect(table.locator("caption")).to_have_text(notebook.python(f"panel._measures[{measure!r}]['title']"))
+        for i, words in enumerate(settings):
+            values = notebook.python(f"[panel.outcomes[{i}][arm][{measure!r}] for arm in panel.students]")
+            cells = table.locator("tbody tr").nth(i).locator("th, td")
+            expect(cells).to_have_text([*words, *(f"{100 * value:.1f} %" for value in values)])
+    notebook.python("panel.forget()")
+    expect(table.locator("tbody tr")).to_have_count(0)
 
 
 def test_an_error_in_make_runs_is_shown(open_notebook):
