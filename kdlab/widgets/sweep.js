@@ -81,12 +81,13 @@ function render({ model, el }) {
     choose(...to);
   });
 
-  // The colours with their numbers, and where the chosen cell stands among them.
+  // The colours with their numbers, where the chosen cell stands among them, and a tip where some cells lie below them.
   const scale = { x: box.x + box.width + 20, width: 14 };
   const shades = newId();
   const gradient = svg("linearGradient", { id: shades, x1: 0, x2: 0, y1: 1, y2: 0 }, map);
   STOPS.forEach((rgb, i) => svg("stop", { offset: i / (STOPS.length - 1), "stop-color": `rgb(${rgb})` }, gradient));
   svg("rect", { x: scale.x, y: box.y + 4, width: scale.width, height: box.height - 8, fill: `url(#${shades})`, rx: 2 }, map);
+  const below = svg("path", { d: `M${scale.x} ${box.y + box.height - 5}h${scale.width}l${-scale.width / 2} 9z`, fill: `rgb(${STOPS[0]})`, visibility: "hidden" }, map);
   const numbers = svg("g", { "aria-hidden": "true" }, map);
   const pointer = svg("path", { class: "kd-pointer", d: `M${scale.x - 2} 0l-8 -5v10z`, visibility: "hidden" }, map);
   const height = (share) => box.y + 4 + (box.height - 8) * (1 - clamp(share, 0, 1));
@@ -142,10 +143,11 @@ function render({ model, el }) {
     }));
     numbers.replaceChildren();
     const marks = measured ? ticks(low, high, 5) : [];
+    below.setAttribute("visibility", measured && now.mean.flat().some((mean) => mean < low) ? "visible" : "hidden");
     for (const mark of marks) {
       const y = height((mark - low) / (high - low));
       svg("path", { class: "kd-frame", d: `M${scale.x + scale.width} ${y}h4` }, numbers);
-      svg("text", { class: "kd-tick kd-start", x: scale.x + scale.width + 7, y: y + 4 }, numbers, `${mark === low && now.mean.flat().some((m) => m < low) ? "≤ " : ""}${points(mark, digitsOf(marks))}`);
+      svg("text", { class: "kd-tick kd-start", x: scale.x + scale.width + 7, y: y + 4 }, numbers, points(mark, digitsOf(marks)));
     }
   }
 
