@@ -21,11 +21,12 @@ import functools
 from dataclasses import replace
 
 import torch
+from torch.nn import functional as F
 
 import kdlab
 from kdlab import data, models, plots, teachers, training, widgets
 from kdlab.exercises import dark_knowledge as lesson
-from kdlab.losses import soft_targets
+from kdlab.losses import kl_divergence, soft_targets
 from kdlab.metrics import accuracy, errors
 from kdlab.teachers import predict_logits
 
@@ -85,7 +86,8 @@ plots.digits(mnist.train_images[one_of_each], labels[one_of_each].tolist())
 # ### ✎ Exercise 5.2 · A loss for pictures without labels  (10 minutes, medium)
 #
 # The label's term is the mean over the pictures that have one, and 0 in a batch where none has. The teacher speaks
-# about all of them.
+# about all of them. `kl_divergence(student_logits, teacher_logits, temperature=...)` of lesson 02 is at hand, and so is
+# PyTorch's `F.cross_entropy`.
 
 
 # %%
@@ -252,6 +254,7 @@ def two_students(digit, temperature, seed):
     return {"hard labels": start(x, y, **how), "distilled": start(x, y, v, temperature=temperature, **how)}
 
 
+# %%
 digit_panel = widgets.ExperimentPanel(
     two_students,
     controls=[
@@ -642,6 +645,7 @@ def tiny_students(width, temperature, seed):
     }
 
 
+# %%
 tiny_panel = widgets.ExperimentPanel(
     tiny_students,
     controls=[
