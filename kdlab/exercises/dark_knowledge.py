@@ -970,8 +970,7 @@ quiz = Quiz(
         ),
     ),
     Question(
-        "With 20 labels a student makes many times the errors of one that distils 10 000 unlabelled pictures. "
-        "What shows how much of that is due to the *softness* of the targets?",
+        "A teacher and 10 000 unlabelled pictures beat 20 labels by far. What shows how much is the *softness*?",
         (
             Option(
                 "The same student on the same 10 000 pictures with the teacher's argmax.",
