@@ -11,7 +11,7 @@
 # **After this lesson you can**
 #
 # - train a student on pictures that nobody has labelled, and say how much of its success is *softness*,
-# - find the digit that a student has learned about without being shown it,
+# - bring to light what a student has learned about a digit that it was never shown,
 # - tell whether a teacher protects from wrong labels, or hands them on,
 # - measure more than accuracy: calibration, macro F1, copied mistakes, second choices,
 # - name three situations in which distillation does nothing or harm, and spot them early.
