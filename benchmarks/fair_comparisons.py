@@ -9,6 +9,7 @@ learning_rate  hard labels and soft targets over the learning rate
 steps          the same, over the number of steps, at five learning rates
 batch_size     hard labels with other batch sizes, at equal epochs and at equal steps
 width          student width by temperature, at four learning rates
+rematch        two comparisons of lesson 05, with more learning rates
 augmentation   shifted copies of the images: for labels and for the teacher, narrow and wide students
 
 Writes benchmarks/results/fair_comparisons.json, part by part; parts that are not run again are kept.
@@ -140,6 +141,18 @@ def width(data):
     return {"recipe": str(recipe), "images": 10_000, "widths": widths, "learning_rate": rates, "runs": runs}
 
 
+def rematch(data):
+    """Two comparisons of lesson 05, with more learning rates: 10 000 labels and 128 units, 50 000 and a few units."""
+    rates = (5e-3, 2e-2, 5e-2, 1e-1)
+    arms = at_rates({"hard labels": ("labels", {}), **soft(1, 2, 4)}, rates)
+    inputs, labels = data.images[:50_000], data.labels[:50_000]
+    logits = predict_logits(data.teacher, inputs)
+    runs = {"128": errors_of(arms, replace(RECIPE, steps=600), range(5), data, *data.first(10_000), width=128)}
+    for w in (8, 16, 32):
+        runs[str(w)] = errors_of(arms, replace(RECIPE, steps=1200), range(5), data, inputs, labels, logits, width=w)
+    return {"recipe": str(RECIPE), "learning_rate": rates, "runs": runs}
+
+
 def shifted(images, right, down):
     """Inputs (N, 784) moved by so many pixels, zeros moving in."""
     square = F.pad(images.reshape(-1, 28, 28), (2, 2, 2, 2))
@@ -162,7 +175,7 @@ def augmentation(data):
     return {"recipe": str(recipe), "images": 10_000, "shifts": SHIFTS, "runs": runs}
 
 
-PARTS = {part.__name__: part for part in (seeds, learning_rate, steps, batch_size, augmentation, width)}
+PARTS = {part.__name__: part for part in (seeds, learning_rate, steps, batch_size, rematch, augmentation, width)}
 
 
 def main(chosen):
