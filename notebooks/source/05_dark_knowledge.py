@@ -420,7 +420,7 @@ shares = [0.0, 0.2, 0.4, 0.6, 0.8]
 noise_panel = widgets.ExperimentPanel(
     noisy_students,
     controls=[
-        widgets.Control("share", "wrong labels", shares, 0.4, names=[f"{share:.0%}" for share in shares]),
+        widgets.Control("share", "wrong labels", shares, 0.4, names=[f"{100 * share:.0f} %" for share in shares]),
     ],
     measures={"accuracy": ("Accuracy on 2000 validation images", (0.5, 1.0))},
     against="share",
