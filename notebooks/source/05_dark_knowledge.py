@@ -603,7 +603,8 @@ plots.measures(
 # - **Accuracy** (and macro F1, as all classes are about the same size): with all the labels this small student gains
 #   next to nothing from T = 4, and loses at T = 20. T = 1 helps a little. Label smoothing, which needs no teacher at
 #   all, helps most! In lesson 04 soft targets saved a third of the errors. That student
-#   was larger and trained longer; we have not measured which of the two it needs.
+#   was larger and trained longer. And mind that all arms here share *one* learning rate, which may suit one of them
+#   better than another: lesson 06 holds a rematch, and its result differs.
 # - **Negative log-likelihood and calibration**: T = 1 is as good as hard labels or better; higher temperatures are
 #   worse. Smoothing, the most accurate, is the worst calibrated: too timid.
 # - **Agreement** goes with accuracy here: both speak about first choices, and the teacher's are nearly all right.
@@ -676,13 +677,14 @@ print("eight units, T = 20: more errors with the teacher than without: ok")
 plots.nothing_gained(recorded)
 
 # %% [markdown]
-# **Left.** With all the labels no temperature gains anything at any of these widths. At T = 1 and 2 eight units cannot
-# be told from hard labels; from T = 8 on they lose in every seed. This fits Hinton's remark that small nets want low
-# temperatures, with one difference: here the low ones are harmless, and not better.
+# **Left.** With all the labels, and one learning rate for everybody, no temperature gains anything at any of these
+# widths. At T = 1 and 2 eight units cannot be told from hard labels; from T = 8 on they lose in every seed. This fits
+# Hinton's remark that small nets want low temperatures, with one difference: here the low ones are harmless, and not
+# better.
 #
-# **Right.** A student of 128 units with 10 000 labels. The good teacher makes hardly a difference. The poor teacher,
-# left alone (α = 0), makes its student as poor as itself (dotted): the student can do much better, and is not asked
-# to. Half the weight on true labels repairs only part of that.
+# **Right.** A student of 128 units with 10 000 labels. At this learning rate the good teacher makes hardly a
+# difference. The poor teacher, left alone (α = 0), makes its student as poor as itself (dotted): the student can do
+# much better, and is not asked to. Half the weight on true labels repairs only part of that.
 #
 # How to spot it early? **Print the teacher's accuracy** first, beside that of a student with hard labels: a teacher
 # that is worse has little to give. **Run the hard student** in every comparison, or you will not notice that nothing
@@ -744,8 +746,8 @@ lesson.quiz
 # - A teacher protects from wrong labels as far as it knows better than they do.
 # - Look at more than accuracy. A student can inherit its teacher's confidence without its skill, and its second choices
 #   without a gain in accuracy.
-# - All the labels, a tiny student at a high temperature, a poor teacher: each of them can turn the gain into nothing,
-#   or less.
+# - All the labels, a tiny student at a high temperature, a poor teacher: each of them can turn the gain into
+#   nothing, or less. So can a learning rate that suits hard labels only: lesson 06.
 #
 # **Left out.** Whether these differences are more than luck, and how to choose temperature and alpha: lesson 06.
 # Transfer sets without any pictures at all, made by the teacher: lesson 11, for text.
