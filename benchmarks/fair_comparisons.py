@@ -163,16 +163,14 @@ def augmentation(data):
     images, labels, logits = data.first(10_000)
     moved = torch.cat([shifted(images, *by) for by in SHIFTS])
     more = moved, labels.repeat(len(SHIFTS)), predict_logits(data.teacher, moved)
-    recipe = replace(RECIPE, steps=1600, learning_rate=5e-3)
-    arms = {"hard labels": ("labels", {}), **soft(4)}
+    recipe, rates = replace(RECIPE, steps=1600), (5e-3, 2e-2, 5e-2)
+    arms = at_rates({"hard labels": ("labels", {}), **soft(4)}, rates)
+    piles = {"as they are": (images, labels, logits), "with shifted copies": more}
     runs = {
-        w: {
-            what: errors_of(arms, recipe, range(5), data, *pile, width=w)
-            for what, pile in {"as they are": (images, labels, logits), "with shifted copies": more}.items()
-        }
+        w: {what: errors_of(arms, recipe, range(5), data, *pile, width=w) for what, pile in piles.items()}
         for w in (16, 256)
     }
-    return {"recipe": str(recipe), "images": 10_000, "shifts": SHIFTS, "runs": runs}
+    return {"recipe": str(recipe), "images": 10_000, "shifts": SHIFTS, "learning_rate": rates, "runs": runs}
 
 
 PARTS = {part.__name__: part for part in (seeds, learning_rate, steps, batch_size, rematch, augmentation, width)}

@@ -167,13 +167,13 @@ def best_rates(rates, found, names):
 
 
 def augmentation(runs):
-    """Errors with and without shifted copies, for each width and arm: a dot for each seed, a bar for the mean."""
+    """Errors with and without shifted copies: a dot for each seed, a bar for the mean. runs {width: {pile: {arm: [..]}}}."""
     figure, axes = picture(len(runs), size=(SIZE[0], 2.6), squeeze=False)
     for ax, (width, piles) in zip(axes[0], runs.items(), strict=True):
         names = list(next(iter(piles.values())))
         for k, (pile, arms) in enumerate(piles.items()):
             for row, name in enumerate(names):
-                values, look = arms[name]["validation"], _look(name, row)
+                values, look = arms[name], _look(name, row)
                 y = row + (k - 0.5) * 0.36
                 ax.barh(y, np.mean(values), 0.32, color=look["color"], alpha=0.25 + 0.35 * k, hatch="" if k else "//",
                         edgecolor="white")  # fmt: skip
@@ -182,5 +182,5 @@ def augmentation(runs):
         ax.set_yticks(range(len(names)), names)
         ax.invert_yaxis()
         ax.grid(axis="y", visible=False)
-        ax.set(title=f"{width} hidden units", xlabel="validation errors")
+        ax.set(title=f"{width} hidden units", xlabel="test errors")
     return figure
