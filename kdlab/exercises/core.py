@@ -30,6 +30,8 @@ PLAIN_WORDS = {
     "torch.return_types": "max, min, topk and sort with a dim return values and indices; which do you need?",
     "expected scalar type": "two tensors hold different kinds of numbers, for example float32 and int64",
     "can't be cast to the desired output type": "integers cannot hold the result; make the tensor float first",
+    "could not infer output dtype": "a mean needs floats; make True and False (or whole numbers) into numbers: .float()",
+    "Boolean value of Tensor": "many True and False are not one truth; join masks with &, and put each == in brackets",
     "does not require grad": "the loss is cut off from the weights: is there an .item(), .detach() or no_grad() on the way?",
 }
 

@@ -55,6 +55,15 @@ def _ask_balanced_draw(ask):
         "Positions are whole numbers from 0 to the number of labels minus 1.",
     )
     answer.holds(len(places) != 6, "That is 6 examples in all. Take 6 of *each* class.")
+    turned = ask(
+        labels.flip(0), 6, _seeded(1)
+    )  # the same classes elsewhere: other positions, unless counted in a class
+    turned.is_tensor()
+    answer.holds(
+        not (len(places) == 24 and int(places.max()) < 90 and torch.equal(turned.value, places)),
+        "These do not depend on where the labels stand: are they positions *inside* a class? With them, look up the "
+        "positions among all labels.",
+    )
     answer.holds(
         len(places.unique()) == len(places),
         "The same example was drawn twice. Draw without replacement: torch.randperm.",
@@ -73,11 +82,12 @@ def _ask_balanced_draw(ask):
         "The same generator seed gave other examples. Pass it on: torch.randperm(n, generator=generator).",
     )
     other = ask(labels, 6, _seeded(2))
-    first = torch.cat([(labels == c).nonzero().squeeze(1)[:6] for c in range(4)])
-    answer.holds(
-        not torch.equal(places.sort().values, first.sort().values),
-        "You always take the first ones of each class. Put the positions of a class into a random order first.",
-    )
+    for which, end in (("first", slice(6)), ("last", slice(-6, None))):
+        always = torch.cat([(labels == c).nonzero().squeeze(1)[end] for c in range(4)])
+        answer.holds(
+            not torch.equal(places.sort().values, always.sort().values),
+            f"You always take the {which} ones of each class. Put the positions of a class into a random order first.",
+        )
     other.holds(
         not torch.equal(other.value.sort().values, places.sort().values),
         "Two generators gave the same draw: do not seed inside the function, use the generator that you are given.",
@@ -113,6 +123,8 @@ balanced_draw = Exercise(
     ),
     wrong={
         "the first ones": (_draw_variant(lambda n, g: torch.arange(n)), "always take the first"),
+        "the last ones": (_draw_variant(lambda n, g: torch.arange(n).flip(0)), "always take the last"),
+        "positions inside a class": (_draw_by_position_in_class, "*inside* a class"),
         "with replacement": (_draw_variant(lambda n, g: torch.randint(3, (n,), generator=g)), "drawn twice"),
         "global random numbers": (_draw_variant(lambda n, g: torch.randperm(n)), "Pass it on"),
         "own seed": (_draw_variant(lambda n, g: torch.randperm(n, generator=_seeded(0))), "do not seed inside"),
@@ -145,8 +157,8 @@ def _transfer_loss(student_logits, teacher_logits, labels, temperature, alpha):
 
 def _partly_labelled():
     """A batch of 12 pictures of which 4 have a label: (arguments, the loss, likely wrong losses)."""
-    labels = torch.randint(5, (12,))
-    labels[torch.randperm(12)[:8]] = -1
+    labels = torch.full((12,), -1)
+    labels[torch.randperm(12)[:4]] = torch.cat([torch.tensor([0]), torch.randint(1, 5, (3,))])  # always one zero
     has, every, T, alpha = labels >= 0, labels >= -1, 3.0, 0.3
     z, v = 2 * torch.randn(12, 5), 3 * torch.randn(12, 5)
 
@@ -160,6 +172,9 @@ def _partly_labelled():
     total = F.cross_entropy(z[has], labels[has], reduction="sum")
     as_last = -z.log_softmax(-1)[torch.arange(12), labels].mean()
     as_zero = F.cross_entropy(z, labels.clamp(min=0))
+    no_zeros = F.cross_entropy(z[labels > 0], labels[labels > 0])
+    swapped = T**2 * kl_divergence(v, z, temperature=T)
+    cold = T**2 * kl_divergence(z, v)
     mistakes = {
         "You divide the label's term by all 12 pictures, but only 4 have a label. Their mean is the sum over 4.": combined(
             total / 12, soft(every)
@@ -168,6 +183,11 @@ def _partly_labelled():
             combined(as_last, soft(every))
         ),
         "Pictures without a label were told that they are a zero.": combined(as_zero, soft(every)),
+        "0 is a label too: pictures of a zero are missing in your label's term.": combined(no_zeros, soft(every)),
+        "Student and teacher are the other way round in the KL: the student comes first in `kl_divergence`.": combined(
+            hard, swapped
+        ),
+        "Your KL is taken at T = 1. Pass the temperature on to `kl_divergence`.": combined(hard, cold),
         "You dropped the pictures without a label from the teacher's term as well.": combined(hard, soft(has)),
         "The teacher may speak about *all* pictures, those with a label included.": combined(hard, soft(~has)),
         "T² is missing in the teacher's term (lesson 03).": combined(hard, soft(every, 1.0)),
@@ -211,7 +231,13 @@ def _ask_transfer_loss(ask):
 
 
 def _transfer_variant(
-    hard=None, soft=None, square=lambda t: t**2, weight=lambda a: a, guard=True, empty=lambda a: 1 - a
+    hard=None,
+    soft=None,
+    square=lambda t: t**2,
+    weight=lambda a: a,
+    guard=True,
+    empty=lambda a: 1 - a,
+    kl=kl_divergence,
 ):
     """A wrong answer: `hard(z, y)` is the label's term, `soft(y)` says which rows the teacher speaks about."""
 
@@ -220,10 +246,10 @@ def _transfer_variant(
 
     def transfer_loss(student_logits, teacher_logits, labels, temperature, alpha):
         rows = labels > -2 if soft is None else soft(labels)
-        kl = square(temperature) * kl_divergence(student_logits[rows], teacher_logits[rows], temperature=temperature)
+        soft_term = square(temperature) * kl(student_logits[rows], teacher_logits[rows], temperature=temperature)
         if guard and not (labels >= 0).any():
-            return empty(alpha) * kl
-        return weight(alpha) * (hard or right)(student_logits, labels) + (1 - weight(alpha)) * kl
+            return empty(alpha) * soft_term
+        return weight(alpha) * (hard or right)(student_logits, labels) + (1 - weight(alpha)) * soft_term
 
     return transfer_loss
 
@@ -251,6 +277,15 @@ transfer_loss = Exercise(
             "*the last*",
         ),
         "-1 becomes 0": (_transfer_variant(lambda z, y: F.cross_entropy(z, y.clamp(min=0))), "are a zero"),
+        "zeros have no label": (
+            _transfer_variant(lambda z, y: F.cross_entropy(z[y > 0], y[y > 0])),
+            "0 is a label too",
+        ),
+        "KL the other way round": (
+            _transfer_variant(kl=lambda z, v, temperature: kl_divergence(v, z, temperature=temperature)),
+            "student comes first",
+        ),
+        "KL without temperature": (_transfer_variant(kl=lambda z, v, temperature: kl_divergence(z, v)), "at T = 1"),
         "teacher only with labels": (_transfer_variant(soft=lambda y: y >= 0), "dropped the pictures"),
         "teacher only without labels": (_transfer_variant(soft=lambda y: y < 0), "*all* pictures"),
         "no T²": (_transfer_variant(square=lambda t: 1.0), "T² is missing"),
@@ -279,12 +314,15 @@ def _ask_omit_digit(ask):
     n = 80
     labels = torch.arange(10).repeat(8)[torch.randperm(n)]
     inputs = torch.arange(n).float().unsqueeze(1).repeat(1, 6)
-    teacher_logits = F.one_hot((labels + 1) % 10, 10).float() + 100 * torch.arange(n).float().unsqueeze(1)
+    teacher_logits = F.one_hot((labels + 3) % 10, 10).float() + 100 * torch.arange(n).float().unsqueeze(1)
     expected = (labels != 4).nonzero().squeeze(1)
     shapes = [(72, 6), (72,), (72, 10)]
     answer = ask(4, inputs, labels, teacher_logits)
     answer.is_sequence(3, "inputs, labels and teacher_logits, in that order")
-    got = [tuple(getattr(part, "shape", ())) for part in answer.value]
+    for name, part in zip(("inputs", "labels", "teacher_logits"), answer.value, strict=True):
+        kind = "NumPy array" if type(part).__module__.split(".")[0] == "numpy" else type(part).__name__
+        answer.holds(isinstance(part, torch.Tensor), f"Your {name} came back as a {kind}. Return torch tensors.")
+    got = [tuple(part.shape) for part in answer.value]
     answer.holds(
         len(got[2]) != 2 or got[2][1] != 9,
         "The teacher's tenth logit is what we are after: drop *pictures* of the digit, keep its column.",
@@ -301,6 +339,11 @@ def _ask_omit_digit(ask):
     )
     answer.holds(got[0] != (n, 6), "All pictures are still there. Rows of that digit have to go, not become zero.")
     answer.holds(got == shapes, f"The shapes should be {shapes}; yours are {got}.")
+    gone = [digit for digit in range(10) if not bool((y == digit).any())]
+    answer.holds(
+        gone in ([4], [1], []),  # the teacher takes every 1 for a 4
+        f"You dropped the digit {gone[0] if gone else ''}; asked for was 4. Which digit to drop is passed to the function.",
+    )
     answer.holds(
         not bool((y == 4).any()),
         "There are still pictures whose *label* is the digit. Ask the labels which to drop, not the teacher.",
@@ -347,6 +390,8 @@ omit_digit = Exercise(
         "only the pictures": (_omit_variant(y=False, z=False), "Only the pictures went"),
         "nothing": (_omit_variant(x=False, y=False, z=False), "still there"),
         "keeps only the digit": (_omit_variant(keep=lambda d, y, z: y == d), "dropped everything else"),
+        "always the 3": (_omit_variant(keep=lambda d, y, z: y != 3), "is passed to the function"),
+        "NumPy": (lambda d, x, y, z: tuple(part[y != d].numpy() for part in (x, y, z)), "as a NumPy array"),
         "asks the teacher": (_omit_variant(keep=lambda d, y, z: z.argmax(-1) != d), "not the teacher"),
         "drops the column": (
             lambda d, x, y, z: (x[y != d], y[y != d], z[y != d][:, [c for c in range(10) if c != d]]),
@@ -373,19 +418,35 @@ def _best_bias(logits, labels, digit, candidates):
     return candidates[errors.index(min(errors))]
 
 
+def _with_bias(logits, digit, bias):
+    biased = logits.clone()
+    biased[:, digit] += bias
+    return biased
+
+
 def _errors_with_biases(logits, labels, digit, candidates, count=lambda wrong, mine: wrong):
     """How many errors each candidate leaves, of those that `count` (a mask) counts."""
     found = []
     for bias in candidates:
-        biased = logits.clone()
-        biased[:, digit] += bias
-        found.append(int(count(biased.argmax(-1) != labels, labels == digit).sum()))
+        wrong = _with_bias(logits, digit, bias).argmax(-1) != labels
+        found.append(int(count(wrong, labels == digit).sum()))
     return found
+
+
+def _smallest_loss(logits, labels, digit, candidates):
+    """A wrong answer: the candidate with the smallest cross-entropy."""
+    losses = [float(F.cross_entropy(_with_bias(logits, digit, bias), labels)) for bias in candidates]
+    return candidates[losses.index(min(losses))]
+
+
+def _always_3(logits, labels, digit, candidates):
+    """A wrong answer: the digit of the lesson, whatever is passed."""
+    return _best_bias(logits, labels, 3, candidates)
 
 
 def _biased_case():
     """Logits of a student that has never seen its digit: right about most others, too low by about 3 at the digit."""
-    digit = int(torch.randint(5, (1,)))
+    digit = [0, 1, 2, 4][int(torch.randint(4, (1,)))]  # not the 3 of the lesson
     labels = torch.arange(5).repeat(80)
     logits = 1.2 * torch.randn(400, 5) + 4 * F.one_hot(labels, 5)
     logits[:, digit] -= 3
@@ -399,8 +460,8 @@ def _ask_best_bias(ask):
     rising.is_number()
     rising.holds(
         not (rising.value == -20 and falling.value == 20),
-        "Every candidate seems to leave the same errors: did you add it to *all* logits? Softmax and argmax do not notice "
-        "such a shift. Add it to the logit of the digit.",
+        "Every candidate seems to leave the same errors: did you add it to *all* logits, or to a whole row? Softmax and "
+        "argmax do not notice such a shift. Each picture has a row; the digit has a column.",
     )
     candidates = [0.5 * k - 11.75 for k in range(48)]  # no whole numbers: a count cannot be taken for one
     all_errors = _errors_with_biases(logits, labels, digit, candidates)
@@ -431,6 +492,12 @@ def _ask_best_bias(ask):
         candidates[all_errors.index(max(all_errors))],
         "That candidate leaves the *most* errors. Is it the smallest accuracy that you look for?",
     )
+    by_loss = "You looked for the smallest cross-entropy. That is another bias: count the errors."
+    answer.is_not(_smallest_loss(logits, labels, digit, candidates), by_loss)
+    answer.is_not(
+        _always_3(logits, labels, digit, candidates),
+        f"You raised logit 3, but the digit here is {digit}: it is passed to the function.",
+    )
     answer.holds(value in candidates, "Return one of the candidates.")
     answer.equals(
         value if left[value] == fewest else candidates[all_errors.index(fewest)],
@@ -439,6 +506,12 @@ def _ask_best_bias(ask):
     )
     rising.equals(0.0, "These logits make no error at all without a bias, so the best one here is 0.")
     falling.equals(0.0, "These logits make no error at all without a bias, so the best one here is 0.")
+    # 5 pictures of the digit and 40 others: at 2.5 all are right by a little, at 0.5 the many others have less loss.
+    margins = torch.tensor([-1.0] * 5 + [-3.0] * 40)
+    few = ask(torch.stack([torch.zeros(45), margins], 1), torch.tensor([1] * 5 + [0] * 40), 1, [-1.5, 0.5, 2.5])
+    few.is_number()
+    few.is_not(0.5, by_loss)
+    few.equals(2.5, "Here the bias 2.5 leaves no error at all.")
 
 
 def _bias_variant(count=lambda wrong, mine: wrong, pick=min, sign=1.0, result=lambda c, e, at: c[at]):
@@ -451,6 +524,15 @@ def _bias_variant(count=lambda wrong, mine: wrong, pick=min, sign=1.0, result=la
 
 def _bias_on_all_logits(logits, labels, digit, candidates):
     found = [int(((logits + bias).argmax(-1) != labels).sum()) for bias in candidates]
+    return candidates[found.index(min(found))]
+
+
+def _bias_on_a_row(logits, labels, digit, candidates):
+    found = []
+    for bias in candidates:
+        biased = logits.clone()
+        biased[digit] += bias
+        found.append(int((biased.argmax(-1) != labels).sum()))
     return candidates[found.index(min(found))]
 
 
@@ -481,6 +563,9 @@ best_bias = Exercise(
         "the most errors": (_bias_variant(pick=max), "*most* errors"),
         "number of errors": (_bias_variant(result=lambda c, e, at: e[at]), "how many errors"),
         "position": (_bias_variant(result=lambda c, e, at: at), "position in the list"),
+        "smallest cross-entropy": (_smallest_loss, "smallest cross-entropy"),
+        "always the 3": (_always_3, "raised logit 3"),
+        "a row": (_bias_on_a_row, "a whole row"),
         "in place": (_bias_in_place, "in place"),
         "all logits": (_bias_on_all_logits, "*all* logits"),
         "no candidate": (lambda z, y, d, c: 3.14, "one of the candidates"),
@@ -548,6 +633,21 @@ def _ask_flip_labels(ask):
         not torch.equal(other.value, noisy),
         "Two generators gave the same labels: do not seed inside the function, use the generator that you are given.",
     )
+    exact = ask(labels[:100], 0.29, _seeded(3))
+    found = int((exact.value != labels[:100]).sum())
+    exact.holds(
+        found == 29,
+        f"29 % of 100 labels are 29; yours are {found}. In floating point 0.29 · 100 is a hair less: int() cuts it off.",
+    )
+    four = ask(labels % 4, share, _seeded(3), 4)
+    four.is_tensor((n,))
+    four.holds(
+        0 <= int(four.value.min()) <= int(four.value.max()) <= 3,
+        f"With classes=4 there came a label {int(four.value.max())}. Use `classes`; there need not be ten.",
+    )
+    four.holds(
+        int((four.value != labels % 4).sum()) == expected, f"With classes=4 not exactly {expected} labels are wrong."
+    )
     ask(labels, 0.0, _seeded(3)).equals(labels, "With a share of 0 every label should stay.")
     ask(torch.zeros(50, dtype=torch.long), 1.0, _seeded(3)).holds(
         bool((ask.answers[-1].value != 0).all()), "With a share of 1 no label should stay."
@@ -592,6 +692,14 @@ flip_labels = Exercise(
             _flip_variant(chosen=lambda n, s, g: torch.randperm(n, generator=g)[round(s * n) :]),
             "1 - share",
         ),
+        "always ten classes": (
+            lambda labels, share, generator, classes=10: _flip_labels(labels, share, generator),
+            "there need not be ten",
+        ),
+        "cut, not rounded": (
+            _flip_variant(chosen=lambda n, s, g: torch.randperm(n, generator=g)[: int(s * n)]),
+            "int() cuts it off",
+        ),
         "always the next class": (_flip_variant(new=lambda y, g: (y + 1) % 10), "by the same amount"),
         "the first ones": (_flip_variant(chosen=lambda n, s, g: torch.arange(round(s * n))), "at one end"),
         "by coin": (
@@ -618,7 +726,7 @@ flip_labels = Exercise(
 
 
 def _expected_calibration_error(logits, labels, bins=15):
-    """Mean gap between confidence and accuracy over equal bins of confidence, weighted by how many each bin holds."""
+    """Mean gap between confidence and accuracy over equally wide bins of confidence, weighted by how many each bin holds."""
     confidence, predicted = logits.softmax(-1).max(-1)
     right = (predicted == labels).to(confidence.dtype)
     bin_of = (confidence * bins).ceil().clamp(1, bins) - 1
@@ -639,6 +747,23 @@ def _bin_gaps(logits, labels, bins, confidence=None):
     bin_of = (sure * bins).ceil().clamp(1, bins) - 1
     full = [bin_of == k for k in range(bins) if (bin_of == k).any()]
     return [(inside.float().mean(), right[inside].mean() - sure[inside].mean()) for inside in full]
+
+
+def _gaps_of_equally_many(logits, labels, bins):
+    """The error over bins that hold equally many answers."""
+    confidence, predicted = logits.softmax(-1).max(-1)
+    gaps = ((predicted == labels).to(confidence.dtype) - confidence)[confidence.argsort()]
+    return sum(part.sum().abs() for part in gaps.tensor_split(bins)) / len(labels)
+
+
+def _bins_matter():
+    """200 answers at five confidences; two of these share a bin of 15, three a bin of 4, and none a bin of 10."""
+    counts = torch.tensor([50, 30, 40, 20, 60])
+    sure = torch.tensor([0.58, 0.69, 0.72, 0.87, 0.97]).double().repeat_interleave(counts)
+    right = torch.cat([torch.arange(n) < k for n, k in zip(counts.tolist(), (10, 30, 20, 20, 48), strict=True)])
+    logits = torch.stack([torch.zeros(200).double(), (sure / (1 - sure)).log()], 1)
+    order = torch.randperm(200)
+    return logits[order], right.long()[order]
 
 
 def _badly_calibrated():
@@ -686,12 +811,33 @@ def _ask_expected_calibration_error(ask):
     )
     for message, wrong in mistakes.items():
         answer.is_not(wrong, message)
-    answer.equals(
-        expected, "The error is off. In each bin: accuracy, mean confidence, and the share of pictures.", 1e-3
+    ten = "That is the error with 10 bins. How many there are is passed to the function, as `bins`."
+    wide = "Bins are equally *wide* (1 / bins each), whether many answers fall into them or few."
+    off = (
+        "The error is off. In each bin, all of them equally wide: accuracy, mean confidence, and the share of pictures."
     )
+    answer.is_not(_expected_calibration_error(*arguments, bins=10), ten)
+    answer.is_not(_gaps_of_equally_many(*arguments, 15), wide)
+    answer.equals(expected, off, 1e-3)
+    arguments = _bins_matter()
+    answer, other = ask(*arguments), ask(*arguments, bins=4)
+    answer.is_not(_expected_calibration_error(*arguments, bins=10), ten)
+    answer.is_not(_gaps_of_equally_many(*arguments, 15), wide)
+    answer.equals(_expected_calibration_error(*arguments), off, 1e-3)
+    other.is_not(answer.value, "With bins=4 you give the same as with 15. Use the argument `bins`.")
+    other.equals(_expected_calibration_error(*arguments, bins=4), "With bins=4 the error is off.", 1e-3)
     sure = 50 * F.one_hot(torch.tensor([0, 1, 2, 0]), 3).double()
     sparse = ask(sure, torch.tensor([0, 1, 2, 1]))
+    sparse.is_not(0.0, "A confidence of exactly 1 fell out of your last bin. A bin needs its upper edge as well.")
     sparse.equals(0.25, "Four answers, all with confidence 1, three of them right: the gap is 1/4.")
+
+
+def _ece_with_lower_edges(logits, labels, bins=15):
+    """A wrong answer: bins hold their lower edge and not their upper one."""
+    confidence, predicted = logits.softmax(-1).max(-1)
+    gaps = (predicted == labels).to(confidence.dtype) - confidence
+    inside = [(confidence >= k / bins) & (confidence < (k + 1) / bins) for k in range(bins)]
+    return float(sum(gaps[mask].sum().abs() for mask in inside) / len(labels))
 
 
 def _ece_variant(combine, guard=True, confidence=None):
@@ -721,6 +867,13 @@ expected_calibration_error = Exercise(
         "`(confidence * bins).ceil().clamp(1, bins) - 1` numbers the bins.",
     ),
     wrong={
+        "always 10 bins": (lambda z, y, bins=15: _expected_calibration_error(z, y, 10), "with 10 bins"),
+        "always 15 bins": (lambda z, y, bins=15: _expected_calibration_error(z, y, 15), "Use the argument"),
+        "bins that hold equally many": (
+            lambda z, y, bins=15: float(_gaps_of_equally_many(z, y, bins)),
+            "equally *wide*",
+        ),
+        "without the upper edge": (_ece_with_lower_edges, "fell out of your last bin"),
         "all bins alike": (_ece_variant(lambda w, g: g.abs().mean()), "count alike"),
         "sum of gaps": (_ece_variant(lambda w, g: g.abs().sum()), "before you add up"),
         "signs cancel": (_ece_variant(lambda w, g: (w * g).sum()), "cancel"),
@@ -773,11 +926,11 @@ def _harmonic(precision, recall):
 
 
 def _rare_and_common():
-    """400 predictions, about 70 % right, of five classes between 10 and 200 strong: (arguments, macro F1, likely wrong)."""
-    labels = torch.arange(5).repeat_interleave(torch.tensor([200, 100, 60, 30, 10]))
-    moved = (labels + torch.randint(1, 5, (400,))) % 5
+    """400 predictions, about 70 % right, of ten digits between 10 and 95 strong: (arguments, macro F1, likely wrong)."""
+    labels = torch.arange(10).repeat_interleave(torch.tensor([95, 80, 60, 45, 35, 25, 20, 15, 15, 10]))
+    moved = (labels + torch.randint(1, 10, (400,))) % 10
     predicted = torch.where(torch.rand(400) < 0.7, labels, moved)
-    logits = 6 * F.one_hot(predicted, 5) + torch.rand(400, 5)
+    logits = 6 * F.one_hot(predicted, 10) + torch.rand(400, 10)
     precision, recall, true = _precision_recall(logits, labels)
     each = _harmonic(precision, recall)
     mistakes = {
@@ -810,8 +963,8 @@ def _ask_macro_f1(ask):
     for message, wrong in mistakes.items():
         answer.is_not(wrong, message)
     answer.equals(expected, "The value is off. For each class: 2 TP / (2 TP + FP + FN); then the mean.")
-    never = 5 * F.one_hot(torch.tensor([0, 0, 1, 1, 1, 0]), 3).float()
-    silent = ask(never, torch.tensor([0, 0, 1, 1, 2, 2]))
+    labels = torch.arange(10).repeat_interleave(2)
+    silent = ask(5 * F.one_hot(labels % 9, 10).float(), labels)  # ten digits, as in the lesson; a 9 is always called 0
     silent.is_number()
     silent.holds(
         not torch.as_tensor(silent.value).isnan(),
@@ -819,9 +972,10 @@ def _ask_macro_f1(ask):
         "2 TP / (2 TP + FP + FN) has no such trouble.",
     )
     silent.is_not(
-        0.8, "You left out the class that is never predicted. It occurs, and all its pictures are missed: its F1 is 0."
+        26 / 27,
+        "You left out the class that is never predicted. It occurs, and all its pictures are missed: its F1 is 0.",
     )
-    silent.equals(1.6 / 3, "F1 here is 4/5, 4/5 and 0 (the third class is never predicted): the mean is 8/15.")
+    silent.equals(26 / 30, "F1 here is 2/3 for the 0, 0 for the 9 (never predicted) and 1 for the eight others.")
 
 
 def _f1_variant(combine):
@@ -857,6 +1011,7 @@ macro_f1 = Exercise(
         "arithmetic mean": (_f1_variant(lambda p, r, n: ((p + r) / 2).mean()), "*harmonic*"),
         "averages first": (_f1_variant(lambda p, r, n: _harmonic(p.mean(), r.mean())), "averaged first"),
         "nan for a silent class": (_f1_variant(lambda p, r, n: (2 * p * r / (p + r)).mean()), "nan in the end"),
+        "half of it": (lambda z, y: _macro_f1(z, y) / 2, "factor 2"),
         "silent class left out": (_f1_of_predicted_classes, "left out the class"),
         "one for each class": (lambda z, y: _harmonic(*_precision_recall(z, y)[:2]), "Take their mean"),
         "percent": (lambda z, y: 100 * _macro_f1(z, y), "in percent"),
@@ -956,7 +1111,7 @@ copied_mistakes = Exercise(
 
 quiz = Quiz(
     Question(
-        "A student that was never shown a 3, and never told the label 3, reads most 3s. Where did it learn about them?",
+        "A student that was never shown a 3, and never told the label 3, reads most 3s once its bias is corrected. Where did it learn about them?",
         (
             Option("From its random initial weights.", "The student on hard labels starts from the same weights."),
             Option(
