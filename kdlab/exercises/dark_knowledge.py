@@ -726,7 +726,7 @@ flip_labels = Exercise(
 
 
 def _expected_calibration_error(logits, labels, bins=15):
-    """Mean gap between confidence and accuracy over equally wide bins of confidence, weighted by how many each bin holds."""
+    """Mean gap of confidence and accuracy over equally wide bins of confidence, weighted by how many each holds."""
     confidence, predicted = logits.softmax(-1).max(-1)
     right = (predicted == labels).to(confidence.dtype)
     bin_of = (confidence * bins).ceil().clamp(1, bins) - 1

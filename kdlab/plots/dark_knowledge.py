@@ -93,9 +93,9 @@ def omitted(recorded):
         draw_arm(axes[0], points, "distilled", at=temperatures.index, label=label, filled=filled)
     for prefix, marker in (("", "x"), ("corrected_", "+")):
         values = [found(row, prefix) for row in hard]
-        axes[0].plot(np.linspace(0, len(temperatures) - 1, len(values)), values, marker, color=RED)
-    axes[0].axhline(0, color=RED, linestyle="--", label="hard labels, before (×) and after (+)")
-    axes[0].set_xticks(range(len(temperatures)), [f"{t:g}" for t in temperatures])
+        axes[0].plot(np.linspace(-1.2, -0.8, len(values)), values, marker, color=RED)
+    axes[0].plot([], [], "x", color=RED, label="hard labels, before (×) and after (+)")
+    axes[0].set_xticks(range(-1, len(temperatures)), ["hard", *(f"{t:g}" for t in temperatures)])
     axes[0].set(xlabel="temperature", ylabel="recognised", title="3 omitted", ylim=(-4, 104))
     axes[0].set_yticks([0, 25, 50, 75, 100], ["0 %", "25 %", "50 %", "75 %", "100 %"])
     axes[0].legend(fontsize="small", loc="center", bbox_to_anchor=(0.5, 0.56))
@@ -191,7 +191,8 @@ def nothing_gained(recorded, of=10_000):
 
     bars = {"hard labels": [percent(row) for row in poor if row["arm"] == "hard labels"]}
     for arm in ("good teacher", "poor teacher"):
-        for weight, values in gather([row for row in poor if row["arm"] == arm], "alpha", percent).items():
+        mine = [row for row in poor if row["arm"] == arm and row["alpha"] != 0.1]  # between the two others
+        for weight, values in gather(mine, "alpha", percent).items():
             bars[f"{arm}, α = {weight:g}"] = values
     for place, (name, values) in enumerate(bars.items()):
         color = {"h": RED, "g": BLUE, "p": GREEN}[name[0]]
