@@ -392,8 +392,8 @@ lesson.flip_labels.check(flip_labels)
 # (in the panel: "distilled"). And one hears a **noisy teacher**: a larger net that was trained on the *same wrong
 # labels*, and has nothing over its student but its size.
 #
-# > **Predict.** 40 % of the labels are wrong. How many digits will a student misread that follows them: about 4 %, 10
-# > %, or 40 %? And who will be better than it: smoothing? the noisy teacher? the clean one?
+# > **Predict.** 40 % of the labels are wrong. How many digits will a student misread that follows them: about 4 %,
+# > 10 %, or 40 %? And who will be better than it: smoothing? the noisy teacher? the clean one?
 
 # %%
 from kdlab.labels import flip_labels
@@ -467,8 +467,8 @@ plots.noise(recorded)
 # ## 4 · More than accuracy
 #
 # A student that says "97 %" should be right in 97 of 100 such cases. If it is, it is **calibrated**. Sort the answers
-# into equally wide bins by their confidence; in each bin compare the mean confidence with the accuracy. The mean of these gaps,
-# weighted by how many answers a bin holds, is the **expected calibration error**.
+# into equally wide bins by their confidence; in each bin compare the mean confidence with the accuracy. The mean of
+# these gaps, weighted by how many answers a bin holds, is the **expected calibration error**.
 #
 # ### ✎ Exercise 5.6 · How far confidence is off  (10 minutes, medium)
 
@@ -534,8 +534,8 @@ print("best temperatures:", {name: round(best[name], 1) for name in students})
 #
 # Had you guessed the last one? The student took over how *sure* its teacher is, and a sure teacher of this kind is
 # right in 99 of 100 cases. The student is not: it inherited the confidence without all of the skill. Nor did its loss
-# look at T = 1, where it answers now; it was trained at T = 4. A temperature of about 1.7
-# after training mends it, and one number is cheap.
+# look at T = 1, where it answers now; it was trained at T = 4. A temperature of about 1.7 after training mends it, and
+# one number is cheap. (For twenty labels the slider's end, 10, is not even enough.)
 #
 # ### When one class is missing
 #
