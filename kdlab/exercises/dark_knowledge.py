@@ -453,8 +453,20 @@ def _biased_case():
     return logits, labels, digit
 
 
+def _telling_case(candidates):
+    """Such logits for which the likely mistakes lead to candidates of their own."""
+    while True:
+        logits, labels, digit = _biased_case()
+        on_digit = _errors_with_biases(logits, labels, digit, candidates, lambda wrong, mine: wrong & mine)
+        found = {candidates[on_digit.index(min(on_digit))]}
+        found |= {pick(logits, labels, digit, candidates) for pick in (_best_bias, _smallest_loss, _always_3)}
+        if len(found) == 4:
+            return logits, labels, digit
+
+
 def _ask_best_bias(ask):
-    logits, labels, digit = _biased_case()
+    candidates = [0.5 * k - 11.75 for k in range(48)]  # no whole numbers: a count cannot be taken for one
+    logits, labels, digit = _telling_case(candidates)
     good = 9 * F.one_hot(labels, 5).float()
     rising, falling = (ask(good, labels, digit, each) for each in ([-20.0, 0.0, 20.0], [20.0, 0.0, -20.0]))
     rising.is_number()
@@ -463,7 +475,6 @@ def _ask_best_bias(ask):
         "Every candidate seems to leave the same errors: did you add it to *all* logits, or to a whole row? Softmax and "
         "argmax do not notice such a shift. Each picture has a row; the digit has a column.",
     )
-    candidates = [0.5 * k - 11.75 for k in range(48)]  # no whole numbers: a count cannot be taken for one
     all_errors = _errors_with_biases(logits, labels, digit, candidates)
     on_digit = _errors_with_biases(logits, labels, digit, candidates, lambda wrong, mine: wrong & mine)
     others = _errors_with_biases(logits, labels, digit, candidates, lambda wrong, mine: wrong & ~mine)
