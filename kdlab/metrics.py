@@ -23,16 +23,58 @@ def negative_log_likelihood(logits, labels):
     return float(F.cross_entropy(logits.reshape(-1, logits.shape[-1]), labels.reshape(-1).long()))
 
 
-def expected_calibration_error(logits, labels, bins=15):
-    """Mean gap between confidence and accuracy over equal bins of confidence, weighted by size (Guo et al. 2017)."""
+def accuracy_by_class(logits, labels):
+    """For each class, the share of its examples that are recognised; None for a class without examples."""
     _check(logits, labels)
-    if not isinstance(bins, int) or bins < 1:
+    right = (logits.argmax(-1) == labels).double()
+    return [float(right[labels == c].mean()) if (labels == c).any() else None for c in range(logits.shape[-1])]
+
+
+def macro_f1(logits, labels):
+    """Mean over the classes of F1 = 2 TP / (2 TP + FP + FN): every class counts alike, however rare.
+
+    The mean is over the classes that occur among labels or predictions, as in scikit-learn.
+    """
+    _check(logits, labels)
+    predicted, scores = logits.argmax(-1), []
+    for c in range(logits.shape[-1]):
+        said, true = predicted == c, labels == c
+        if said.any() or true.any():  # said + true counts the hits twice, as the formula does
+            scores.append(2 * int((said & true).sum()) / int(said.sum() + true.sum()))
+    return sum(scores) / len(scores)
+
+
+def reliability(logits, labels, bins=10):
+    """How often predictions of a confidence are right: {"edges", "confidence", "accuracy", "count"}, lists of floats.
+
+    Bin k holds the confidences in (edges[k], edges[k + 1]]; an empty bin's confidence and accuracy are None. These are
+    the numbers behind a reliability diagram (Guo et al. 2017).
+    """
+    _check(logits, labels)
+    if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
         raise ValueError(f"bins must be a positive whole number, got {bins!r}")
     confidence, predicted = F.softmax(logits.double(), dim=-1).reshape(-1, logits.shape[-1]).max(-1)
     right = (predicted == labels.reshape(-1)).double()
-    which = (confidence * bins).ceil().long().clamp(1, bins) - 1  # bin k holds (k / bins, (k + 1) / bins]
-    gaps = torch.zeros(bins, dtype=torch.double).index_add_(0, which, right - confidence)
-    return float(gaps.abs().sum() / len(right))
+    which = (confidence * bins).ceil().long().clamp(1, bins) - 1
+    count = which.bincount(minlength=bins)
+
+    def means(values):
+        sums = torch.zeros(bins, dtype=torch.double).index_add_(0, which, values)
+        return [float(total / n) if n else None for total, n in zip(sums, count, strict=True)]
+
+    return {
+        "edges": [k / bins for k in range(bins + 1)],
+        "confidence": means(confidence),
+        "accuracy": means(right),
+        "count": count.tolist(),
+    }
+
+
+def expected_calibration_error(logits, labels, bins=15):
+    """Mean gap between confidence and accuracy over equal bins of confidence, weighted by size (Guo et al. 2017)."""
+    table = reliability(logits, labels, bins)
+    rows = zip(table["confidence"], table["accuracy"], table["count"], strict=True)
+    return sum(n * abs(sure - right) for sure, right, n in rows if n) / sum(table["count"])
 
 
 def agreement(student_logits, teacher_logits):
@@ -40,6 +82,18 @@ def agreement(student_logits, teacher_logits):
     check_logits("student_logits", student_logits)
     check_logits("teacher_logits", teacher_logits, like=student_logits)
     return float((student_logits.argmax(-1) == teacher_logits.argmax(-1)).double().mean())
+
+
+def copied_mistakes(student_logits, teacher_logits, labels):
+    """Of the inputs that the teacher gets wrong, the share on which the student gives the same wrong answer.
+
+    0 where the teacher makes no mistake.
+    """
+    _check(student_logits, labels)
+    check_logits("teacher_logits", teacher_logits, like=student_logits)
+    student, teacher = student_logits.argmax(-1), teacher_logits.argmax(-1)
+    mistakes = teacher != labels
+    return float((student == teacher)[mistakes].double().mean()) if mistakes.any() else 0.0
 
 
 def count_parameters(model):

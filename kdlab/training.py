@@ -130,7 +130,7 @@ def train(
     step takes effect. Stop whenever you like: closing the iterator leaves the student trained so far, in the mode
     it had.
     """
-    labels, teacher_logits = _check_run(
+    labels, teacher_logits = check_run(
         student, inputs, labels, teacher_logits, recipe, evaluate, evaluate_every, jitter
     )
     return _run(student, inputs, labels, teacher_logits, recipe, evaluate, evaluate_every, jitter)
@@ -138,7 +138,7 @@ def train(
 
 def _run(student, inputs, labels, teacher_logits, recipe, evaluate, evaluate_every, jitter):
     steps, temperature, alpha = recipe.steps, recipe.temperature, recipe.alpha
-    batches = _batches(len(inputs), recipe.batch_size, torch.Generator().manual_seed(recipe.seed))
+    batches = batches_of(len(inputs), recipe.batch_size, torch.Generator().manual_seed(recipe.seed))
     noise = torch.Generator().manual_seed(recipe.seed + 2**32).get_state()  # for jitter and dropout
     if jitter:
         inputs, shifts = _padded(inputs, jitter)
@@ -195,7 +195,7 @@ def schedule(step, steps, warmup=0.05):
     return min(1.0, (step + 1) / (warmup * steps)) * (1 + math.cos(math.pi * step / steps)) / 2
 
 
-def _batches(count, size, generator):
+def batches_of(count, size, generator):
     """Endless index tensors: a new permutation for each epoch, full batches only, so that every step costs the same."""
     size = min(size, count)
     while True:
@@ -213,7 +213,7 @@ def _padded(inputs, pixels):
     return padded, torch.stack([places[i : i + side, j : j + side].reshape(-1) for i in moves for j in moves])
 
 
-def _check_run(student, inputs, labels, teacher_logits, recipe, evaluate, evaluate_every, jitter):
+def check_run(student, inputs, labels, teacher_logits, recipe, evaluate, evaluate_every, jitter):
     """The labels and teacher logits as the loop wants them; ValueError if anything cannot be used."""
     if not isinstance(recipe, Recipe):
         raise ValueError(f"recipe must be a Recipe, got {type(recipe).__name__}")

@@ -110,3 +110,61 @@ def test_bins_must_be_positive():
     for bins in (0, -1, 1.5):
         with pytest.raises(ValueError, match="bins"):
             metrics.expected_calibration_error(LOGITS, LABELS, bins)
+
+
+def test_accuracy_by_class_counts_each_class_alone():
+    logits = torch.eye(4)[torch.tensor([0, 0, 1, 1, 3])]
+    assert metrics.accuracy_by_class(logits, torch.tensor([0, 1, 1, 1, 0])) == [0.5, 2 / 3, None, None]
+
+
+def slow_macro_f1(predicted, labels):
+    """From precision and recall, one class at a time."""
+    scores = []
+    for c in set(predicted) | set(labels):
+        hits = sum(p == c == y for p, y in zip(predicted, labels, strict=True))
+        precision = hits / predicted.count(c) if c in predicted else 0
+        recall = hits / labels.count(c) if c in labels else 0
+        scores.append(2 * precision * recall / (precision + recall) if hits else 0)
+    return sum(scores) / len(scores)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_macro_f1_is_the_mean_harmonic_mean_of_precision_and_recall(seed):
+    generator = torch.Generator().manual_seed(seed)
+    logits, labels = torch.randn(12, 5, generator=generator), torch.randint(5, (12,), generator=generator)
+    assert metrics.macro_f1(logits, labels) == pytest.approx(slow_macro_f1(logits.argmax(-1).tolist(), labels.tolist()))
+
+
+def test_macro_f1_minds_a_rare_class_that_accuracy_forgets():
+    labels = torch.tensor([0] * 98 + [1] * 2)
+    always_zero = torch.tensor([1.0, 0.0]).expand(100, 2)
+    assert metrics.accuracy(always_zero, labels) == 0.98 and metrics.macro_f1(always_zero, labels) < 0.5
+
+
+def test_reliability_counts_every_example_once():
+    generator = torch.Generator().manual_seed(1)
+    logits, labels = 3 * torch.randn(500, 4, generator=generator), torch.randint(4, (500,), generator=generator)
+    table = metrics.reliability(logits, labels, bins=10)
+    assert table["edges"] == pytest.approx([k / 10 for k in range(11)]) and sum(table["count"]) == 500
+    assert table["count"][:2] == [0, 0] and table["confidence"][:2] == table["accuracy"][:2] == [None, None]
+    sure, right = logits.softmax(-1).max(-1)[0], (logits.argmax(-1) == labels).float()
+    for k in range(2, 10):
+        inside = (sure > k / 10) & (sure <= (k + 1) / 10)
+        assert table["count"][k] == inside.sum()
+        if not inside.any():
+            continue
+        assert table["confidence"][k] == pytest.approx(float(sure[inside].mean()), abs=1e-5)
+        assert table["accuracy"][k] == pytest.approx(float(right[inside].mean()), abs=1e-5)
+    with pytest.raises(ValueError, match="bins"):
+        metrics.reliability(logits, labels, bins=0)
+
+
+def test_copied_mistakes_by_hand():
+    labels = torch.tensor([0, 1, 2, 3, 0])
+    teacher = torch.eye(4)[torch.tensor([1, 2, 3, 3, 0])]  # wrong on the first three
+    student = torch.eye(4)[torch.tensor([1, 0, 2, 1, 3])]  # copies one, errs differently on one, is right on one
+    assert metrics.copied_mistakes(student, teacher, labels) == pytest.approx(1 / 3)
+    assert metrics.copied_mistakes(teacher, teacher, labels) == 1
+    assert metrics.copied_mistakes(student, torch.eye(4)[labels], labels) == 0
+    with pytest.raises(ValueError, match="same shape"):
+        metrics.copied_mistakes(student, teacher[:1], labels)

@@ -66,7 +66,7 @@ def _summary_variant(sd=statistics.stdev, error=lambda sd, n: sd / math.sqrt(n),
 summarise = Exercise(
     number="6.1",
     title="Mean, spread and standard error",
-    minutes=8,
+    minutes=5,
     difficulty="easy",
     reference=_summarise,
     questions=_ask_summarise,
@@ -160,7 +160,7 @@ def _separate(ours, theirs):
 paired = Exercise(
     number="6.2",
     title="Seed against seed",
-    minutes=8,
+    minutes=6,
     difficulty="medium",
     reference=_paired,
     questions=_ask_paired,
@@ -257,7 +257,7 @@ def _simulated_chance(difference, sd, seeds):
 chance_of_wrong_winner = Exercise(
     number="6.3",
     title="How often does the wrong one win?",
-    minutes=10,
+    minutes=8,
     difficulty="medium",
     reference=_chance_of_wrong_winner,
     questions=_ask_chance_of_wrong_winner,
@@ -322,7 +322,7 @@ def _ask_optimizer_steps(ask):
 optimizer_steps = Exercise(
     number="6.4",
     title="Count the steps",
-    minutes=5,
+    minutes=4,
     difficulty="easy",
     reference=_optimizer_steps,
     questions=_ask_optimizer_steps,
@@ -344,6 +344,86 @@ optimizer_steps = Exercise(
 )
 
 # 6.5 ------------------------------------------------------------------------------------------------------------
+
+
+def _linear_of_all(inputs, weights, biases):
+    """One linear layer of S students at once: (S, N, in), (S, out, in), (S, out) -> (S, N, out)."""
+    return torch.einsum("sni,soi->sno", inputs, weights) + biases.unsqueeze(1)
+
+
+def _ask_linear_of_all(ask):
+    inputs, weights, biases = torch.randn(4, 4, 3), torch.randn(4, 3, 3), torch.randn(4, 3)
+    each = torch.einsum("sni,soi->sno", inputs, weights)
+    answer = ask(inputs, weights, biases)
+    answer.is_not(
+        torch.einsum("sni,toi->stno", inputs, weights),
+        "Every student read every other student's inputs. Student s reads inputs[s]: the same letter in both.",
+    )
+    answer.is_not(each.sum(0), "The students were added up. The letter for the students must be in the result, too.")
+    answer.is_not(each.mean(0), "The students were averaged. Each needs an answer of its own.")
+    answer.is_tensor((4, 4, 3))
+    answer.is_not(each, "The biases are missing.")
+    answer.is_not(
+        each + biases,
+        "Nothing complained, but the biases went to the wrong place: (S, out) was read as (N, out), because here S = N. "
+        "Give the biases a dimension for the images.",
+    )
+    answer.is_not(
+        torch.einsum("sni,sio->sno", inputs, weights) + biases.unsqueeze(1),
+        "PyTorch stores a layer's weights as (out, in): sum over the *last* index of the weights. Here in = out, so nothing "
+        "complained.",
+    )
+    answer.is_not(
+        torch.einsum("sni,oi->sno", inputs, weights[0]) + biases.unsqueeze(1),
+        "All students got the weights of the first.",
+    )
+    answer.is_not(
+        (each + biases.unsqueeze(1)).relu(), "Leave the ReLU out: it comes between layers, and not after the last."
+    )
+    answer.is_not((each + biases.unsqueeze(1)).softmax(-1), "These are logits: no softmax here.")
+    answer.equals(each + biases.unsqueeze(1), "The values are off. Student s: inputs[s] @ weights[s].T + biases[s].")
+    ask(torch.randn(2, 5, 7), torch.randn(2, 3, 7), torch.randn(2, 3)).is_tensor((2, 5, 3))
+    weights = torch.randn(3, 2, 4, requires_grad=True)
+    inputs, biases = torch.randn(3, 6, 4), torch.randn(3, 2)
+    gradient = ask(inputs, weights, biases).gradient(1)
+    gradient.equals(
+        inputs.sum(1).unsqueeze(1).expand(3, 2, 4), "The gradient of one student depends on another student's inputs."
+    )
+
+
+linear_of_all = Exercise(
+    number="6.5",
+    title="One layer of many students",
+    minutes=8,
+    difficulty="hard",
+    reference=_linear_of_all,
+    questions=_ask_linear_of_all,
+    hints=(
+        "For one student it is `inputs @ weights.T + biases`. Now everything has one more index in front: the student.",
+        "`torch.einsum` sums over each letter that is missing after the arrow; s must stay. Or use `@` with "
+        "`weights.transpose(1, 2)`. Biases (S, out) need to become (S, 1, out).",
+        '`torch.einsum("sni,soi->sno", inputs, weights) + biases.unsqueeze(1)`.',
+    ),
+    wrong={
+        "biases along the images": (
+            lambda x, w, b: torch.einsum("sni,soi->sno", x, w) + b,
+            "wrong place",
+        ),
+        "not transposed": (lambda x, w, b: x @ w + b.unsqueeze(1), "(out, in)"),
+        "no biases": (lambda x, w, b: torch.einsum("sni,soi->sno", x, w), "biases are missing"),
+        "added up": (lambda x, w, b: torch.einsum("sni,soi->no", x, w), "added up"),
+        "averaged": (lambda x, w, b: torch.einsum("sni,soi->sno", x, w).mean(0), "averaged"),
+        "all pairs": (lambda x, w, b: torch.einsum("sni,toi->stno", x, w), "every other student's"),
+        "first student": (
+            lambda x, w, b: x @ w[0].T + b.unsqueeze(1),
+            "weights of the first",
+        ),
+        "ReLU": (lambda x, w, b: _linear_of_all(x, w, b).relu(), "ReLU"),
+        "softmax": (lambda x, w, b: _linear_of_all(x, w, b).softmax(-1), "no softmax"),
+    },
+)
+
+# 6.6 ------------------------------------------------------------------------------------------------------------
 
 
 def _choose(validation_errors, test_errors):
@@ -400,9 +480,9 @@ def _chosen_by(choose_on, report_on):
 _best = lambda errors: min(errors, key=errors.get)  # noqa: E731
 
 choose = Exercise(
-    number="6.5",
+    number="6.6",
     title="Choose here, report there",
-    minutes=5,
+    minutes=4,
     difficulty="easy",
     reference=_choose,
     questions=_ask_choose,
@@ -427,86 +507,6 @@ choose = Exercise(
             lambda v, t: (_best(v), list(t.values())[list(v).index(_best(v))]),
             "not by its position",
         ),
-    },
-)
-
-# 6.6 ------------------------------------------------------------------------------------------------------------
-
-
-def _linear_of_all(inputs, weights, biases):
-    """One linear layer of S students at once: (S, N, in), (S, out, in), (S, out) -> (S, N, out)."""
-    return torch.einsum("sni,soi->sno", inputs, weights) + biases.unsqueeze(1)
-
-
-def _ask_linear_of_all(ask):
-    inputs, weights, biases = torch.randn(4, 4, 3), torch.randn(4, 3, 3), torch.randn(4, 3)
-    each = torch.einsum("sni,soi->sno", inputs, weights)
-    answer = ask(inputs, weights, biases)
-    answer.is_not(
-        torch.einsum("sni,toi->stno", inputs, weights),
-        "Every student read every other student's inputs. Student s reads inputs[s]: the same letter in both.",
-    )
-    answer.is_not(each.sum(0), "The students were added up. The letter for the students must be in the result, too.")
-    answer.is_not(each.mean(0), "The students were averaged. Each needs an answer of its own.")
-    answer.is_tensor((4, 4, 3))
-    answer.is_not(each, "The biases are missing.")
-    answer.is_not(
-        each + biases,
-        "Nothing complained, but the biases went to the wrong place: (S, out) was read as (N, out), because here S = N. "
-        "Give the biases a dimension for the images.",
-    )
-    answer.is_not(
-        torch.einsum("sni,sio->sno", inputs, weights) + biases.unsqueeze(1),
-        "PyTorch stores a layer's weights as (out, in): sum over the *last* index of the weights. Here in = out, so nothing "
-        "complained.",
-    )
-    answer.is_not(
-        torch.einsum("sni,oi->sno", inputs, weights[0]) + biases.unsqueeze(1),
-        "All students got the weights of the first.",
-    )
-    answer.is_not(
-        (each + biases.unsqueeze(1)).relu(), "Leave the ReLU out: it comes between layers, and not after the last."
-    )
-    answer.is_not((each + biases.unsqueeze(1)).softmax(-1), "These are logits: no softmax here.")
-    answer.equals(each + biases.unsqueeze(1), "The values are off. Student s: inputs[s] @ weights[s].T + biases[s].")
-    ask(torch.randn(2, 5, 7), torch.randn(2, 3, 7), torch.randn(2, 3)).is_tensor((2, 5, 3))
-    weights = torch.randn(3, 2, 4, requires_grad=True)
-    inputs, biases = torch.randn(3, 6, 4), torch.randn(3, 2)
-    gradient = ask(inputs, weights, biases).gradient(1)
-    gradient.equals(
-        inputs.sum(1).unsqueeze(1).expand(3, 2, 4), "The gradient of one student depends on another student's inputs."
-    )
-
-
-linear_of_all = Exercise(
-    number="6.6",
-    title="One layer of many students",
-    minutes=12,
-    difficulty="hard",
-    reference=_linear_of_all,
-    questions=_ask_linear_of_all,
-    hints=(
-        "For one student it is `inputs @ weights.T + biases`. Now everything has one more index in front: the student.",
-        "`torch.einsum` sums over each letter that is missing after the arrow; s must stay. Or use `@` with "
-        "`weights.transpose(1, 2)`. Biases (S, out) need to become (S, 1, out).",
-        '`torch.einsum("sni,soi->sno", inputs, weights) + biases.unsqueeze(1)`.',
-    ),
-    wrong={
-        "biases along the images": (
-            lambda x, w, b: torch.einsum("sni,soi->sno", x, w) + b,
-            "wrong place",
-        ),
-        "not transposed": (lambda x, w, b: x @ w + b.unsqueeze(1), "(out, in)"),
-        "no biases": (lambda x, w, b: torch.einsum("sni,soi->sno", x, w), "biases are missing"),
-        "added up": (lambda x, w, b: torch.einsum("sni,soi->no", x, w), "added up"),
-        "averaged": (lambda x, w, b: torch.einsum("sni,soi->sno", x, w).mean(0), "averaged"),
-        "all pairs": (lambda x, w, b: torch.einsum("sni,toi->stno", x, w), "every other student's"),
-        "first student": (
-            lambda x, w, b: x @ w[0].T + b.unsqueeze(1),
-            "weights of the first",
-        ),
-        "ReLU": (lambda x, w, b: _linear_of_all(x, w, b).relu(), "ReLU"),
-        "softmax": (lambda x, w, b: _linear_of_all(x, w, b).softmax(-1), "no softmax"),
     },
 )
 
@@ -554,7 +554,7 @@ def _ask_faults(answer):
 faults = Exercise(
     number="6.7",
     title="What is wrong with this comparison?",
-    minutes=12,
+    minutes=8,
     difficulty="medium",
     reference=["a", "c", "e", "g", "i"],
     questions=_ask_faults,

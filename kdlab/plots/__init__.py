@@ -4,6 +4,7 @@ A room for each lesson, one for what panels look like as stills, and `base` for 
 """
 
 from kdlab.plots.base import Picture, draw_bars, draw_digit, picture, to_png, use_style
+from kdlab.plots.dark_knowledge import few_labels, measures, noise, nothing_gained, omitted
 from kdlab.plots.distillation_loss import (
     distances,
     gradient_size,
@@ -11,6 +12,16 @@ from kdlab.plots.distillation_loss import (
     towards_matching,
     two_pushes,
     two_voices,
+)
+from kdlab.plots.fair_comparisons import (
+    augmentation,
+    batch_sizes,
+    best_rates,
+    errors_against,
+    optimism,
+    seed_pairs,
+    seeds_and_spread,
+    width_by_temperature,
 )
 from kdlab.plots.kl_divergence import (
     answers,
@@ -22,7 +33,21 @@ from kdlab.plots.kl_divergence import (
     pulls,
 )
 from kdlab.plots.mlp_distillation import hinton_section3, loss_curves, race_over_seeds
-from kdlab.plots.panels import divergences, drawing, gaussian_fits, loss_panel, race, seeds_panel, soft_targets, words
+from kdlab.plots.panels import (
+    bias_panel,
+    dark_knowledge_panel,
+    divergences,
+    drawing,
+    experiment,
+    gaussian_fits,
+    loss_panel,
+    race,
+    reliability_panel,
+    seeds_panel,
+    soft_targets,
+    sweep_panel,
+    words,
+)
 from kdlab.plots.softmax_and_temperature import (
     against_temperature,
     digits,

@@ -1,6 +1,9 @@
 """The panels as stills: what they show where no kernel answers."""
 
+import itertools
+
 import numpy as np
+from matplotlib.patches import Rectangle
 
 from kdlab.plots.base import (
     BLUE,
@@ -8,6 +11,7 @@ from kdlab.plots.base import (
     GRAY,
     GREEN,
     ORANGE,
+    PINK,
     RED,
     SIZE,
     Picture,
@@ -173,9 +177,189 @@ def seeds_panel(arms, values, seeds, tally, curves, *, worse, paired, measure, m
     return figure
 
 
+def sweep_panel(cells, limits, rows, columns, *, chosen, step):
+    """SweepPanel as a still: the map, and the seeds of the chosen cell beside the best one's.
+
+    cells: {"mean", "sd", "alike": (rows, columns), "best", "values": (rows, columns, seeds)} or None before the first
+    evaluation; rows and columns: (name, values).
+    """
+    figure, (left, right) = picture(2, width_ratios=[1.6, 1], size=(SIZE[0], 3.8))
+    (row_name, row_values), (column_name, column_values) = rows, columns
+    left.set_xticks(range(len(column_values)), [f"{v:g}" for v in column_values])
+    left.set_yticks(range(len(row_values)), [f"{v:g}" for v in row_values])
+    left.set(xlabel=column_name.replace("_", " "), ylabel=row_name.replace("_", " "))
+    left.set(xlim=(-0.5, len(column_values) - 0.5), ylim=(len(row_values) - 0.5, -0.5))
+    left.set_title(f"validation accuracy in %, after {step} steps")
+    left.grid(False)
+    if cells is None:
+        right.set(xticks=[], yticks=[], title="not trained yet")
+        return figure
+    drawn = left.imshow(100 * cells["mean"], cmap="cividis", vmin=100 * limits[0], vmax=100 * limits[1], aspect="auto")
+    figure.colorbar(drawn, ax=left, extend="min")
+    for place, mean in np.ndenumerate(cells["mean"]):
+        red, green, blue, _ = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4
+                               for v in drawn.to_rgba(100 * mean))  # fmt: skip
+        ink = "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 else "white"
+        star = "★ " if place == cells["best"] else ""
+        left.text(*place[::-1], f"{star}{100 * mean:.1f}", color=ink, ha="center", va="center", fontsize="small")
+        if cells["alike"][place]:
+            corner = (place[1] - 0.46, place[0] - 0.46)
+            left.add_patch(Rectangle(corner, 0.92, 0.92, fill=False, edgecolor=ink, linewidth=1.8))
+    for place, color, marker, x in ((cells["best"], BLUE, "o", 0), (tuple(chosen), ORANGE, "s", 1)):
+        values = 100 * cells["values"][place]
+        right.plot(np.full(len(values), x), values, marker, color=color, fillstyle="none" if x else "full")
+        right.plot([x - 0.15, x + 0.15], [values.mean()] * 2, color=color, linewidth=3)
+    titles = [f"{name}\n{row_values[r]:g}, {column_values[c]:g}" for name, (r, c) in
+              (("best", cells["best"]), ("chosen", chosen))]  # fmt: skip
+    right.set_xticks([0, 1], titles)
+    right.set(xlim=(-0.5, 1.5), title="seeds of two cells")
+    right.grid(axis="x", visible=False)
+    return figure
+
+
 def words(text):
     """Text as a picture: what a panel without a figure of its own shows where no kernel answers."""
     lines = text.splitlines()
     figure = Picture(figsize=(SIZE[0], 0.24 * len(lines) + 0.2), dpi=DPI, facecolor="white")
     figure.text(0.01, 0.98, text, va="top", fontsize=9.5, linespacing=1.5)
+    return figure
+
+
+def bias_panel(curves, bias, digit, plural, name):
+    """BiasPanel as a still: errors against the bias, and what images of the digit are called at the present one."""
+    figure, (left, right) = picture(2, width_ratios=[1.3, 1], size=(SIZE[0], 3.4))
+    biases = np.asarray(curves["bias"])
+    at = int(np.argmin(np.abs(biases - bias)))
+    kinds = {"all": ("errors in all", "black", "-"), "digit": (f"on the {plural}", RED, "--"),
+             "others": ("on the other digits", BLUE, ":")}  # fmt: skip
+    for key, (words, color, dash) in kinds.items():
+        left.plot(biases, curves[key], color=color, linestyle=dash, linewidth=2, label=f"{words}: {curves[key][at]}")
+        left.plot(biases[at], curves[key][at], "o", color=color, markersize=5)
+    left.axvline(biases[at], color=GRAY, linewidth=0.8)
+    top = 1.3 * max(curves["all"][int(np.argmin(np.abs(biases)))], min(curves["all"]))
+    left.set(ylim=(0, top), xlim=biases[[0, -1]], xlabel=f"bias on the logit of {digit}")
+    left.set_title(f"validation errors, {name}")
+    left.legend(fontsize="small", loc="upper center")
+    called = curves["answers"][at]
+    drawn = right.bar(range(10), called, color=[GREEN if c == digit else RED for c in range(10)], width=0.72)
+    right.bar_label(drawn, called, padding=2, fontsize="small")
+    right.set_xticks(range(10))
+    right.set(ylim=(0, 1.14 * sum(called)), xlabel="class")
+    right.set_title(f"{called[digit]} of {sum(called)} {plural} are called {digit} (bias {biases[at]:+.1f})")
+    right.grid(axis="x", visible=False)
+    return figure
+
+
+MARKERS = {"disc": "o", "ring": "o", "square": "s", "triangle": "^", "diamond": "D", "cross": "x"}
+INKS = {"blue": BLUE, "green": GREEN, "pink": PINK, "orange": ORANGE, "red": RED, "text": "black"}
+
+
+def _arm_style(arm):
+    """What matplotlib calls colour, dash and marker of an arm {"color", "dash", "marker"}."""
+    dash = (0, [float(length) / 2 for length in arm["dash"].split()]) if arm["dash"] else "-"
+    color, face = INKS[arm["color"]], "white" if arm["marker"] == "ring" else INKS[arm["color"]]
+    marker = {"marker": MARKERS[arm["marker"]], "markersize": 5, "markerfacecolor": face}
+    return {"color": color, "linestyle": dash}, {"color": color, "linestyle": "", **marker}
+
+
+def experiment(arms, curves, outcomes, *, references, steps, stops, x_label, title, range, unit):
+    """ExperimentPanel as a still: the curves of its latest run, and the outcomes of all, each for one measure.
+
+    arms: {name: style}; curves: {arm: (steps, values)}; outcomes: [{"stop", "faint", arm: value}]; references:
+    {name: value}; a unit "%" shows shares in percent. Means of the same settings are joined from stop to stop.
+    """
+    figure, (left, right) = picture(2, size=(SIZE[0], 3.7))
+    scale, unit_words = (100, " %") if unit == "%" else (1, f" {unit}" if unit else "")
+    lanes = dict(zip(arms, np.linspace(-0.22, 0.22, len(arms)) if len(arms) > 1 else [0.0] * len(arms), strict=True))
+    for name, arm in arms.items():
+        line, point = _arm_style(arm)
+        xs, ys = curves.get(name, ([], []))
+        now = f" {scale * ys[-1]:.3g}{unit_words}" if len(ys) else ""
+        left.plot(xs, ys, linewidth=2, **line)
+        left.plot(xs[-1:], ys[-1:], clip_on=False, **point)
+        left.plot([], [], **{**point, **line}, label=name + now)
+        found = [(o["stop"], o["faint"], o[name]) for o in outcomes if o.get(name) is not None]
+        means = {}
+        for stop, faint, value in found:
+            right.plot(stop + lanes[name], np.clip(value, *range), alpha=0.25 if faint else 1, clip_on=False, **point)
+            if not faint:
+                means.setdefault(stop, []).append(value)
+        right.plot([s + lanes[name] for s in sorted(means)], [np.mean(means[s]) for s in sorted(means)],
+                   linewidth=1.2, **line)  # fmt: skip
+    for (name, value), dash in zip(references.items(), itertools.cycle([(0, (1, 2)), (0, (1, 5)), (0, (5, 2, 1, 2))])):  # noqa: B905
+        for ax in (left, right):
+            words = f"{name} {scale * value:.3g}{unit_words}" if ax is left else None
+            ax.axhline(value, color=GRAY, linestyle=dash, linewidth=1.6, label=words)
+    for ax in (left, right):
+        ax.set_ylim(range)
+        ax.yaxis.set_major_formatter(lambda value, _: f"{scale * value:.3g}{' %' if unit == '%' else ''}")
+    left.set(xlim=(0, steps or 100), xlabel="step", title=title)
+    right.set(xlim=(-0.5, len(stops) - 0.5), xlabel=x_label, title="Outcomes so far")
+    right.set_xticks(np.arange(len(stops)), stops)
+    right.grid(axis="x", visible=False)
+    if arms or references:
+        figure.legend(loc="outside lower center", ncols=3, fontsize="small", frameon=False)
+    return figure
+
+
+def reliability_panel(found, measures, model, temperature):
+    """ReliabilityPanel as a still: accuracy and confidence of each bin (`metrics.reliability`), and its images."""
+    figure, (left, right) = picture(2, size=(SIZE[0], 3.6))
+    edges, count = np.asarray(found["edges"]), np.asarray(found["count"])
+    width, middle = edges[1:] - edges[:-1], (edges[1:] + edges[:-1]) / 2
+    left.plot([0, 1], [0, 1], color=GRAY, linestyle="--", linewidth=1.2)
+    left.bar([], [], color=BLUE, alpha=0.7, label="right")
+    left.plot([], [], color="black", linewidth=2.5, label="sure")
+    for x, w, right_, sure in zip(middle, width, found["accuracy"], found["confidence"], strict=True):
+        if right_ is None:
+            continue
+        over = right_ < sure
+        left.bar(x, right_, 0.9 * w, color=BLUE, alpha=0.7)
+        left.bar(x, sure - right_, 0.9 * w, right_, color="none", edgecolor=RED if over else GREEN,
+                 hatch="///" if over else "\\\\\\", linewidth=0)  # fmt: skip
+        left.plot([x - 0.48 * w, x + 0.48 * w], [sure, sure], color="black", linewidth=2.5)
+    left.bar([], [], color="none", edgecolor=RED, hatch="///", linewidth=0, label="too sure")
+    left.bar([], [], color="none", edgecolor=GREEN, hatch="\\\\\\", linewidth=0, label="not sure enough")
+    left.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence", ylabel="share that is right")
+    left.set_title(f"{model}, T = {temperature:.3g}")
+    left.legend(loc="upper left", fontsize="small")
+    drawn = right.bar(middle, count / count.sum(), 0.9 * width, color=GRAY, alpha=0.6)
+    right.bar_label(drawn, [str(n) if n else "" for n in count], padding=2, fontsize="small")
+    right.axvline(measures["confidence"], color="black", linestyle="--", label="mean confidence")
+    right.axvline(measures["accuracy"], color="black", label="accuracy")
+    right.set(xlim=(0, 1), ylim=(0, 1.1), xlabel="confidence", ylabel="share of images")
+    right.set_title(
+        f"accuracy {100 * measures['accuracy']:.1f} %, ECE {measures['ece']:.3f}, NLL {measures['nll']:.3f}"
+    )
+    right.legend(loc="upper left", fontsize="small")
+    for axis in (left.xaxis, left.yaxis, right.xaxis, right.yaxis):
+        axis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    return figure
+
+
+def dark_knowledge_panel(image, names, counts, soft, words, temperature):
+    """DarkKnowledgePanel as a still: for each model the map of second choices, and one digit's soft targets."""
+    figure = Picture(figsize=(SIZE[0], 4.9), dpi=DPI, facecolor="white", layout="constrained")
+    grid = figure.add_gridspec(2, len(names) + 1, width_ratios=[0.45] + [1] * len(names), height_ratios=[1.6, 1])
+    draw_digit(figure.add_subplot(grid[1, 0]), image, "this digit")
+    for column, name in enumerate(names, 1):
+        ax = figure.add_subplot(grid[0, column])
+        shares = np.asarray(counts[column - 1], dtype=float)
+        shares /= np.maximum(shares.sum(1, keepdims=True), 1)
+        ax.imshow(np.sqrt(shares), cmap="Greys", vmin=0, vmax=1)
+        for (i, j), share in np.ndenumerate(shares):
+            if share >= 0.095:
+                ax.text(j, i, f"{100 * share:.0f}", ha="center", va="center", fontsize=6,
+                        color="white" if share > 0.35 else "black")  # fmt: skip
+        ax.set(xticks=range(len(shares)), yticks=range(len(shares)), xlabel="second choice")
+        ax.set_title(f"{name}: {words[column - 1]}", fontsize="small")
+        ax.grid(False)
+        if column == 1:
+            ax.set_ylabel("teacher's first choice")
+        low = figure.add_subplot(grid[1, column])
+        color = {"distilled": BLUE, "hard labels": RED}.get(name, GRAY)
+        low.bar(range(len(shares)), soft[column - 1], color=color, width=0.72)
+        low.set(ylim=(0, 1.05), yticks=[0, 0.5, 1], yticklabels=["0 %", "50 %", "100 %"], xticks=range(len(shares)))
+        low.set_title(f"soft targets at T = {temperature:.3g}", fontsize="small")
+        low.grid(axis="x", visible=False)
     return figure

@@ -12,7 +12,13 @@ _PANELS = {
     "LossPanel": "loss",
     "RacePanel": "race",
     "DrawPanel": "draw",
+    "Control": "experiment",
+    "ExperimentPanel": "experiment",
     "SeedsPanel": "seeds",
+    "SweepPanel": "sweep",
+    "BiasPanel": "bias",
+    "ReliabilityPanel": "reliability",
+    "DarkKnowledgePanel": "dark_knowledge",
 }
 
 __all__ = list(_PANELS)

@@ -1,10 +1,12 @@
 """What every panel shares: its view's source, its picture for static viewers, its words for nbval."""
 
 import base64
+import math
 from pathlib import Path
 
 import anywidget
 import numpy as np
+import traitlets as t
 
 FOLDER = Path(__file__).parent
 
@@ -25,6 +27,16 @@ def soft_targets(logits, temperature):
     """softmax(logits / temperature) of one row of logits: what the panel's view computes, in NumPy."""
     powers = np.exp((logits - np.max(logits)) / temperature)
     return powers / powers.sum()
+
+
+class Temperature(t.Float):
+    """A trait for a temperature. ValueError for what is not positive and finite."""
+
+    def validate(self, panel, value):
+        value = super().validate(panel, value)
+        if not (math.isfinite(value) and value > 0):
+            raise ValueError(f"temperature must be positive and finite, not {value}")
+        return value
 
 
 class Panel(anywidget.AnyWidget):

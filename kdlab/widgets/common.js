@@ -228,8 +228,8 @@ function bars(figure, classes, { name = "", onMove = null, step = 0.1, range = [
 // ---- Controls: native inputs with labels ---------------------------------------------------------------
 
 // A slider over [min, max]; `log` gives equal way to equal ratios. The mouse and the keys choose round values
-// (two digits that count on a log scale, else whole `step`s), set(value) shows any value.
-function slider(parent, { label, min, max, log = false, step = 1, marks = [], format = short, unit = "", onInput, onHold = null }) {
+// (two digits that count on a log scale, else whole `step`s), set(value) shows any value. names(mark) words the marks.
+function slider(parent, { label, min, max, log = false, step = 1, marks = [], format = short, names = short, unit = "", onInput, onHold = null }) {
   const id = newId();
   const row = html("div", { class: "kd-slider" }, parent);
   html("label", { for: id }, row, label);
@@ -259,11 +259,14 @@ function slider(parent, { label, min, max, log = false, step = 1, marks = [], fo
     if (event.ctrlKey || event.metaKey || event.altKey || (up ?? page ?? end) === undefined) return;
     event.preventDefault();
     if (up) choose(now + up * unitOf(up < 0 ? now * 0.999 : now));
-    else if (page) choose(toValue(clamp(toShare(now) + page, 0, 1)));
+    else if (page) {
+      const far = toValue(clamp(toShare(now) + page, 0, 1));
+      choose(round(far) === now ? now + Math.sign(page) * step : far); // of few stops, the next one
+    }
     else choose(end);
   });
   const ruler = html("div", { class: "kd-marks", "aria-hidden": "true" }, track);
-  for (const mark of marks) html("span", { style: `--at: ${toShare(mark)}` }, ruler, short(mark));
+  for (const mark of marks) html("span", { style: `--at: ${toShare(mark)}` }, ruler, names(mark));
   const api = {
     input,
     set(value) {
@@ -301,6 +304,17 @@ function checkbox(parent, text, onChange) {
   label.append(text);
   input.addEventListener("change", () => onChange(input.checked));
   return { set: (on) => (input.checked = on), input };
+}
+
+// A native select with a label; names are the words of its options, and the choice is the number of one.
+function menu(parent, { label, names, onChoose }) {
+  const id = newId();
+  const row = html("div", { class: "kd-menu" }, parent);
+  html("label", { for: id }, row, label);
+  const select = html("select", { id }, row);
+  names.forEach((name, i) => html("option", { value: i }, select, name));
+  select.addEventListener("change", () => onChoose(Number(select.value)));
+  return { row, select, set: (i) => (select.value = i) };
 }
 
 // One picture of a strip: a native radio group, so that arrow keys move the choice. Nothing to choose from one.

@@ -41,7 +41,7 @@ function toolbar(parent, model) {
     }
     if (!SPEEDS.some(([value]) => value === model.get("speed"))) speedOption(speed, model.get("speed"));
     speed.value = model.get("speed");
-    bar(steps ? done / steps : 0, `step ${done} of ${steps}`);
+    bar(steps ? done / steps : 0, steps ? `step ${done} of ${steps}` : `step ${done}`); // the length may be unknown
     status.dataset.state = state;
     const message = model.get("message");
     setText(words, STATES[state] + (message ? `: ${message}` : ""));

@@ -2,10 +2,11 @@
 
 import time
 import traceback
+from pathlib import Path
 
 import traitlets as t
 
-from kdlab.widgets.base import Panel
+from kdlab.widgets.base import FOLDER, Panel
 from kdlab.widgets.driver import FAILED, READY, RUNNING, Driver
 
 FRAME = 0.05  # seconds between two pictures, at least
@@ -17,6 +18,14 @@ def thin(values, most=CURVE):
     """At most `most` of these values, evenly chosen, the last one always among them."""
     stride = -(-len(values) // most)
     return values if stride <= 1 else values[(len(values) - 1) % stride :: stride]
+
+
+def readers_trace(error):
+    """The traceback without the calls of the panel itself at its beginning: what is left begins with the reader's."""
+    calls = error.__traceback__
+    while calls.tb_next and Path(calls.tb_frame.f_code.co_filename).parent == FOLDER:
+        calls = calls.tb_next
+    return "".join(traceback.format_exception(type(error), error, calls))
 
 
 class LivePanel(Panel):
@@ -32,6 +41,7 @@ class LivePanel(Panel):
     speed = t.Float(0.0, min=0.0).tag(sync=True)
     done = t.Int(0).tag(sync=True)
     steps = t.Int(0).tag(sync=True)
+    _driver = None  # a panel that refuses its arguments is closed before it has one
 
     def __init__(self, **state):
         self._driver = Driver(self)
@@ -68,7 +78,8 @@ class LivePanel(Panel):
 
     def close(self):
         """Stop the run and close the views."""
-        self._driver.request("stop")
+        if self._driver:
+            self._driver.request("stop")
         super().close()
 
     @property
@@ -100,8 +111,7 @@ class LivePanel(Panel):
             self.show()
         with self.hold_sync():
             self.state, self.message = state, message
-            # The innermost calls are the reader's own; those around them are the panel's.
-            self.trace = "".join(traceback.format_exception(error, limit=-4)) if error else ""
+            self.trace = readers_trace(error) if error else ""
 
     def show(self):
         """Send the present picture to the views, in one message."""

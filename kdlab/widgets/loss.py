@@ -5,7 +5,7 @@ import math
 import numpy as np
 import traitlets as t
 
-from kdlab.widgets.base import Panel, soft_targets, source, to_numpy
+from kdlab.widgets.base import Panel, Temperature, soft_targets, source, to_numpy
 
 
 def pushes(student, teacher, label, temperature, alpha, squared=True):
@@ -48,7 +48,7 @@ class LossPanel(Panel):
     student = t.List().tag(sync=True)
     teacher = t.List().tag(sync=True)
     label = t.Int(0).tag(sync=True)
-    temperature = t.Float(4.0).tag(sync=True)
+    temperature = Temperature(4.0).tag(sync=True)
     alpha = t.Float(0.5).tag(sync=True)
     squared = t.Bool(True).tag(sync=True)
     classes = t.List().tag(sync=True)
@@ -86,13 +86,6 @@ class LossPanel(Panel):
             _range=_axis_range(student, teacher, end),
             _image=None if image is None else image.tobytes(),
         )
-
-    @t.validate("temperature")
-    def _check_temperature(self, proposal):
-        value = proposal["value"]
-        if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"temperature must be positive and finite, not {value}")
-        return value
 
     @t.validate("alpha")
     def _check_alpha(self, proposal):

@@ -19,7 +19,8 @@ function spreadOfDifference([first, second], paired) {
   return Math.sqrt(paired ? variance(first.map((v, i) => v - second[i])) : variance(first) + variance(second));
 }
 
-const KINDS = { distilled: "distilled", "hard labels": "hard" };
+// Hard labels and the distilled student keep the colours that they have in every panel; the other arm takes the other.
+const kindsOf = (arms) => (arms[0] === "hard labels" || arms[1] === "distilled" ? ["hard", "distilled"] : ["distilled", "hard"]);
 
 function render({ model, el }) {
   const get = (name) => model.get(name);
@@ -27,8 +28,7 @@ function render({ model, el }) {
   const count = values[0].length;
   const worse = arms.indexOf(get("worse"));
   const root = panelRoot(el, "seeds", "How often does the worse method win?");
-  const kinds = arms.map((arm, i) => KINDS[arm] ?? ["distilled", "hard"][i]);
-  if (kinds[0] === kinds[1]) [kinds[0], kinds[1]] = ["distilled", "hard"];
+  const kinds = kindsOf(arms);
   const all = values.flat();
   const digits = all.every(Number.isInteger) ? 1 : clamp(3 - Math.floor(Math.log10(Math.max(...all) - Math.min(...all))), 0, 5);
   const number = (value) => decimals(value, digits);

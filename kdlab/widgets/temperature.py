@@ -5,7 +5,7 @@ import math
 import numpy as np
 import traitlets as t
 
-from kdlab.widgets.base import Panel, soft_targets, source, to_numpy
+from kdlab.widgets.base import Panel, Temperature, soft_targets, source, to_numpy
 
 METRICS = ("probability", "entropy", "temperature")
 
@@ -38,7 +38,7 @@ class TemperaturePanel(Panel):
 
     _esm = source("common.js", "temperature.js")
 
-    temperature = t.Float(1.0).tag(sync=True)
+    temperature = Temperature(1.0).tag(sync=True)
     logits = t.List().tag(sync=True)
     selected = t.Int(0).tag(sync=True)
     log_scale = t.Bool(False).tag(sync=True)
@@ -76,13 +76,6 @@ class TemperaturePanel(Panel):
             classes=[str(name) for name in (range(width) if classes is None else classes)],
             _images=None if images is None else images.tobytes(),
         )
-
-    @t.validate("temperature")
-    def _check_temperature(self, proposal):
-        value = proposal["value"]
-        if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"temperature must be positive and finite, not {value}")
-        return value
 
     @property
     def soft_targets(self):
