@@ -34,6 +34,7 @@ from kdlab.plots.kl_divergence import (
 )
 from kdlab.plots.mlp_distillation import hinton_section3, loss_curves, race_over_seeds
 from kdlab.plots.panels import (
+    attention_panel,
     bias_panel,
     dark_knowledge_panel,
     divergences,
@@ -44,6 +45,7 @@ from kdlab.plots.panels import (
     race,
     reliability_panel,
     seeds_panel,
+    sentence_panel,
     soft_targets,
     sweep_panel,
     words,
