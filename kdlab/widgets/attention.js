@@ -1,18 +1,19 @@
 // AttentionPanel: one column for each side; the chosen token's row as shaded words, all maps small, one large.
 
 const SIDES = ["teacher", "student"];
-const OVERVIEW = 150; // pixels, how high all maps together may be
+const OVERVIEW = 132; // pixels, how high all maps together may be
+const HINT = "Choose a word: the others are shaded by how much it takes from them, in %. The small maps are all layers (rows) and heads (columns); the large one shows what each row's token takes from each column's. Dotted: a word that the student does not know.";
 const MAP = { size: 430, left: 84, top: 66 }; // of the large map's SVG
 
 const isSpecial = (token) => token.length > 2 && token[0] === "[" && token.at(-1) === "]";
 
 function render({ model, el }) {
   const get = (name) => model.get(name);
-  const root = panelRoot(el, "attention", "Attention of teacher and student");
+  const root = panelRoot(el, "reading kd-attention", "Attention of teacher and student");
 
   const showSentence = sentenceRow(root, get("_examples"), (sentence) => save(model, { sentence }));
   const message = html("p", { class: "kd-complaint", role: "status" }, root);
-  html("p", { class: "kd-hint" }, root, "Choose a word: the others are shaded by how much it takes from them, the numbers are %. Each row sums to 100 %.");
+  const hint = html("p", { class: "kd-hint" }, root);
 
   let [sides, views] = [[], []];
   const columns = html("div", { class: "kd-columns" }, root);
@@ -44,14 +45,13 @@ function render({ model, el }) {
 
   function sideView(parent, side) {
     const column = html("div", { class: `kd-side kd-side-${side}` }, parent);
-    const heading = html("p", { class: "kd-heading" }, column);
-    const title = html("b", {}, heading);
-    const state = html("span", {}, heading);
-    const row = html("div", { class: "kd-row kd-where" }, column);
-    const layer = menu(row, { label: "Layer", names: [], onChoose: (i) => save(model, { [`${side}_layer`]: i + 1 }) });
-    const head = menu(row, { label: "Head", names: [], onChoose: (i) => save(model, { [`${side}_head`]: i }) });
+    const heading = html("div", { class: "kd-row kd-heading" }, column);
+    html("b", {}, heading, side);
+    const layer = menu(heading, { label: "Layer", names: [], onChoose: (i) => save(model, { [`${side}_layer`]: i + 1 }) });
+    const head = menu(heading, { label: "Head", names: [], onChoose: (i) => save(model, { [`${side}_head`]: i }) });
     layer.select.setAttribute("aria-label", `layer of the ${side}`);
     head.select.setAttribute("aria-label", `head of the ${side}`);
+    const state = html("span", { class: "kd-steps" }, heading);
     const chips = html("div", { class: "kd-chips", role: "radiogroup", "aria-label": `tokens of the ${side}` }, column);
     const said = html("p", { class: "kd-said" }, column);
     const box = html("div", { class: "kd-overview-box" }, column);
@@ -83,12 +83,13 @@ function render({ model, el }) {
       return sum;
     }
 
-    function makeChips(side_) {
+    function makeChips(now) {
       chips.replaceChildren();
+      lastAt = -1;
       tokenNodes = tokens.map((token, i) => {
         const chip = html("label", { class: "kd-chip" }, chips);
         if (isSpecial(token)) chip.classList.add("kd-special");
-        if (side_.unknown.includes(i)) {
+        if (now.unknown.includes(i)) {
           chip.classList.add("kd-unknown");
           chip.title = "not in the student's vocabulary: read as [unk]";
         }
@@ -98,6 +99,16 @@ function render({ model, el }) {
         input.addEventListener("change", () => save(model, { word: follow(side, i) }));
         chip.addEventListener("pointerenter", () => point(side, i));
         return { chip, input, text, value, last: -1 };
+      });
+    }
+
+    let lastAt = -1;
+    function bringIntoView(at) { // within the tokens alone: the page stays where it is
+      if (at === lastAt || hover.at >= 0) return;
+      lastAt = at;
+      requestAnimationFrame(() => {
+        const chip = tokenNodes[at]?.chip;
+        if (chip) chips.scrollTop = clamp(chips.scrollTop, chip.offsetTop + chip.offsetHeight + 3 - chips.clientHeight, chip.offsetTop - 3);
       });
     }
 
@@ -115,6 +126,7 @@ function render({ model, el }) {
       });
       setText(said, weights ? rowWords(tokens, at, weights) : `The ${side} has no token for this word.`);
       said.title = said.textContent;
+      bringIntoView(at);
       map.mark(at);
     }
 
@@ -122,11 +134,8 @@ function render({ model, el }) {
       const now = get("_sides")[side];
       const bytes = get(`_${side}_maps`);
       const size = now.tokens.length;
-      setText(title, side);
       const step = get("step");
-      setText(state, now.note || (side === "student" && step >= 0 ? `after ${step} steps` : ""));
-      heading.title = now.note;
-      heading.classList.toggle("kd-note", Boolean(now.note));
+      setText(state, side === "student" && step >= 0 ? `after ${step} steps` : "");
       if (now !== seen) {
         if (JSON.stringify([now.tokens, now.unknown]) !== JSON.stringify([seen?.tokens, seen?.unknown])) {
           tokens = now.tokens;
@@ -135,8 +144,8 @@ function render({ model, el }) {
         }
         if (JSON.stringify(shape) !== JSON.stringify(now.shape)) {
           shape = now.shape;
-          fill(layer.select, Array.from({ length: shape[0] }, (_, i) => `${i + 1} of ${shape[0]}`));
-          fill(head.select, ["mean of all", ...Array.from({ length: shape[1] }, (_, i) => `${i + 1} of ${shape[1]}`)]);
+          fill(layer.select, Array.from({ length: shape[0] }, (_, i) => `${i + 1} / ${shape[0]}`));
+          fill(head.select, ["mean", ...Array.from({ length: shape[1] }, (_, i) => `${i + 1} / ${shape[1]}`)]);
         }
         seen = now;
       }
@@ -158,6 +167,9 @@ function render({ model, el }) {
 
   function draw() {
     setText(message, get("message"));
+    const notes = Object.values(get("_sides")).map((side) => side.note).filter(Boolean);
+    setText(hint, notes[0] ?? HINT);
+    hint.classList.toggle("kd-note", notes.length > 0);
     showSentence(get("sentence"));
     makeSides();
     views.forEach((view) => view.draw());
@@ -242,7 +254,7 @@ function largeMap(parent, side, point, onPick) {
       root.classList.toggle("kd-crowded", cell < 7.5);
       tokens.forEach((token, i) => {
         const middle = cell * (i + 0.5);
-        svg("text", { x: left - 5, y: top + middle, class: "kd-tick kd-end", dy: "0.35em" }, rows, shortened(token, 12));
+        svg("text", { x: left - 5, y: top + middle, class: "kd-tick kd-end", dy: "0.35em" }, rows, shortened(token, 11));
         svg("text", { transform: `translate(${left + middle} ${top - 5}) rotate(-60)`, class: "kd-tick kd-start", dy: "0.35em" }, columns, shortened(token, 10));
       });
     },

@@ -107,6 +107,9 @@ class ReadingPanel(Panel):
 
     def refresh(self):
         """Ask the models again, here and now: they may have learned."""
+        self._read_now()
+
+    def _read_now(self):
         self._stale = False
         for _ in self.read():
             pass
@@ -122,21 +125,21 @@ class ReadingPanel(Panel):
         finally:
             if hasattr(records, "close"):
                 records.close()  # its `finally` leaves the student usable
-            self.refresh()
+            self._read_now()
 
     def note(self, record):
         """What a subclass wants to know of a record."""
 
     def _timed_refresh(self):
         start = time.monotonic()
-        self.refresh()
+        self._read_now()
         now = time.monotonic()
         self._next_picture = now + max(FRAME, (now - start) / SHARE)
 
     def _ask(self):
         self._stale = True
         if self._loop is None or self._loop.is_closed():
-            self.refresh()
+            self._read_now()
         else:
             self._loop.call_soon_threadsafe(self._wake)
 
@@ -155,4 +158,4 @@ class ReadingPanel(Panel):
     def settle(self):
         """Compute now what still waits for a free moment."""
         if self._stale:
-            self.refresh()
+            self._read_now()

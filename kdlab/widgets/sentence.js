@@ -1,13 +1,13 @@
 // SentencePanel: soft labels as bars, and how each model's probability of the second class moves with every word.
 
-const CHART = { width: 880, height: 290, left: 52, right: 14, top: 26, bottom: 92 };
+const CHART = { width: 880, height: 284, left: 52, right: 46, top: 26, bottom: 86 };
 const LEAST = 6; // words that the x axis has room for at least, so that it does not change with the first ones
 
 const sigmoid = (z) => 1 / (1 + Math.exp(-z));
 
 function render({ model, el }) {
   const get = (name) => model.get(name);
-  const root = panelRoot(el, "sentence", "Soft labels of a sentence, word by word");
+  const root = panelRoot(el, "reading kd-sentence", "Soft labels of a sentence, word by word");
   const [low, high] = get("_classes");
 
   const showSentence = sentenceRow(root, get("_examples"), (sentence) => save(model, { sentence }));
@@ -20,7 +20,7 @@ function render({ model, el }) {
   html("span", { class: "kd-low" }, head, low);
   html("span", {}, head);
   html("span", {}, head, high);
-  html("span", {}, head, "moved most by");
+  html("span", {}, head, "largest change");
   const lines = get("_models").map((style) => modelLine(table, style));
   for (const [name, why] of get("_missing")) {
     const line = html("div", { class: "kd-line kd-missing" }, table);
@@ -71,6 +71,9 @@ function render({ model, el }) {
     const fill_ = html("span", { class: "kd-fill" }, bar);
     const right = html("b", {}, line);
     const turn = html("span", { class: "kd-turn" }, line);
+    const change = html("span", {}, turn);
+    const unit = html("span", { class: "kd-unit" }, turn);
+    const word = html("span", {}, turn);
     const wrong = html("span", { class: "kd-why" }, line);
     return (p, turned, failed) => {
       line.classList.toggle("kd-failed", Boolean(failed));
@@ -82,7 +85,9 @@ function render({ model, el }) {
       fill_.style.width = `${there ? 100 * p : 0}%`;
       bar.classList.toggle("kd-nothing", !there);
       setAttributes(bar, { "aria-valuenow": there ? p.toFixed(3) : 0, "aria-valuetext": there ? `${low} ${percent(1 - p)}, ${high} ${percent(p)}` : "no answer" });
-      setText(turn, turned ? `${turned[0]} ${turned[1] < 0 ? "−" : "+"}${Math.round(100 * Math.abs(turned[1]))}` : "");
+      setText(change, turned ? `${turned[1] < 0 ? "−" : "+"}${Math.round(100 * Math.abs(turned[1]))}` : "");
+      setText(unit, turned ? " points" : "");
+      setText(word, turned ? `: ${turned[0]}` : "");
       turn.title = turned ? `“${turned[0]}” changed the probability of ${high} by ${decimals(100 * turned[1])} points` : "";
     };
   }
@@ -131,7 +136,7 @@ function nameWords(figure, words) {
   const texts = words.length ? ["(start)", ...words.map((word) => shortened(word, 15))] : [];
   figure.setX([0, extent], texts.map((_, k) => k), texts);
   const step = figure.box.width / extent;
-  const slanted = texts.some((text) => text.length * 9 > step);
+  const slanted = texts.some((text) => text.length * 9.5 > Math.min(step, 2 * CHART.right));
   figure.root.style.setProperty("--step", `${step}px`);
   [...figure.names.children].forEach((node, k) => {
     if (!slanted) return;
