@@ -48,7 +48,8 @@ class MissingExtra(RuntimeError):
 class SentenceOutputs:
     """What the teacher says of the N sentences of one split: logits (N, 2), pooled (N, 384), float32.
 
-    `pooled` is the mean of the token states of the encoder as published, before it saw any of our labels.
+    `pooled` is the mean of the token states of the encoder as published, before it saw any of our labels. Three of its
+    384 entries are 0 for every sentence: that is how the model was published, so mind them when you standardise.
     """
 
     logits: torch.Tensor
