@@ -58,3 +58,10 @@ from kdlab.plots.softmax_and_temperature import (
     resemblance,
     two_distributions,
 )
+from kdlab.plots.transformer_distillation import (
+    augmented_reviews,
+    distilbert_recipe,
+    few_review_labels,
+    rated_sentences,
+    short_training,
+)
