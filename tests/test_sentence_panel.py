@@ -1,6 +1,7 @@
 """SentencePanel without a browser: its soft labels are the models', word by word, and it says what it cannot do."""
 
 import asyncio
+import time
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def test_the_answers_are_the_soft_labels_of_all_beginnings():
     model = Counter()
     panel = SentencePanel({"teacher": model}, sentence="bad but  good film")
     beginnings = ["", "bad", "bad but", "bad but good", "bad but good film"]
-    assert model.asked == [beginnings]
+    assert sum(model.asked, []) == [beginnings[-1], *beginnings[:-1]], "the whole sentence first"
     for temperature in (1.0, 0.5, 4.0):
         panel.temperature = temperature
         expected = [torch.tensor([0.0, score(s) / temperature]).softmax(0)[1].item() for s in beginnings]
@@ -81,8 +82,8 @@ def test_a_frozen_model_is_asked_for_what_is_new_only():
     panel = SentencePanel({"frozen": frozen, "learning": learning}, sentence="a good")
     panel.sentence = "a good film"
     panel.sentence = "a bad film"
-    assert frozen.asked == [["", "a", "a good"], ["a good film"], ["a bad", "a bad film"]]
-    assert [len(asked) for asked in learning.asked] == [3, 4, 4]
+    assert frozen.asked == [["a good"], ["", "a"], ["a good film"], ["a bad film", "a bad"]]
+    assert [len(asked) for asked in learning.asked] == [1, 2, 4, 4]
     assert np.allclose(panel.answers["frozen"], panel.answers["learning"])
     panel.refresh()
     assert len(frozen.asked[-1]) == 4
@@ -100,7 +101,7 @@ def test_watching_asks_those_that_learn():
         assert record is expected
         model.factor += 1.0
     assert panel.answers["student"][-1] == pytest.approx(torch.sigmoid(torch.tensor(6.0)).item(), abs=1e-6)
-    assert len(frozen.asked) == 1
+    assert len(frozen.asked) == 2  # the whole sentence, the rest
 
 
 @pytest.mark.parametrize("sentence", ["", " \t\n", "\x00"])
@@ -119,7 +120,11 @@ def test_a_long_sentence_is_cut_and_it_says_so():
     panel.sentence = "x" * 5000
     assert len(panel._words) == 1 and len(panel._words[0]) < 1000 and panel.message
     panel.sentence = "好电影 😀 <script> \u200f\x07 é"
-    assert panel.message == "" and len(panel.answers["student"]) == 5 and panel.png()
+    assert panel.message == "" and len(panel.answers["student"]) == 5
+    panel.sentence = "<script> $x_1 é"  # which matplotlib could take for a formula
+    assert panel.png()
+    panel.sentence = "$\\frac$ $$ \\alpha"
+    assert panel.png()
 
 
 def test_a_model_that_fails_stops_no_other():
@@ -135,7 +140,7 @@ def test_a_model_that_fails_stops_no_other():
     panel = SentencePanel({"broken": broken, "wrong": wrong, "gap": gap, "student": Counter()}, sentence="a good film")
     assert panel._failed == {
         "broken": "RuntimeError: out of order",
-        "wrong": "ValueError: logits must be (4, 2), not (4, 3)",
+        "wrong": "ValueError: logits must be (N, 2) for N sentences, not (1, 3) for 1",
     }
     assert np.isnan(panel.answers["gap"]).tolist() == [False, True, False, False]
     assert panel._margins["gap"][1] is None, "JSON has no NaN"
@@ -189,16 +194,39 @@ def test_typing_interrupts_what_is_being_computed():
     async def type_fast():
         panel = SentencePanel({"first": first, "second": second}, sentence="a")
         panel.sentence = "a good"
-        while len(first.asked) < 2:
+        while len(first.asked) < 3:
             await asyncio.sleep(0)
         panel.sentence = "a good film"  # between the two models
         await asyncio.sleep(0.05)
-        assert [asked[-1] for asked in second.asked] == ["a", "a good film"]
+        assert [asked[0] for asked in second.asked] == ["a", "", "a good film"]
         assert len(panel._margins["first"]) == len(panel._margins["second"]) == 4
         panel.sentence = "bad"
         assert len(panel.answers["first"]) == 2, "who asks need not wait"
 
     asyncio.run(type_fast())
+
+
+def test_a_slow_model_stands_in_nobodys_way():
+    """A model of 20 ms a sentence: the whole sentence is answered first, and the loop gets its turn in between."""
+    longest, seen = [], []
+
+    def slow(sentences):
+        longest.append(len(sentences))
+        time.sleep(0.02 * len(sentences))
+        return Counter()(sentences)
+
+    async def type_long():
+        panel = SentencePanel({"slow": slow, "fast": Counter()}, sentence="a")
+        panel.sentence = "bad film " * 20
+        while len(panel._margins["slow"]) < 41 or None in panel._margins["slow"]:
+            await asyncio.sleep(0)
+            seen.append(panel._margins["slow"])
+        assert max(longest) <= 6 and len(longest) > 8
+        partial = [margins for margins in seen if len(margins) == 41 and None in margins]
+        assert partial and partial[0][-1] == pytest.approx(-60)
+        assert panel.answers["slow"] == pytest.approx(panel.answers["fast"])
+
+    asyncio.run(type_long())
 
 
 def test_it_shows_a_picture_where_no_kernel_answers():

@@ -402,7 +402,8 @@ def sentence_panel(words, answers, styles, *, at, classes, temperature, missing)
     if words:
         ax.axvline(at, color="black", linewidth=0.8)
         names = ["(start)", *(word if len(word) < 16 else f"{word[:14]}…" for word in words)]
-        ax.set_xticks(range(len(names)), names, rotation=50, ha="right", fontsize=min(9.0, 240 / len(names)))
+        ax.set_xticks(range(len(names)), names, rotation=50, ha="right", fontsize=min(9.0, 240 / len(names)),
+                      parse_math=False)  # fmt: skip
     else:
         ax.set_xticks([])
     percent = {"yticks": [0, 0.5, 1], "yticklabels": ["0 %", "50 %", "100 %"]}

@@ -1,5 +1,7 @@
 """SentencePanel: type a sentence, and see how every model's soft label moves with each further word."""
 
+import time
+
 import numpy as np
 import traitlets as t
 
@@ -8,6 +10,7 @@ from kdlab.widgets.experiment import STYLES, USUAL
 from kdlab.widgets.reading import MOST_WORDS, ReadingPanel, tidy
 
 DEFAULT = "A slow start, but the ending is wonderful."
+PIECE = 0.1  # seconds that a model may work in one go, as soon as it is known how long one sentence takes
 TEACHER = {"color": "gray", "dash": "2 4", "marker": "ring"}
 
 
@@ -52,7 +55,7 @@ class SentencePanel(ReadingPanel):
                 raise ValueError(f"{name!r} must be a function of a list of sentences, or say why it is missing")
         if len(classes) != 2:
             raise ValueError(f"there are two classes, not {len(classes)}")
-        self._known = {}
+        self._known, self._seconds = {}, {}  # {name: {beginning: margin}} of frozen models; how long one sentence takes
         super().__init__(
             sentence=sentence, temperature=temperature, _examples=list(examples), _classes=list(classes),
             _missing=missing, _models=_styled(self.models),
@@ -95,38 +98,56 @@ class SentencePanel(ReadingPanel):
         super().refresh()
 
     def read(self):
-        """One model after another."""
+        """One model after another, a slow one in several pieces, the whole sentence first."""
         sentence, cut = tidy(self.sentence)
-        parts = sentence.split()
-        prefixes = [" ".join(parts[:n]) for n in range(len(parts) + 1)] if parts else []
-        margins, failed = {}, {}
-        for name, model in self.models.items():
-            if not prefixes:
-                break
-            try:
-                margins[name] = self._ask_model(name, model, prefixes)
-            except Exception as error:  # said beside its name; the others answer all the same
-                failed[name] = f"{type(error).__name__}: {error}"
-            yield
-        with self.hold_sync():
-            if parts != self._words:
-                self.at = -1
-            self._words, self._margins, self._failed = parts, margins, failed
-            self.message = (
-                f"Only the first {MOST_WORDS} words are read." if cut else "" if parts else "Type a sentence."
-            )
+        words = sentence.split()
+        prefixes = [" ".join(words[:n]) for n in range(len(words) + 1)] if words else []
+        message = f"Only the first {MOST_WORDS} words are read." if cut else "" if words else "Type a sentence."
+        found, failed, shown_at = {}, {}, time.monotonic()
+        for name, model in self.models.items() if words else ():
+            constant = getattr(model, "frozen", False)
+            found[name] = self._known[name] if constant and name in self._known else {}
+            left = [prefix for prefix in (prefixes[-1], *prefixes[:-1]) if prefix not in found[name]]
+            while left and name not in failed:
+                some = max(1, int(PIECE / self._seconds.get(name, PIECE)))
+                try:
+                    self._ask_model(name, model, left[:some], found[name])
+                except Exception as error:  # said beside its name; the others answer all the same
+                    failed[name] = f"{type(error).__name__}: {error}"
+                left = left[some:]
+                if constant:
+                    self._known[name] = found[name]
+                if time.monotonic() - shown_at > 2 * PIECE:
+                    self._show(words, prefixes, found, failed, message)
+                    shown_at = time.monotonic()
+                yield
+            if constant:  # what the present sentence has is enough to go on with
+                self._known[name] = {prefix: found[name][prefix] for prefix in prefixes if prefix in found[name]}
+        self._show(words, prefixes, found, failed, message)
 
-    def _ask_model(self, name, model, prefixes):
-        known = self._known.get(name, {}) if getattr(model, "frozen", False) else {}
-        new = [prefix for prefix in prefixes if prefix not in known]
-        if new:
-            logits = to_numpy(model(new))
-            if logits.shape != (len(new), 2):
-                raise ValueError(f"logits must be ({len(new)}, 2), not {logits.shape}")
-            margins = logits[:, 1] - logits[:, 0]
-            known = {**known, **{p: float(m) if np.isfinite(m) else None for p, m in zip(new, margins, strict=True)}}
-        self._known[name] = {prefix: known[prefix] for prefix in prefixes}
-        return list(self._known[name].values())
+    def _ask_model(self, name, model, sentences, answers):
+        """Put the margins of these sentences among its answers, None for what is no number."""
+        start = time.monotonic()
+        logits = to_numpy(model(sentences))
+        self._seconds[name] = max((time.monotonic() - start) / len(sentences), 1e-6)
+        if logits.shape != (len(sentences), 2):
+            raise ValueError(f"logits must be (N, 2) for N sentences, not {logits.shape} for {len(sentences)}")
+        margins = (logits[:, 1] - logits[:, 0]).tolist()
+        answers.update(
+            (sentence, z if np.isfinite(z) else None) for sentence, z in zip(sentences, margins, strict=True)
+        )
+
+    def _show(self, words, prefixes, found, failed, message):
+        """What is known so far; a model's curve has a gap where it has not answered yet."""
+        margins = {
+            name: [found.get(name, {}).get(prefix) for prefix in prefixes]
+            for name in self.models
+            if words and name not in failed
+        }
+        with self.hold_sync():
+            if words != self._words:
+                self.at = -1
+            self._words, self._margins, self._failed, self.message = words, margins, failed, message
 
     def figure(self):
         """Bars of every model's soft label, and the curves of the second class after each word."""
