@@ -82,6 +82,20 @@ def test_choosing_a_word_chooses_it_on_both_sides():
         shown.choose("zebra")
 
 
+def test_both_sides_choose_the_same_word_again_after_sentences_of_ones_own():
+    shown = panel()
+    shown.choose("story")
+    shown.sentence = ""
+    assert shown.word == [4, 0]
+    shown.sentence = SENTENCES[0]
+    assert shown.word == [4, 3] and shown.linked
+    shown.choose("[SEP]")
+    shown.refresh()
+    assert shown.word == [13, -1]
+    shown.sentence = "a gripping story of one's own"
+    assert shown.attention("student")[0][shown.word[1]] == "gripping" and shown.word[0] == 13
+
+
 # --- maps
 
 

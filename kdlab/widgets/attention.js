@@ -254,7 +254,7 @@ function largeMap(parent, side, point, onPick) {
       root.classList.toggle("kd-crowded", cell < 7.5);
       tokens.forEach((token, i) => {
         const middle = cell * (i + 0.5);
-        svg("text", { x: left - 5, y: top + middle, class: "kd-tick kd-end", dy: "0.35em" }, rows, shortened(token, 11));
+        svg("text", { x: left - 5, y: top + middle, class: "kd-tick kd-end", dy: "0.35em" }, rows, shortened(token, 10));
         svg("text", { transform: `translate(${left + middle} ${top - 5}) rotate(-60)`, class: "kd-tick kd-start", dy: "0.35em" }, columns, shortened(token, 10));
       });
     },

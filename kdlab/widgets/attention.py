@@ -212,14 +212,18 @@ class AttentionPanel(ReadingPanel):
                         setattr(self, f"{side}_{what}", most)
             self._sides = sides
             self.message, self.step = message, self._done
-            old = [before.get(side, {}).get("tokens", []) for side in SIDES]
-            new = [sides.get(side, {}).get("tokens", []) for side in SIDES]
-            for n, side in enumerate(SIDES):
-                at = self.word[n]
-                if side in sides and not (0 <= at < len(new[n]) and old[n][at : at + 1] == new[n][at : at + 1]):
-                    self.word = self._follow(n, _longest(new[n]))
-                    if self.linked:
-                        break
+            self._keep_word([before.get(side, {}).get("tokens", []) for side in SIDES])
+
+    def _keep_word(self, before):
+        """The chosen tokens stay where they still read the same, else the longest ones are chosen."""
+        word, now = list(self.word), [self._sides.get(side, {}).get("tokens", []) for side in SIDES]
+        for n, (old, new) in enumerate(zip(before, now, strict=True)):
+            kept = len(old) > 1 and 0 <= word[n] < len(new) and old[word[n] : word[n] + 1] == [new[word[n]]]
+            if new != old and not kept:
+                word[n] = _longest(new)
+        if self.linked and before != now and word[0] >= 0:
+            word = self._follow(0, word[0])
+        self.word = word
 
     @property
     def linked(self):
