@@ -86,9 +86,10 @@ widgets.TemperaturePanel(logits, images=images, labels=labels, editable=False)
 # | 03 | [The distillation loss](03_distillation_loss.ipynb) | build the loss, and see why T² is in it | 75 |
 # | 04 | [A student that learns while you watch](04_mlp_distillation.ipynb) | race a taught student against an untaught one | 75 |
 # | 06 | [Fair comparisons](06_fair_comparisons.ipynb) | find out why two laboratories disagree | 75 |
+# | 10 | [Transformer distillation](10_transformer_distillation.ipynb) | let a pretrained reader teach a small one | 100 |
 #
 # Each lesson builds on those before it. Later lessons follow: dark knowledge, fair comparisons, features and relations,
-# many teachers, transformers, language models, compression, a bug clinic, and a capstone.
+# many teachers, language models, compression, a bug clinic, and a capstone.
 #
 # ## 5 · How a lesson works
 #
