@@ -47,14 +47,15 @@ def rated_sentences(sentences, ratings, soft):
     return figure
 
 
-def few_review_labels(rows, *, which="test", seeds="3 to 5 seeds", script="benchmarks/reviews.py"):
+def few_review_labels(rows, teachers=(), *, which="test", seeds="3 to 5 seeds", script="benchmarks/reviews.py"):
     """Accuracy against the number of labels, a plot for each kind of student; small points are seeds.
 
-    rows of {"student", "arm", "labels", "seed", "validation", "test"}.
+    rows of {"student", "arm", "labels", "seed", "validation", "test"}, teachers of {"teacher", "labels", "seed", ...}: what
+    those reach themselves, in gray.
     """
     students = list(dict.fromkeys(row["student"] for row in rows))
     sizes = sorted({row["labels"] for row in rows})
-    figure, axes = picture(len(students), sharey=True, size=(SIZE[0], 3.9), squeeze=False)
+    figure, axes = picture(len(students), sharey=True, size=(SIZE[0], 4.2), squeeze=False)
     for ax, student in zip(axes[0], students, strict=True):
         for arm, (color, dash, marker) in LOOKS.items():
             mine = [row for row in rows if row["student"] == student and row["arm"] == arm]
@@ -66,11 +67,16 @@ def few_review_labels(rows, *, which="test", seeds="3 to 5 seeds", script="bench
                     markersize=6, linewidth=2, label=arm)  # fmt: skip
             for x, values in zip(xs, points.values(), strict=True):
                 ax.plot([x] * len(values), values, ".", color=color, markersize=4, alpha=0.55)
+        for name, marker in (("frozen encoder and head", "x"), ("fine-tuned", "*")):
+            mine = sorted((row for row in teachers if row["teacher"] == name), key=lambda row: row["labels"])
+            points = gather(mine, "labels", lambda row: 100 * row[which])
+            ax.plot([sizes.index(size) for size in points], [np.mean(values) for values in points.values()], marker,
+                    color=GRAY, markersize=9, linestyle=":", label=f"{name}, itself" if points else None)  # fmt: skip
         ax.set_xticks(range(len(sizes)), [f"{size:,}".replace(",", " ") for size in sizes])
         ax.set(xlabel="labelled sentences", title=student, xlim=(-0.2, len(sizes) - 0.8))
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
     axes[0][0].set_ylabel(f"{which} accuracy")
-    axes[0][0].legend(fontsize="x-small", loc="lower right")
+    figure.legend(*axes[0][0].get_legend_handles_labels(), fontsize="x-small", ncols=4, loc="outside lower center")
     figure.suptitle(f"recorded: {seeds}, {script}", fontsize="small", color=GRAY)
     return figure
 
