@@ -77,7 +77,9 @@ class BagOfWords(nn.Module):
         self.dropout = dropout
 
     def forward(self, ids):
-        mean = F.dropout(mean_of_tokens(self.words(ids), ids > 2), self.dropout, self.training)  # known words only
+        known = (ids > 2).unsqueeze(-1)  # not padding, not [unk], not [cls]; their sum where there is none is 0
+        mean = (self.words(ids) * known).sum(1) / known.sum(1).clamp(min=1)
+        mean = F.dropout(mean, self.dropout, self.training)
         return self.head(F.dropout(F.relu(self.hidden(mean)), self.dropout, self.training))
 
 
