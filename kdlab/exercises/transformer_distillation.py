@@ -782,7 +782,7 @@ quiz = Quiz(
         ),
     ),
     Question(
-        "You replace `.mean()` over words by a mean over sentences of means over words, in a hidden-state loss. What changes?",
+        "In a hidden-state loss you take the mean of each sentence first, then the mean over sentences. What changes?",
         (
             Option("Nothing.", "Only if all sentences have the same length."),
             Option("Words of short sentences get more weight.", "Right.", True),

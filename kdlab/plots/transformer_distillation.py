@@ -109,15 +109,18 @@ def distilbert_recipe(rows, cost, teacher, *, which="test", script="benchmarks/r
                          textcoords="offset points", va="center", fontsize="x-small")  # fmt: skip
     axes[1].set_yticks(range(len(cost)), [row["model"] for row in cost])
     axes[1].invert_yaxis()
-    axes[1].set(title="time for one sentence", xlim=(0, 1.9 * max(row["ms_batch_1"] for row in cost)), xticks=[])
+    axes[1].set(title="time for one sentence", xlim=(0, 2.25 * max(row["ms_batch_1"] for row in cost)), xticks=[])
     for ax in axes:
         ax.grid(axis="y", visible=False)
     figure.suptitle(f"recorded: {script}", fontsize="small", color=GRAY)
     return figure
 
 
-def augmented_reviews(rows, *, which="validation", script="benchmarks/reviews.py"):
-    """Accuracy against the number of changed copies of each sentence in the transfer set, one plot for each arm."""
+def augmented_reviews(rows, references=(), *, which="validation", script="benchmarks/reviews.py"):
+    """Accuracy against the number of changed copies of each sentence in the transfer set, one plot for each arm.
+
+    references {words: accuracy}: dotted lines.
+    """
     arms = list(dict.fromkeys(row["arm"] for row in rows))
     figure, axes = picture(len(arms), size=(SIZE[0], 2.8), squeeze=False)
     for ax, arm, color in zip(axes[0], arms, (BLUE, GREEN, PINK), strict=False):
@@ -127,7 +130,12 @@ def augmented_reviews(rows, *, which="validation", script="benchmarks/reviews.py
         ax.plot(xs, [np.mean(values) for values in points.values()], "o-", color=color, linewidth=2)
         for x, values in zip(xs, points.values(), strict=True):
             ax.plot([x] * len(values), values, ".", color=color, alpha=0.55)
+        for words, value in dict(references).items():
+            ax.axhline(100 * value, color=GRAY, linestyle=":")
+            ax.annotate(words, (0.02, 100 * value), (0, 3), xycoords=("axes fraction", "data"), color=GRAY,
+                        textcoords="offset points", fontsize="small")  # fmt: skip
         ax.set_xticks(xs, [str(copies) for copies in points])
+        ax.margins(y=0.12)
         ax.set(xlabel="changed copies of each sentence", title=arm, xlim=(-0.3, len(points) - 0.7))
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:.1f} %")
     axes[0][0].set_ylabel(f"{which} accuracy")
