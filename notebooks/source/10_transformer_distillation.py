@@ -550,18 +550,18 @@ for count, ours, theirs in (
     (7605, "people", hard), (7605, taught, hard), (7605, "fine-tuned teacher", hard),
 ):  # fmt: skip
     each = runs(ours, count) - runs(theirs, count)
-    print(
-        f"{count:4} labels, {ours} against {theirs}: {each.mean():+.1f} points, one seed varies by ± {each.std():.1f}"
-    )
+    print(f"{count:4} labels, {ours} against {theirs}: {each.mean():+.1f} ± {each.std():.1f} points")
 
 for student in ("bag of words", "TextClassifier"):
     each = runs(taught, 200, student) - runs(hard, 200, student)
     assert each.mean() > 5 * each.std() and each.mean() > 8
 print("for both kinds of students the gain at 200 labels is more than 5 times the scatter of one seed: ok")
 each = runs(taught, 200, "TextClassifier") - runs(taught, 200)
-print(f"TextClassifier against bag of words: {each.mean():+.1f} points, one seed varies by ± {each.std():.1f}")
+print(f"TextClassifier against bag of words: {each.mean():+.1f} ± {each.std():.1f} points")
 
 # %% [markdown]
+# (The figure behind ± is the standard deviation of a single seed.)
+#
 # - **200 labels.** Ten points more, from sentences that nobody has rated: nine times the scatter of one seed.
 # - **It is the sentences.** On the *same* 200 sentences the same teacher gives nothing that one could measure. And on
 #   all sentences its bare decisions do almost as well as its soft targets. With two classes a soft target is a single
@@ -704,8 +704,8 @@ plots.distilbert_recipe(recorded["distilbert"], recorded["cost"], accuracy(teach
 # seeds for each bar (the dots). One difference is large enough to trust all the same: the **start**. Three inherited
 # layers are of use before the first step (if you have the extra, the cell above says how much: three quarters of short
 # sentences right), and soon come near their teacher. The same network from random weights has hardly begun.
-# DistilBERT's authors call a good start crucial, and so it is. Whether the triple loss adds anything to labels, so few
-# seeds cannot tell: ahead with one, level with the other.
+# DistilBERT's authors call a good start crucial, and so it is. Whether the triple loss adds anything to labels, for
+# the student that inherits, two seeds cannot tell: ahead with one, level with the other.
 #
 # What is saved? Half of the time and a little more. *Not* half of the weights: 11.9 of the teacher's 22.6 million are
 # the table of word pieces, and the student needs all of it. (Lesson 13 makes tables smaller.) The TextClassifier in
@@ -719,13 +719,13 @@ plots.distilbert_recipe(recorded["distilbert"], recorded["cost"], accuracy(teach
 # Such sentences have no label, but a teacher answers anything.
 #
 # > **Predict.** 200 sentences, and five changed copies of each, all with the frozen teacher's opinion. How much of what
-# > 7405 real sentences gave will that give?
+# > all the real sentences gave will that give?
 
 # %%
 copies = [row for row in recorded["augmentation"] if row["arm"].startswith("200")]
 none, five = ([row["test"] for row in copies if row["copies"] == count] for count in (0, 5))
 assert len(none) == len(five) == 5 and sum(five) / 5 < sum(none) / 5 + 0.01
-plots.augmented_reviews(copies, {"7405 real sentences": runs(taught, 200).mean() / 100}, which="test")
+plots.augmented_reviews(copies, {"all 7605 real sentences": runs(taught, 200).mean() / 100}, which="test")
 
 # %% [markdown]
 # Nothing. Over five seeds the copies do a little harm, if anything (each arm has the same 300 steps). A masked or
