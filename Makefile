@@ -14,6 +14,9 @@ test: $(VENV)/ready-for-test  ## every check
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests
 	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 120 -n 2 --dist loadfile notebooks
 
+test-pretrained: $(VENV)/ready-for-pretrained  ## the checks that need the real pretrained models
+	$(BIN)/python -m pytest -m pretrained tests
+
 reset: $(VENV)/ready-for-lab  ## make reset LESSON=04: that lesson as it came; your copy is kept under another name
 	$(BIN)/python -m kdlab.course reset $(LESSON)
 
@@ -40,4 +43,8 @@ $(VENV)/ready-for-test: $(VENV)/ready-for-lab
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test]"
 	touch $@
 
-.PHONY: lab test reset notebooks bench reproduce
+$(VENV)/ready-for-pretrained: $(VENV)/ready-for-test
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test,pretrained]"
+	touch $@
+
+.PHONY: lab test test-pretrained reset notebooks bench reproduce

@@ -1,14 +1,17 @@
 """The data sets that come with the course: read from data/, checked, never downloaded."""
 
+import gzip
 import hashlib
 import json
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 DATA = Path(__file__).resolve().parent.parent / "data"
+REVIEWS = "reviews.tsv.gz"
 
 
 class DataFileError(RuntimeError):
@@ -22,6 +25,33 @@ class Mnist(NamedTuple):
     train_labels: np.ndarray
     test_images: np.ndarray
     test_labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Reviews:
+    """N sentences from film reviews; `len()` is N. The n-th entries of all four belong together.
+
+    sentences: list of str. ratings: list of int8 arrays, -4 (very negative) to 4, one entry for each of the 15 to 29
+    people who read the sentence. labels: int64 (N,), 1 if the mean rating is above 0, else 0: the 37 sentences of
+    10 605 whose mean is exactly 0 count as negative. soft: float32 (N, 2), the part of the raters who found the
+    sentence negative, positive; a rating of 0 counts half for either.
+    """
+
+    sentences: list[str]
+    ratings: list[np.ndarray]
+    labels: np.ndarray
+    soft: np.ndarray
+
+    def __len__(self):
+        return len(self.sentences)
+
+
+class ReviewSplits(NamedTuple):
+    """The rated sentences: 7 605 to train on, 1 000 to choose by, 2 000 to test on, each in random order."""
+
+    train: Reviews
+    validation: Reviews
+    test: Reviews
 
 
 def read_checked(name):
@@ -51,6 +81,26 @@ def load_mnist():
         _read_idx("mnist/train-labels-idx1-ubyte.gz").astype(np.int64),
         _read_idx("mnist/t10k-images-idx3-ubyte.gz"),
         _read_idx("mnist/t10k-labels-idx1-ubyte.gz").astype(np.int64),
+    )
+
+
+def load_reviews():
+    """10 605 rated sentences from film reviews (Hutto & Gilbert 2014) as `ReviewSplits`. Raises DataFileError."""
+    _, *lines = gzip.decompress(read_checked(REVIEWS)).decode().splitlines()
+    rows = [line.split("\t") for line in lines]
+    return ReviewSplits(*(_reviews([row for row in rows if row[0] == split]) for split in ReviewSplits._fields))
+
+
+def _reviews(rows):
+    """The `Reviews` in rows of split, sentence, ratings."""
+    ratings = [np.array(row[2].split(), np.int8) for row in rows]
+    means = np.array([own.mean() for own in ratings])
+    positive = np.array([(np.sign(own).mean() + 1) / 2 for own in ratings])
+    return Reviews(
+        sentences=[row[1] for row in rows],
+        ratings=ratings,
+        labels=(means > 0).astype(np.int64),
+        soft=np.stack([1 - positive, positive], 1).astype(np.float32),
     )
 
 

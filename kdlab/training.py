@@ -121,8 +121,8 @@ def train(
 ) -> Iterator[dict]:
     """Train a student and yield after every step {"step", "loss", "temperature", "alpha"}, all plain numbers.
 
-    inputs float (N, ...), labels int (N,), teacher_logits (N, classes) or None for hard labels only. Every
-    `evaluate_every` steps and after the last, the entries of `evaluate(student)` (in eval mode) join the record.
+    inputs float (N, ...), or token ids int64 (N, L) with 0 for padding; labels int (N,), teacher_logits (N, classes)
+    or None for hard labels only. Every `evaluate_every` steps and after the last, the entries of `evaluate(student)` (in eval mode) join the record.
     `jitter=2` moves each image by up to 2 pixels each way, anew at every step; cached teacher logits cannot follow.
 
     Everything is checked when `train` is called (ValueError). Batches, jitter and dropout depend on `recipe.seed`
@@ -220,10 +220,17 @@ def check_run(student, inputs, labels, teacher_logits, recipe, evaluate, evaluat
     recipe.check()
     if not isinstance(student, nn.Module) or not any(p.requires_grad for p in student.parameters()):
         raise ValueError("student must be a torch module with parameters that can be trained")
-    if not isinstance(inputs, torch.Tensor) or not inputs.is_floating_point() or inputs.ndim < 2:
-        raise ValueError("inputs must be a floating-point tensor (N, ...): see kdlab.models.to_inputs")
+    ids = isinstance(inputs, torch.Tensor) and inputs.dtype == torch.int64
+    if not isinstance(inputs, torch.Tensor) or not (ids or inputs.is_floating_point()) or inputs.ndim < 2:
+        raise ValueError(
+            "inputs must be a floating-point tensor (N, ...), see kdlab.models.to_inputs, or token ids int64 (N, L)"
+        )
     if inputs.numel() == 0 or not torch.stack(inputs.aminmax()).isfinite().all():  # NaN and infinity show up in either
         raise ValueError("inputs are empty or contain NaN or infinite values")
+    if ids and (inputs.ndim != 2 or inputs.min() < 0 or not inputs.any(1).all()):
+        raise ValueError(
+            f"token ids must be int64 (N, L), at least 0, with one above 0 in each row (0 is padding): {_range(inputs)}"
+        )
     if evaluate is not None and not callable(evaluate):
         raise ValueError("evaluate must be a function of the student that returns a dict of numbers")
     _check_whole("evaluate_every", evaluate_every, 1)
@@ -234,11 +241,14 @@ def check_run(student, inputs, labels, teacher_logits, recipe, evaluate, evaluat
             "jitter and teacher_logits do not go together: the teacher's logits belong to the images as they are, "
             "not to the moved ones"
         )
+    if jitter and ids:
+        raise ValueError("jitter moves images: token ids have no pixels")
     if jitter and (inputs.ndim != 2 or math.isqrt(inputs.shape[1]) ** 2 != inputs.shape[1]):
         raise ValueError(f"jitter needs square images as inputs (N, side²), got {tuple(inputs.shape)}")
+    first = inputs[inputs.amax(1).argmax()][None] if ids else inputs[:1]  # the largest id: is it in the vocabulary?
     try:
-        logits = predict_logits(student, inputs[:1])
-    except RuntimeError as error:
+        logits = predict_logits(student, first)
+    except (RuntimeError, IndexError) as error:
         raise ValueError(f"the student cannot read inputs {tuple(inputs.shape)}: {error}") from error
     like = logits.expand(len(inputs), *logits.shape[1:])
     check_labels(labels, like)
@@ -246,6 +256,10 @@ def check_run(student, inputs, labels, teacher_logits, recipe, evaluate, evaluat
         check_logits("teacher_logits", teacher_logits, recipe.temperature, like=like)
         teacher_logits = teacher_logits.detach()
     return labels.long(), teacher_logits
+
+
+def _range(ids):
+    return f"got {tuple(ids.shape)} from {int(ids.min())} to {int(ids.max())}"
 
 
 def _check_whole(name, value, least):

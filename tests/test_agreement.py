@@ -54,12 +54,16 @@ def arguments(function, generator):
     draw = lambda: 3 * torch.randn(6, 5, generator=generator, dtype=torch.double)  # noqa: E731
     labels = torch.randint(5, (6,), generator=generator)
     values = {"temperature": 3.0, "alpha": 0.3, "beta": 0.4, "smoothing": 0.2, "per_class": 1, "share": 0.5}
+    tensors = {"states": (6, 5, 4), "values": (6, 5, 4), "scores": (6, 2, 5, 5), "projection": (4, 4)}
+    values["mask"] = torch.arange(5) < torch.randint(1, 6, (6, 1), generator=generator)
     chosen = {}
     for name in inspect.signature(function).parameters:
         if name.endswith("logits"):
             chosen[name] = draw()
         elif name == "labels":
             chosen[name] = labels
+        elif name.split("_")[-1] in tensors:
+            chosen[name] = torch.randn(tensors[name.split("_")[-1]], generator=generator, dtype=torch.double)
         elif name in values:
             chosen[name] = values[name]
     return chosen

@@ -1,6 +1,8 @@
 """The data files are the right ones, arrive as promised, and a changed or missing one is refused by name."""
 
+import gzip
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +23,11 @@ MNIST_FILES = [
 @pytest.fixture(scope="module")
 def mnist():
     return data.load_mnist()
+
+
+@pytest.fixture(scope="module")
+def reviews():
+    return data.load_reviews()
 
 
 @pytest.fixture
@@ -58,6 +65,77 @@ def test_unpacked_files_are_the_originals(mnist):
         label_header = np.array([0x801, count], ">u4").tobytes()
         for content in (image_header + images.tobytes(), label_header + labels.astype(np.uint8).tobytes()):
             assert hashlib.sha256(content).hexdigest() in readme
+
+
+def test_reviews_have_the_promised_sizes_and_types(reviews):
+    assert [len(split) for split in reviews] == [7605, 1000, 2000]
+    for split in reviews:
+        assert len(split.sentences) == len(split.ratings) == len(split)
+        assert split.labels.shape == (len(split),) and split.labels.dtype == np.int64
+        assert split.soft.shape == (len(split), 2) and split.soft.dtype == np.float32
+        assert all(own.dtype == np.int8 and 15 <= len(own) <= 29 for own in split.ratings)
+        assert min(own.min() for own in split.ratings) == -4 and max(own.max() for own in split.ratings) == 4
+        assert np.allclose(split.soft.sum(1), 1)
+
+
+def test_the_unpacked_reviews_are_the_recorded_ones():
+    text = gzip.decompress((data.DATA / data.REVIEWS).read_bytes())
+    assert hashlib.sha256(text).hexdigest() in (data.DATA / "README.md").read_text()
+
+
+def test_labels_and_soft_labels_are_those_of_the_ratings(reviews):
+    """Computed anew in plain Python from the file itself."""
+    zero_means = 0
+    lines = iter(gzip.decompress((data.DATA / data.REVIEWS).read_bytes()).decode().splitlines()[1:])
+    for name, split in zip(reviews._fields, reviews, strict=True):
+        for i in range(len(split)):
+            where, sentence, ratings = next(lines).split("\t")
+            ratings = [int(rating) for rating in ratings.split()]
+            assert (where, sentence, ratings) == (name, split.sentences[i], split.ratings[i].tolist())
+            assert split.labels[i] == (sum(ratings) > 0)
+            positive = sum(1.0 if rating > 0 else 0.5 if rating == 0 else 0.0 for rating in ratings) / len(ratings)
+            assert split.soft[i] == pytest.approx([1 - positive, positive], abs=1e-6)
+            zero_means += sum(ratings) == 0
+    assert zero_means == 37
+
+
+def test_no_sentence_of_one_split_is_in_another_however_it_is_written(reviews):
+    def plain(sentence):
+        return " ".join(re.findall("[a-z0-9]+", sentence.lower()))
+
+    train, validation, test = ([plain(sentence) for sentence in split.sentences] for split in reviews)
+    assert len(set(test)) == 2000 and len(set(validation)) == 1000
+    assert not set(train) & set(validation) and not set(train) & set(test) and not set(validation) & set(test)
+
+
+def test_held_out_sentences_have_no_near_twin_anywhere(reviews):
+    """No sentence shares 40 % of its pairs of neighbouring words with a held-out one: by brute force."""
+    sentences = [sentence for split in reviews for sentence in split.sentences]
+    words = [re.findall(r"\w+", sentence.lower()) for sentence in sentences]
+    pairs = [set(zip(own, own[1:], strict=False)) or {tuple(own)} for own in words]
+    numbers = {pair: n for n, pair in enumerate(sorted(set().union(*pairs)))}
+    held = {}  # pair -> the held-out sentences that have it
+    for i in range(7605, len(pairs)):
+        for pair in pairs[i]:
+            held.setdefault(numbers[pair], []).append(i)
+    alike = 0
+    for i, own in enumerate(pairs):
+        candidates = {j for pair in own for j in held.get(numbers[pair], []) if j != i}
+        alike += any(len(own & pairs[j]) / len(own | pairs[j]) >= 0.4 for j in candidates)
+    assert alike == 0
+
+
+def test_the_first_sentences_of_a_split_are_a_fair_sample(reviews):
+    for split in reviews:
+        assert 0.47 < split.labels.mean() < 0.51
+        for count in (200, 500):
+            assert 0.4 < split.labels[:count].mean() < 0.6
+
+
+def test_people_agree_about_most_sentences_but_not_all(reviews):
+    sure = np.abs(reviews.train.soft[:, 1] - 0.5) * 2
+    assert 0.3 < (sure == 1).mean() < 0.7  # unanimous
+    assert 0.05 < (sure < 0.5).mean() < 0.3  # a quarter or more on the other side
 
 
 def test_arrays_may_be_written_to_without_changing_the_next_load():

@@ -5,9 +5,11 @@ import copy
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional as F
 
 from kdlab.data import load_mnist
-from kdlab.models import MLP, to_inputs
+from kdlab.models import MLP, TextClassifier, attention_scores, to_inputs
 
 
 def test_an_mlp_is_its_formula():
@@ -93,3 +95,165 @@ def test_inputs_may_be_a_strided_selection():
 def test_images_that_are_not_uint8_are_refused(images):
     with pytest.raises(ValueError, match="uint8"):
         to_inputs(images)
+
+
+# --- the transformer ------------------------------------------------------------------------------
+
+
+def sentences(*lengths, longest=None, seed=0, vocabulary=50):
+    """Random ids and mask of sentences of these lengths."""
+    ids = torch.randint(1, vocabulary, (len(lengths), longest or max(lengths)), generator=generator(seed))
+    mask = torch.arange(ids.shape[1]) < torch.tensor(lengths)[:, None]
+    return ids * mask, mask
+
+
+def generator(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def classifier(**options):
+    return TextClassifier(50, 3, **({"width": 12, "heads": 3, "layers": 2, "longest": 32} | options)).double().eval()
+
+
+def shaken(model, seed=0):
+    """Every weight moved at random, biases and norms too, so that none of them can be left out in silence."""
+    source = generator(seed)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight += 0.3 * torch.randn(weight.shape, generator=source, dtype=weight.dtype)
+    return model
+
+
+def test_attention_is_pytorchs_own():
+    for heads, length, size in ((1, 1, 4), (3, 7, 5)):
+        q, k, v = torch.randn(3, 2, heads, length, size, dtype=torch.double, generator=generator(1))
+        mask = torch.arange(length) < torch.tensor([length, max(1, length // 2)])[:, None]
+        ours = attention_scores(q, k, mask).softmax(-1) @ v
+        theirs = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])
+        assert torch.allclose(ours, theirs, atol=1e-12)
+        assert torch.allclose(
+            attention_scores(q, k).softmax(-1) @ v, F.scaled_dot_product_attention(q, k, v), atol=1e-12
+        )
+
+
+@pytest.mark.parametrize("heads", [1, 3])
+def test_a_layer_is_pytorchs_transformer_encoder_layer(heads):
+    ours = shaken(classifier(heads=heads)).layers[0]
+    theirs = nn.TransformerEncoderLayer(12, heads, 48, 0.0, "gelu", 1e-12, batch_first=True).double()
+    with torch.no_grad():
+        inputs = (ours.query, ours.key, ours.value)
+        theirs.self_attn.in_proj_weight.copy_(torch.cat([part.weight for part in inputs]))
+        theirs.self_attn.in_proj_bias.copy_(torch.cat([part.bias for part in inputs]))
+        pairs = [
+            (theirs.self_attn.out_proj, ours.mix), (theirs.linear1, ours.up), (theirs.linear2, ours.down),
+            (theirs.norm1, ours.attention_norm), (theirs.norm2, ours.norm),
+        ]  # fmt: skip
+        for target, source in pairs:
+            target.load_state_dict(source.state_dict())
+    _, mask = sentences(9, 4, 1)
+    x = torch.randn(3, 9, 12, dtype=torch.double, generator=generator(2))
+    state, seen = ours(x, mask)
+    expected = theirs.train()(x, src_key_padding_mask=~mask)  # in train mode PyTorch takes its plain path
+    assert torch.allclose(state[mask], expected[mask], atol=1e-10)
+    _, weights = theirs.self_attn(x, x, x, key_padding_mask=~mask, average_attn_weights=False)
+    assert torch.allclose(seen["attentions"], weights, atol=1e-10)
+
+
+def test_the_whole_network_is_its_formula():
+    model = shaken(classifier())
+    ids, _ = sentences(6)
+    x = F.layer_norm(
+        model.tokens.weight[ids] + model.positions.weight[:6], (12,), model.norm.weight, model.norm.bias, 1e-12
+    )
+    for layer in model.layers:
+        heads = []
+        for h in range(3):
+            own = slice(4 * h, 4 * h + 4)
+            q, k, v = ((x @ part.weight.T + part.bias)[..., own] for part in (layer.query, layer.key, layer.value))
+            heads.append(((q @ k.transpose(1, 2)) / 2).softmax(-1) @ v)
+        x = layer.attention_norm(x + layer.mix(torch.cat(heads, -1)))
+        x = layer.norm(x + layer.down(F.gelu(layer.up(x))))
+    assert torch.allclose(model(ids), model.head(x.mean(1)), atol=1e-12)
+    model.pooling = "first"
+    assert torch.allclose(model(ids), model.head(x[:, 0]), atol=1e-12)
+
+
+def test_details_hold_everything_with_the_promised_shapes():
+    model = classifier()
+    ids, mask = sentences(5, 3)
+    out = model(ids, mask, details=True)
+    assert torch.allclose(out["logits"], model(ids, mask), atol=1e-12)
+    assert [state.shape for state in out["states"]] == [(2, 5, 12)] * 3
+    assert [part.shape for part in out["scores"]] == [part.shape for part in out["attentions"]] == [(2, 3, 5, 5)] * 2
+    for name in ("queries", "keys", "values"):
+        assert [part.shape for part in out[name]] == [(2, 3, 5, 4)] * 2
+    assert out["pooled"].shape == (2, 12)
+    for attention in out["attentions"]:
+        assert torch.allclose(attention.sum(-1), torch.ones(2, 3, 5, dtype=torch.double))
+        assert not attention[1, :, :, 3:].any()  # nothing is taken from padding
+
+
+@pytest.mark.parametrize("pooling", ["mean", "first"])
+def test_extra_padding_changes_nothing(pooling):
+    model = shaken(classifier(pooling=pooling))
+    ids, mask = sentences(7, 4, 1)
+    for extra in (1, 20):
+        wide, counts = F.pad(ids, (0, extra)), F.pad(mask, (0, extra))
+        assert torch.allclose(model(wide, counts), model(ids, mask), atol=1e-12)
+        assert torch.allclose(model(wide), model(ids), atol=1e-12)  # id 0 is padding when no mask is given
+        far, near = model(wide, counts, details=True), model(ids, mask, details=True)
+        assert torch.allclose(far["logits"], near["logits"], atol=1e-12)
+        for ours, theirs in zip(far["states"], near["states"], strict=True):
+            assert torch.allclose(ours[counts], theirs[mask], atol=1e-12)
+    anything = wide.masked_fill(~counts, 17)  # whatever stands at the masked places
+    assert torch.allclose(model(anything, counts), model(ids, mask), atol=1e-12)
+
+
+def test_a_sentence_gets_the_same_logits_alone_and_in_a_batch():
+    model = shaken(classifier())
+    ids, mask = sentences(7, 4, 1)
+    for n, length in enumerate((7, 4, 1)):
+        assert torch.allclose(model(ids[n : n + 1, :length]), model(ids, mask)[n : n + 1], atol=1e-12)
+
+
+def test_padding_gets_no_gradient():
+    model = shaken(classifier())
+    ids, mask = sentences(7, 4)
+    model(ids, mask).square().sum().backward()
+    assert not model.tokens.weight.grad[0].any()
+    used = set(ids[mask].tolist())
+    assert {n for n in range(50) if model.tokens.weight.grad[n].any()} == used
+
+
+def test_the_seed_decides_a_classifiers_weights_and_no_global_random_number_is_drawn():
+    before = torch.get_rng_state()
+    a, b, c = TextClassifier(50, seed=1), TextClassifier(50, seed=1), TextClassifier(50, seed=2)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
+    for (name, x), y in zip(a.named_parameters(), c.parameters(), strict=True):
+        assert torch.equal(x, y) == (x.ndim == 1), name  # biases and norms start alike, all else differs
+
+
+def test_a_classifiers_dropout_works_in_training_only():
+    model = classifier(dropout=0.5)
+    ids, mask = sentences(6, 3)
+    assert not torch.equal(model.train()(ids, mask), model(ids, mask))
+    assert torch.equal(model.eval()(ids, mask), model(ids, mask))
+    assert torch.equal(classifier()(ids, mask), model(ids, mask))
+
+
+@pytest.mark.parametrize(
+    "options, word",
+    [
+        ({"width": 10, "heads": 3}, "heads"), ({"layers": 0}, "layers"), ({"width": 2.0}, "width"),
+        ({"dropout": 1.0}, "dropout"), ({"pooling": "max"}, "pooling"), ({"inner": 0}, "inner"),
+    ],
+)  # fmt: skip
+def test_a_classifier_that_cannot_be_built_is_refused(options, word):
+    with pytest.raises(ValueError, match=word):
+        TextClassifier(50, **options)
+
+
+def test_a_sentence_that_is_too_long_is_refused():
+    with pytest.raises(ValueError, match="longest"):
+        classifier()(torch.ones(1, 33, dtype=torch.long))

@@ -11,9 +11,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from kdlab.losses import distillation_loss
-from kdlab.models import MLP
+from kdlab.models import MLP, TextClassifier
 from kdlab.teachers import predict_logits
-from kdlab.training import History, Recipe, compare, fit, race, schedule, train
+from kdlab.training import History, Recipe, batches_of, compare, fit, race, schedule, train
 
 COUNT, CLASSES = 70, 4
 
@@ -25,6 +25,10 @@ def random(*shape, seed=0):
 INPUTS = random(COUNT, 16)
 LABELS = torch.randint(CLASSES, (COUNT,), generator=torch.Generator().manual_seed(1))
 TEACHER = random(COUNT, CLASSES, seed=2) * 3
+LENGTHS = torch.arange(COUNT) % 8 + 2
+IDS = torch.randint(1, 20, (COUNT, 9), generator=torch.Generator().manual_seed(4)) * (
+    torch.arange(9) < LENGTHS[:, None]
+)
 RECIPE = dict(steps=30, batch_size=16, learning_rate=0.01, seed=3)
 
 
@@ -34,6 +38,10 @@ def recipe(**options):
 
 def new_student(**options):
     return MLP(16, 12, CLASSES, seed=5, **options)
+
+
+def new_reader(**options):
+    return TextClassifier(20, CLASSES, width=8, heads=2, layers=1, seed=5, **options)
 
 
 def weights(model):
@@ -132,6 +140,32 @@ def test_other_shapes_of_input_reach_the_student_as_they_are():
     student = nn.Sequential(nn.Flatten(), MLP(16, CLASSES))
     records = list(train(student, INPUTS.reshape(COUNT, 1, 4, 4), LABELS, TEACHER, recipe=recipe(steps=3)))
     assert len(records) == 3
+
+
+def test_token_ids_reach_the_student_as_they_are():
+    reader = new_reader()
+    losses = [record["loss"] for record in train(reader, IDS, LABELS, TEACHER, recipe=recipe(alpha=0.3, steps=6))]
+
+    other = new_reader()
+    optimizer = torch.optim.Adam(other.parameters(), fused=True)
+    batches = batches_of(COUNT, 16, torch.Generator().manual_seed(3))
+    for step in range(6):
+        chosen = next(batches)
+        optimizer.param_groups[0]["lr"] = 0.01 * schedule(step, 6)
+        logits = other(IDS[chosen], IDS[chosen] != 0)
+        loss = distillation_loss(logits, TEACHER[chosen], LABELS[chosen], temperature=4, alpha=0.3)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        assert losses[step] == loss.item()
+    assert same(reader, other)
+
+
+def test_a_reader_learns_from_token_ids_and_changes_no_global_random_state():
+    labels, state = (IDS == 7).any(1).long(), torch.get_rng_state()
+    history = fit(new_reader(dropout=0.1), IDS, labels, recipe=recipe(steps=200))
+    _, losses = history.column("loss")
+    assert losses[-1] < losses[0] / 5 and torch.equal(state, torch.get_rng_state())
 
 
 def test_frozen_parameters_stay_frozen():
@@ -384,7 +418,15 @@ def bad(words, **changes):
         bad("student", student=lambda x: x),
         bad("student", student=new_student().requires_grad_(False)),
         bad("cannot read inputs", student=MLP(15, CLASSES)),
-        bad("inputs must be a floating-point", inputs=INPUTS.long()),
+        bad("inputs must be a floating-point", inputs=(INPUTS > 0).to(torch.uint8)),
+        bad("inputs must be a floating-point", inputs=IDS.int(), student=new_reader()),
+        bad("token ids must be", inputs=INPUTS.long()),
+        bad("token ids must be", inputs=IDS[:, :, None], student=new_reader()),
+        bad("token ids must be", inputs=IDS * (IDS.sum(1, keepdim=True) != IDS.sum(1).max()), student=new_reader()),
+        bad("empty", inputs=IDS[:, :0], student=new_reader()),
+        bad("cannot read inputs", inputs=IDS),
+        bad("cannot read inputs", inputs=IDS.index_fill(0, torch.tensor([7]), 20), student=new_reader()),
+        bad("token ids have no pixels", inputs=IDS, student=new_reader(), teacher_logits=None, jitter=1),
         bad("inputs must be a floating-point", inputs=INPUTS.numpy()),
         bad("NaN or infinite", inputs=INPUTS * math.nan),
         bad("empty", inputs=INPUTS[:0]),

@@ -34,6 +34,7 @@ from kdlab.plots.kl_divergence import (
 )
 from kdlab.plots.mlp_distillation import hinton_section3, loss_curves, race_over_seeds
 from kdlab.plots.panels import (
+    attention_panel,
     bias_panel,
     dark_knowledge_panel,
     divergences,
@@ -44,6 +45,7 @@ from kdlab.plots.panels import (
     race,
     reliability_panel,
     seeds_panel,
+    sentence_panel,
     soft_targets,
     sweep_panel,
     words,
@@ -55,4 +57,11 @@ from kdlab.plots.softmax_and_temperature import (
     logits_of_digit,
     resemblance,
     two_distributions,
+)
+from kdlab.plots.transformer_distillation import (
+    augmented_reviews,
+    distilbert_recipe,
+    few_review_labels,
+    rated_sentences,
+    short_training,
 )

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from kdlab.plots.base import (
     BLUE,
@@ -254,7 +255,7 @@ def bias_panel(curves, bias, digit, plural, name):
 
 
 MARKERS = {"disc": "o", "ring": "o", "square": "s", "triangle": "^", "diamond": "D", "cross": "x"}
-INKS = {"blue": BLUE, "green": GREEN, "pink": PINK, "orange": ORANGE, "red": RED, "text": "black"}
+INKS = {"blue": BLUE, "green": GREEN, "pink": PINK, "orange": ORANGE, "red": RED, "text": "black", "gray": GRAY}
 
 
 def _arm_style(arm):
@@ -369,4 +370,60 @@ def dark_knowledge_panel(image, names, counts, soft, words, temperature):
         low.set(ylim=(0, 1.05), yticks=[0, 0.5, 1], yticklabels=["0 %", "50 %", "100 %"], xticks=range(len(shares)))
         low.set_title(f"soft targets at T = {temperature:.3g}", fontsize="small")
         low.grid(axis="x", visible=False)
+    return figure
+
+
+def attention_panel(shown):
+    """AttentionPanel as a still: for each (title, tokens, map (L, L), chosen row) the map and that row's weights."""
+    figure = Picture(figsize=(SIZE[0], 6.2), dpi=DPI, facecolor="white", layout="constrained")
+    axes = figure.subplots(2, len(shown), height_ratios=[2.4, 1], squeeze=False)
+    for column, (title, tokens, weights, row) in zip(axes.T, shown, strict=True):
+        ax, low = column
+        size = min(8.0, 200 / len(tokens))
+        ax.imshow(np.sqrt(weights), cmap="Greys", vmin=0, vmax=1)
+        ax.set_xticks(range(len(tokens)), tokens, rotation=90, fontsize=size)
+        ax.set_yticks(range(len(tokens)), tokens, fontsize=size)
+        ax.set_title(f"{title}: rows take from columns", fontsize="small")
+        ax.grid(False)
+        low.set(xticks=[], yticks=[])
+        if row < 0:
+            low.set_title("no token for this word", fontsize="small")
+            continue
+        ax.add_patch(Rectangle((-0.5, row - 0.5), len(tokens), 1, fill=False, edgecolor=ORANGE, linewidth=1.6))
+        low.bar(range(len(tokens)), 100 * np.asarray(weights[row]), color=BLUE, width=0.8)
+        low.set_xticks(range(len(tokens)), tokens, rotation=90, fontsize=size)
+        low.yaxis.set_major_locator(MaxNLocator(4))
+        low.set_title(f"what “{tokens[row]}” takes from each token, in %", fontsize="small")
+        low.grid(axis="x", visible=False)
+    return figure
+
+
+def sentence_panel(words, answers, styles, *, at, classes, temperature, missing):
+    """SentencePanel as a still: each model's probability of the second class after every word, and at word `at`."""
+    figure, (ax, bars) = picture(2, width_ratios=[2.2, 1], size=(SIZE[0], 3.6))
+    shown = [style for style in styles if style["name"] in answers]
+    for style in shown:
+        values, (line, marker) = answers[style["name"]], _arm_style(style)
+        ax.plot(range(len(values)), values, **{**marker, **line, "markersize": 4}, linewidth=1.8)
+    ax.axhline(0.5, color=GRAY, linewidth=0.8)
+    if words:
+        ax.axvline(at, color="black", linewidth=0.8)
+        names = ["(start)", *(word if len(word) < 16 else f"{word[:14]}…" for word in words)]
+        ax.set_xticks(range(len(names)), names, rotation=50, ha="right", fontsize=min(9.0, 240 / len(names)),
+                      parse_math=False)  # fmt: skip
+    else:
+        ax.set_xticks([])
+    percent = {"yticks": [0, 0.5, 1], "yticklabels": ["0 %", "50 %", "100 %"]}
+    ax.set(ylim=(-0.03, 1.03), title=f"probability of “{classes[1]}” after each word", **percent)
+    names = [*(style["name"] for style in shown), *missing]
+    for n, style in enumerate(shown):
+        share = answers[style["name"]][at]
+        bars.barh(n, share, color=INKS[style["color"]], height=0.6)
+        bars.annotate(f" {100 * share:.0f} %", (min(share, 0.8), n), va="center", fontsize="small")
+    for n in range(len(shown), len(names)):
+        bars.text(0.02, n, "not here", va="center", color=GRAY, fontsize="small")
+    bars.set(xlim=(0, 1), xticks=[0, 0.5, 1], xticklabels=["0 %", "50 %", "100 %"], yticks=range(len(names)))
+    bars.set_yticklabels(names, fontsize="small")
+    bars.set_ylim(max(len(names), 1) - 0.4, -0.6)
+    bars.set_title(f"{classes[1]}, T = {temperature:.3g}", fontsize="small")
     return figure

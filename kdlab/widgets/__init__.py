@@ -19,6 +19,10 @@ _PANELS = {
     "BiasPanel": "bias",
     "ReliabilityPanel": "reliability",
     "DarkKnowledgePanel": "dark_knowledge",
+    "AttentionPanel": "attention",
+    "SentencePanel": "sentence",
+    "sentence_attention": "reading",
+    "sentence_logits": "reading",
 }
 
 __all__ = list(_PANELS)

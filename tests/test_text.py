@@ -1,0 +1,148 @@
+"""The word tokenizer: what is a word, which ids, masks, unknown words, and the way back."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kdlab.data import load_reviews
+from kdlab.text import SPECIAL, WordTokenizer, words
+
+quick = settings(max_examples=100, deadline=None)
+texts = st.lists(st.text(max_size=40), min_size=1, max_size=6)
+
+
+@pytest.fixture(scope="module")
+def reviews():
+    return load_reviews()
+
+
+@pytest.fixture(scope="module")
+def tokenizer(reviews):
+    return WordTokenizer.train(reviews.train.sentences)
+
+
+@pytest.mark.parametrize(
+    "sentence, expected",
+    [
+        ('It isn\'t "bad"!', ["it", "isn't", '"', "bad", '"', "!"]),
+        ("It isn’t bad", ["it", "isn't", "bad"]),  # the printer's apostrophe is the same word
+        ("...a pretentious mess...", [".", ".", ".", "a", "pretentious", "mess", ".", ".", "."]),
+        ("''Conan'' and 'Jaws'", ["'", "'", "conan", "'", "'", "and", "'", "jaws", "'"]),
+        ("co-writer/director, 8½ stars", ["co", "-", "writer", "/", "director", ",", "8½", "stars"]),
+        ("Touché!", ["touché", "!"]),
+        ("a_b", ["a", "_", "b"]),
+        (" \t", []),
+        ("", []),
+    ],
+)
+def test_words_and_signs(sentence, expected):
+    assert words(sentence) == expected
+
+
+def test_the_special_tokens_come_first_and_then_the_most_frequent_words():
+    tokenizer = WordTokenizer.train(["b b b a a c", "A d"], least=2)
+    assert tokenizer.vocabulary == [*SPECIAL, "a", "b"]  # three each: the alphabet decides; c and d are too rare
+    assert WordTokenizer.train(["b b b a a"], least=1, most=1).vocabulary == [*SPECIAL, "b"]
+
+
+def test_ids_and_mask_of_a_small_batch():
+    tokenizer = WordTokenizer(["good", "film", "."])
+    ids, mask = tokenizer.encode(["Good film.", "Film?", ""])
+    assert ids.tolist() == [[2, 3, 4, 5], [2, 4, 1, 0], [2, 0, 0, 0]]
+    assert mask.tolist() == [[True] * 4, [True, True, True, False], [True, False, False, False]]
+    assert ids.dtype == np.int64 and mask.dtype == np.bool_
+    assert tokenizer.decode(ids[0]) == "good film ." and tokenizer.decode(ids[1]) == "film [unk]"
+
+
+def test_a_fixed_length_pads_and_cuts():
+    tokenizer = WordTokenizer(["good", "film", "."])
+    ids, mask = tokenizer.encode(["Good film.", "Good"], length=3)
+    assert ids.tolist() == [[2, 3, 4], [2, 3, 0]] and mask.tolist() == [[True] * 3, [True, True, False]]
+    assert tokenizer.encode(["Good"], length=7)[0].tolist() == [[2, 3, 0, 0, 0, 0, 0]]
+
+
+def test_no_sentences_give_no_rows():
+    ids, mask = WordTokenizer(["a"]).encode([])
+    assert ids.shape == mask.shape == (0, 1)
+
+
+def test_no_word_can_be_taken_for_a_special_token():
+    tokenizer = WordTokenizer.train(["[pad] [cls] [unk]"], least=1)
+    ids, mask = tokenizer.encode(["[pad]"])
+    assert (ids[0, 1:] > 2).all() and mask.all()
+    assert tokenizer.decode(ids[0]) == "[ pad ]"
+
+
+def test_the_vocabulary_knows_the_training_sentences_only(reviews, tokenizer):
+    seen = {word for sentence in reviews.train.sentences for word in words(sentence)}
+    assert set(tokenizer.vocabulary[3:]) < seen
+    held_out = {word for split in reviews[1:] for sentence in split.sentences for word in words(sentence)} - seen
+    assert len(held_out) > 1000
+    ids, _ = tokenizer.encode(sorted(held_out)[:50])
+    assert (ids[:, 1] == 1).all()
+
+
+def test_few_words_of_test_sentences_are_unknown_and_none_is_long(reviews, tokenizer):
+    ids, mask = tokenizer.encode(reviews.test.sentences)
+    assert 0.02 < (ids[mask] == 1).mean() < 0.12
+    assert 8000 < len(tokenizer) < 10_000
+    assert ids.shape[1] < 70
+
+
+def test_the_order_of_the_sentences_does_not_change_the_vocabulary(reviews, tokenizer):
+    assert WordTokenizer.train(reviews.train.sentences[::-1]).vocabulary == tokenizer.vocabulary
+
+
+@quick
+@given(texts)
+def test_decoding_gives_the_words_back_when_all_are_known(sentences):
+    tokenizer = WordTokenizer.train(sentences, least=1)
+    ids, mask = tokenizer.encode(sentences)
+    for row, counts, sentence in zip(ids, mask, sentences, strict=True):
+        assert tokenizer.decode(row) == " ".join(words(sentence))
+        assert counts.sum() == 1 + len(words(sentence))
+        assert (row[counts] > 1).all() and not row[~counts].any()
+
+
+@quick
+@given(texts, texts, st.integers(1, 12))
+def test_a_batch_is_its_rows_whatever_the_length(known, sentences, length):
+    tokenizer = WordTokenizer.train(known, least=1)
+    ids, mask = tokenizer.encode(sentences, length=length)
+    assert ids.shape == mask.shape == (len(sentences), length)
+    for n, sentence in enumerate(sentences):
+        alone, own = tokenizer.encode([sentence], length=length)
+        assert np.array_equal(ids[n], alone[0]) and np.array_equal(mask[n], own[0])
+    assert mask[:, 0].all() and ids.max() < len(tokenizer)
+    assert (np.diff(mask.astype(int), axis=1) <= 0).all()  # padding stands at the end
+
+
+@quick
+@given(st.text(max_size=60))
+def test_words_hold_every_sign_and_letter_in_order(sentence):
+    assert "".join(words(sentence)) == "".join(sentence.replace("’", "'").lower().split())
+
+
+def test_wrong_arguments_are_refused():
+    tokenizer = WordTokenizer(["a"])
+    with pytest.raises(ValueError, match="list of strings"):
+        tokenizer.encode("a film")
+    with pytest.raises(ValueError, match="list of strings"):
+        WordTokenizer.train([3])
+    for length in (0, 2.0, True):
+        with pytest.raises(ValueError, match="length"):
+            tokenizer.encode(["a"], length=length)
+    for ids in ([[1]], [4], [-1]):
+        with pytest.raises(ValueError, match="one row of ids"):
+            tokenizer.decode(ids)
+    with pytest.raises(ValueError, match="twice"):
+        WordTokenizer(["a", "a"])
+
+
+def test_the_tokenizer_needs_no_torch():
+    code = "import kdlab.text, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
