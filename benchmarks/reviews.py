@@ -9,8 +9,8 @@ augmentation  a larger transfer set by masked words and n-grams (Tang et al. 201
 
 Every run is written to benchmarks/results/reviews.json as soon as it is done, and a run that is there is not run again:
 stop and go on whenever you like; --again forgets the sections named. All arms of a section have the same steps, and for
-a seed the same initial weights, batches and labelled sentences. Validation accuracies chose what was chosen; test
-accuracies are recorded and chose nothing. One thread; about an hour and a half on a core of its own.
+a seed the same initial weights, batches and labelled sentences. Test accuracies are recorded and
+choose nothing here. One thread.
 """
 
 import argparse
