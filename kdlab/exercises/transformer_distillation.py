@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional as F
 
 from kdlab import losses
-from kdlab.exercises.core import Answer, Exercise, Option, Question, Quiz
+from kdlab.exercises.core import Answer, Exercise, Mistake, Option, Question, Quiz
 
 # Most exercises keep their known wrong answers as {name: (function, message)}: the check names an answer's mistake by
 # comparing its value with what each of these functions gives for the same arguments.
@@ -14,6 +14,19 @@ def _expect(answer, mistakes, *arguments):
     """Remember what each known wrong answer would give."""
     for function, message in mistakes.values():
         answer.is_not(function(*arguments), message)
+
+
+def _teacher_stands_still(answer):
+    """No gradient flows into the second argument, and the answer has not switched that off in the argument itself."""
+    answer.holds(
+        answer.arguments[1].requires_grad,
+        "You changed the teacher's tensor itself, in place: methods that end in `_` do. `.detach()` without it gives a new "
+        "one and leaves the caller's alone.",
+    )
+    answer.gradient(1).holds(
+        answer.gradient(1).value.abs().sum() == 0,
+        "A gradient flows into the teacher: it would move towards its student. `.detach()` stops it.",
+    )
 
 
 def _lengths_mask(*lengths):
@@ -41,6 +54,13 @@ def _pad_variant(fill=0, length=max, left=False, counts=lambda place, size: plac
         return ids, (mask.flip(1) if left else mask).to(dtype)
 
     return pad_and_mask
+
+
+def _pad_in_place(rows):
+    lengths = [len(row) for row in rows]
+    for row in rows:
+        row.extend([0] * (max(lengths) - len(row)))
+    return torch.tensor(rows), _lengths_mask(*lengths)
 
 
 _PAD_MISTAKES = {
@@ -76,9 +96,19 @@ _PAD_MISTAKES = {
 def _ask_pad_and_mask(ask):
     for lengths in ((3, 6, 1, 4), (5, 2, 4)):
         rows = [torch.randint(3, 900, (n,)).tolist() for n in lengths]
-        answer = ask(rows)
+        try:
+            answer = ask(rows)
+        except Mistake as mistake:
+            if "in place" not in str(mistake):
+                raise
+            raise Mistake(
+                "Your function changes the lists in `rows` themselves: append, extend, insert and `+=` do. The caller still "
+                "needs them. Make new lists, with `+`."
+            ) from None
         answer.is_sequence(2, "ids, mask")
         right = _pad_and_mask(rows)
+        kinds = [getattr(part, "dtype", None) for part in answer.value]
+        answer.holds(kinds != [torch.bool, torch.int64], "The two are swapped: first the ids, then the mask.")
         first, second = (Answer(part).is_tensor() for part in answer.value)
         for function, message in _PAD_MISTAKES.values():
             for part, wrong, fine in zip((first, second), function(rows), right, strict=True):
@@ -110,6 +140,8 @@ pad_and_mask = Exercise(
     ),
     wrong={
         **_PAD_MISTAKES,
+        "swapped": (lambda rows: _pad_and_mask(rows)[::-1], "swapped"),
+        "lists made longer": (_pad_in_place, "append, extend"),
         "mask of numbers": (_pad_variant(dtype=torch.float32), "is not bool"),
         "only ids": (lambda rows: _pad_and_mask(rows)[0], "Return 2 values"),
         "lists": (lambda rows: tuple(part.tolist() for part in _pad_and_mask(rows)), "torch tensor"),
@@ -156,6 +188,19 @@ _ATTENTION_MISTAKES = {
     "softmax over the queries": (
         _attention_variant(weigh=lambda s, k: s.softmax(-2)),
         "Your softmax runs over the tokens that look. Each *row* must sum to 1: over the tokens that are looked at.",
+    ),
+    "softmax over the heads": (
+        _attention_variant(weigh=lambda s, k: s.softmax(1)),
+        "Your softmax runs over the heads. Each *row* must sum to 1: over the tokens that are looked at, the last "
+        "dimension.",
+    ),
+    "divided by the root of the heads": (
+        _attention_variant(scale=lambda q: q.shape[1] ** 0.5),
+        "You divided by the root of the number of heads. d is the width of one head, the last dimension.",
+    ),
+    "queries and keys swapped": (
+        lambda queries, keys, values, mask: _attention(keys, queries, values, mask),
+        "Queries and keys are in each other's place: row i of the scores belongs to the *query* of token i.",
     ),
     "no mask": (
         _attention_variant(hide=lambda s, k: s),
@@ -278,6 +323,10 @@ _MAP_MISTAKES = {
         lambda t, s: [t // s * k for k in range(s, 0, -1)],
         "The order is from below: first the layer for the student's first.",
     ),
+    "whole blocks": (
+        lambda t, s: [list(range(t // s * k + 1, t // s * (k + 1) + 1)) for k in range(s)],
+        "Those are the whole blocks. Name one layer for each: the one with which the block's work is done.",
+    ),
     "with the embedding": (
         lambda t, s: [t // s * k for k in range(s + 1)],
         "One too many: the embedding (0) is no layer.",
@@ -288,10 +337,14 @@ _MAP_MISTAKES = {
 def _ask_layer_map(ask):
     for teacher_layers, student_layers in ((12, 4), (6, 3), (24, 3)):
         answer = ask(teacher_layers, student_layers)
-        if isinstance(answer.value, torch.Tensor):
-            answer = Answer(answer.value.tolist())
+        if hasattr(answer.value, "tolist") or isinstance(answer.value, range):  # a tensor, an array, a range will do
+            answer = Answer(answer.value.tolist() if hasattr(answer.value, "tolist") else list(answer.value))
         _expect(answer, _MAP_MISTAKES, teacher_layers, student_layers)
         answer.is_sequence(student_layers, "one layer of the teacher for each layer of the student")
+        answer.holds(
+            all(hasattr(layer, "__index__") and not isinstance(layer, float) for layer in answer.value),
+            "Layers are counted: whole numbers, one for each, or `states[layer]` fails. `/` makes a float, `//` does not.",
+        )
         right = _layer_map(teacher_layers, student_layers)
         answer.equals(right, f"For {teacher_layers} and {student_layers} layers it should be {right}.")
 
@@ -309,7 +362,11 @@ layer_map = Exercise(
         "After its work a layer should be where the block *ends*. A block has `teacher_layers // student_layers` layers.",
         "`[block * layer for layer in range(1, student_layers + 1)]`",
     ),
-    wrong=_MAP_MISTAKES,
+    wrong={
+        **_MAP_MISTAKES,
+        "floats": (lambda t, s: [t / s * k for k in range(1, s + 1)], "whole numbers"),
+        "a tensor of floats": (lambda t, s: torch.arange(1, s + 1) * (t / s), "whole numbers"),
+    },
 )
 
 # 10.4 -----------------------------------------------------------------------------------------------------------
@@ -338,6 +395,22 @@ _STATE_MISTAKES = {
     "sum over the width": (
         _state_variant(lambda d, mask: d[mask].square().sum(-1).mean()),
         "You summed over the width. Take the mean there too, or a wide teacher shouts down the other losses.",
+    ),
+    "a sum": (
+        _state_variant(lambda d, mask: d[mask].square().sum()),
+        "That is the sum of the squares. Take the mean, or long sentences and large batches cost more.",
+    ),
+    "a sum, padding too": (
+        _state_variant(lambda d, mask: d.square().sum()),
+        "That is the sum of the squares, padding included. Keep the tokens that count, and take the mean.",
+    ),
+    "divided by the sentences": (
+        _state_variant(lambda d, mask: d[mask].square().sum() / len(mask)),
+        "You divided by the number of sentences. Divide by the number of *numbers* that count: tokens times width.",
+    ),
+    "root": (
+        _state_variant(lambda d, mask: d[mask].square().mean().sqrt()),
+        "You took the root of the mean. The loss is the mean of the squares itself.",
     ),
     "sentence by sentence": (
         _state_variant(lambda d, mask: torch.stack([own[m].square().mean() for own, m in zip(d, mask)]).mean()),  # noqa: B905
@@ -381,10 +454,7 @@ def _ask_hidden_state_loss(ask):
         answer.gradient(2).value.abs().sum() > 0,
         "No gradient reaches the projection: it is learned along with the student.",
     )
-    answer.gradient(1).holds(
-        answer.gradient(1).value.abs().sum() == 0,
-        "A gradient flows into the teacher: it would move towards its student. `.detach()` stops it.",
-    )
+    _teacher_stands_still(answer)
 
 
 hidden_state_loss = Exercise(
@@ -404,6 +474,10 @@ hidden_state_loss = Exercise(
         "teacher moves": (
             lambda s, t, projection, mask: (s @ projection - t)[mask].square().mean(),
             "flows into the teacher",
+        ),
+        "teacher cut off in place": (
+            lambda s, t, projection, mask: (s @ projection - t.detach_())[mask].square().mean(),
+            "in place",
         ),
         "no gradient": (
             lambda s, t, projection, mask: _hidden_state_loss(s, t, projection, mask).item(),
@@ -451,6 +525,23 @@ _COSINE_MISTAKES = {
         lambda s, t, mask: (1 - F.cosine_similarity(s, t, dim=1)).mean(),
         "Your cosine runs over the tokens. It compares two *vectors of one token*: the last dimension.",
     ),
+    "a sum": (
+        _cosine_variant(lambda c, mask: (1 - c)[mask].sum()),
+        "You added the tokens up. Take the mean, or long sentences cost more.",
+    ),
+    "padding instead": (
+        _cosine_variant(lambda c, mask: (1 - c)[~mask].mean()),
+        "You compare the padding. The mask is True where a token counts.",
+    ),
+    "sentence by sentence": (
+        _cosine_variant(lambda c, mask: ((1 - c) * mask).sum(1).div(mask.sum(1)).mean()),
+        "You took the mean of each sentence first. Then a word of a short sentence weighs more than one of a long one.",
+    ),
+    "over the tokens that count": (
+        lambda s, t, mask: (1 - F.cosine_similarity(s[mask], t[mask], dim=0)).mean(),
+        "Your cosine runs over the tokens. It compares two *vectors of one token*: the last dimension, also after "
+        "selecting.",
+    ),
     "pooled first": (
         lambda s, t, mask: (
             1 - F.cosine_similarity((s * mask[..., None]).sum(1), (t * mask[..., None]).sum(1), dim=-1)
@@ -473,10 +564,7 @@ def _ask_hidden_cosine_loss(ask):
         "Vectors of the same direction must cost nothing, however long they are.",
     )
     answer.gradient(0)
-    answer.gradient(1).holds(
-        answer.gradient(1).value.abs().sum() == 0,
-        "A gradient flows into the teacher: it would move towards its student. `.detach()` stops it.",
-    )
+    _teacher_stands_still(answer)
 
 
 hidden_cosine_loss = Exercise(
@@ -493,6 +581,10 @@ hidden_cosine_loss = Exercise(
     ),
     wrong={
         **_COSINE_MISTAKES,
+        "teacher cut off in place": (
+            lambda s, t, mask: (1 - F.cosine_similarity(s, t.detach_(), dim=-1)[mask]).mean(),
+            "in place",
+        ),
         "teacher moves": (
             lambda s, t, mask: (1 - F.cosine_similarity(s, t, dim=-1)[mask]).mean(),
             "flows into the teacher",
@@ -524,6 +616,11 @@ def _kl_variant(
         return reduce(each(log_p, log_q), mask)
 
     return attention_kl_loss
+
+
+def _no_logarithm(log_p, log_q):
+    """What F.kl_div gives for each entry when it gets the student's probabilities."""
+    return log_p.exp() * (log_p - log_q.exp())
 
 
 _KL_MISTAKES = {
@@ -564,6 +661,51 @@ _KL_MISTAKES = {
         _kl_variant(dim=-2),
         "Your softmax runs over the tokens that look. Each row is one distribution: the last dimension.",
     ),
+    "kl_div's mean": (
+        _kl_variant(reduce=lambda each, mask: each.mean()),
+        "You took the mean over every entry of the table (as `reduction='mean'` does), columns and padding too. KL is a "
+        "*sum* over the tokens that are looked at; then comes a mean over those that look, without the padding.",
+    ),
+    "kl_div's batchmean": (
+        _kl_variant(reduce=lambda each, mask: each.sum() / len(mask)),
+        "You divided by the number of sentences only (as `batchmean` does), and the rows of the padding are in your sum. "
+        "The mean is over all heads and all tokens that look.",
+    ),
+    "plain probabilities": (
+        _kl_variant(each=_no_logarithm),
+        "Your student's weights went in without a logarithm: `F.kl_div` wants *log*-probabilities of the student first.",
+    ),
+    "plain probabilities, batchmean": (
+        _kl_variant(each=_no_logarithm, reduce=lambda each, mask: each.sum() / len(mask)),
+        "Your student's weights went in without a logarithm: `F.kl_div` wants *log*-probabilities of the student first.",
+    ),
+    "plain probabilities, heads summed": (
+        _kl_variant(each=_no_logarithm, reduce=lambda each, mask: each.sum(-1).transpose(1, 2)[mask].sum(-1).mean()),
+        "Your student's weights went in without a logarithm: `F.kl_div` wants *log*-probabilities of the student first.",
+    ),
+    "plain probabilities, mean": (
+        _kl_variant(each=_no_logarithm, reduce=lambda each, mask: each.mean()),
+        "Your student's weights went in without a logarithm: `F.kl_div` wants *log*-probabilities of the student first.",
+    ),
+    "scores set to zero": (
+        _kl_variant(hide=lambda scores, mask: scores * mask[:, None, None, :]),
+        "You set the scores of the padding to 0. A score of 0 is an ordinary score: softmax makes a positive weight of it.",
+    ),
+    "hidden after softmax": (
+        _kl_variant(
+            hide=lambda scores, mask: scores,
+            reduce=lambda each, mask: (each * mask[:, None, None, :]).sum(-1).transpose(1, 2)[mask].mean(),
+        ),
+        "You hid the padding after softmax: the weights of a row no longer sum to 1. Hide it before.",
+    ),
+    "sentence by sentence": (
+        _kl_variant(
+            reduce=lambda each, mask: torch.stack(
+                [own.sum(-1).T[counts].mean() for own, counts in zip(each, mask, strict=True)]
+            ).mean()
+        ),
+        "You took the mean of each sentence first. Then a word of a short sentence weighs more than one of a long one.",
+    ),
     "squared weights": (
         _kl_variant(each=lambda log_p, log_q: (log_p.exp() - log_q.exp()).square()),
         "That is the squared difference of the weights, not a KL divergence.",
@@ -577,22 +719,30 @@ def _ask_attention_kl_loss(ask):
     answer = ask(student, teacher, mask)
     _expect(answer, _KL_MISTAKES, student, teacher, mask)
     answer.is_number()
+    if torch.as_tensor(answer.value).isnan():
+        whole = ask(student, teacher, torch.ones_like(mask))
+        whole.holds(
+            not torch.as_tensor(whole.value).isnan(),
+            "The result is nan, even without any padding. Scores may be negative, and a negative number has no logarithm: "
+            "softmax comes first.",
+        )
     answer.holds(
         not torch.as_tensor(answer.value).isnan(),
-        "The result is nan. With -inf at the padding both logarithms are -inf there, and -inf minus -inf is no number. "
-        "A large negative number such as -1e9 hides as well.",
+        "The result is nan. With -inf at the padding the weight there is 0 and its logarithm -inf, and their product is no "
+        "number. A large negative number such as -1e9 hides as well.",
     )
-    answer.equals(_attention_kl_loss(student, teacher, mask), "The value is off.")
+    answer.equals(
+        _attention_kl_loss(student, teacher, mask),
+        "The value is off. Hide columns, two log-softmaxes, p (log p - log q), sum over the columns, keep the rows that "
+        "count, mean: which of the six steps differs?",
+    )
     same = ask(teacher.detach() + 3.0, teacher.detach(), mask)
     same.holds(
         abs(float(torch.as_tensor(same.value).detach())) < 1e-5,
         "A student that looks where its teacher looks must pay nothing.",
     )
     answer.gradient(0).holds(answer.gradient(0).value.isfinite().all(), "The gradient has nan in it.")
-    answer.gradient(1).holds(
-        answer.gradient(1).value.abs().sum() == 0,
-        "A gradient flows into the teacher: it would move towards its student. `.detach()` stops it.",
-    )
+    _teacher_stands_still(answer)
 
 
 attention_kl_loss = Exercise(
@@ -614,7 +764,15 @@ attention_kl_loss = Exercise(
         **_KL_MISTAKES,
         "nan": (
             _kl_variant(hide=lambda scores, mask: scores.masked_fill(~mask[:, None, None, :], float("-inf"))),
-            "is nan",
+            "its logarithm -inf",
+        ),
+        "logarithm of scores": (
+            lambda s, t, mask: (t.detach().softmax(-1) * (t.detach().log() - s.log())).sum(-1).mean(),
+            "softmax comes first",
+        ),
+        "teacher cut off in place": (
+            lambda s, t, mask: losses.attention_kl_loss(s, t.detach_(), mask=mask),
+            "in place",
         ),
         "teacher moves": (
             lambda s, t, mask: (

@@ -377,8 +377,9 @@ lesson.attention_kl_loss.check(attention_kl_loss)
 # %% [markdown]
 # <details><summary>My result is much too small, or it depends on how much padding there is</summary>
 #
-# `F.kl_div(..., reduction="mean")` divides by every entry of the table, also by the columns, over which KL is a sum. And
-# `"batchmean"` divides by the first dimension only, with the rows of the padding among the sum. What should it divide by?
+# `F.kl_div(..., reduction="mean")` divides by every entry of the table, also by the columns, over which KL is a sum.
+# And `"batchmean"` divides by the first dimension only, with the rows of the padding among the sum. What should it
+# divide by?
 # </details>
 #
 # An attention map is L × L, whatever the width. That is the charm of it: no projection. But the student needs as many
@@ -543,10 +544,11 @@ assert outcome["distilled"]["accuracy"] > outcome["hard labels"]["accuracy"] + 0
 print("200 labels: the student of the frozen encoder is at least 4 points ahead of hard labels: ok")
 
 # %% [markdown]
-# The student that hears 200 labels hardly beats a coin: most words it has met once or never. The student that hears an
-# opinion about *all* sentences, from a teacher that has seen the very same 200 labels, is far ahead, and comes near that
-# teacher (the dotted line). Close to each other are the two that hear of the same sentences: *people* and *hard labels*,
-# *distilled* and its control. (The cell asks for 4 points, since one run can be unlucky. Recorded runs stand below.)
+# The student that hears 200 labels hardly beats a coin: most words it has met once or never. The student that hears
+# an opinion about *all* sentences, from a teacher that has seen the very same 200 labels, is far ahead, and about
+# level with that teacher (the dotted line). Close to each other are the two that hear of the same sentences: *people*
+# and *hard labels*, *distilled* and its control. (The cell asks for 4 points, since one run can be unlucky. Recorded
+# runs stand below.)
 #
 # Now play: **Start** runs the next seed, the slider changes the number of labels.
 #
@@ -595,8 +597,8 @@ print(f"TextClassifier against bag of words: {each.mean():+.1f} ± {each.std():.
 # - **200 labels.** Ten points more, from sentences that nobody has rated: nine times the scatter of one seed. The
 #   student (69.4 %) ends level with its teacher (69.7 %).
 # - **It is the sentences.** On the *same* 200 sentences the same teacher gives nothing that one could measure. And on
-#   all sentences its bare decisions (*pseudo-labels*) give nearly as much as its soft targets. With 1000 labels and with
-#   all, soft targets win on each of the five seeds, but by less than a point: with two classes, they are one number.
+#   all sentences its bare decisions (*pseudo-labels*) give nearly as much as its soft targets. With 1000 labels and
+#   with all, soft targets win on each of the five seeds, but in the mean by less than a point.
 # - **People.** Their soft labels are the most honest there are, and gain the bag of words half a point at best.
 # - **All labels.** The frozen teacher (78 %) is now hardly better than a student with labels (76 %), and *its* student
 #   falls behind. Even the fine-tuned teacher (84 %) hands on next to nothing. Perhaps because there are no further
@@ -663,9 +665,9 @@ print("no head gives 30 % to the word before, or to the next: ok")
 #
 # ## 8 · The recipe of DistilBERT
 #
-# DistilBERT keeps the teacher's width, vocabulary and tokens, and *halves its layers*. It does not start from random
-# weights: **start from every other layer of the teacher**. Then train with three losses: soft targets, the task, and
-# the cosine of exercise 10.5.
+# DistilBERT keeps the teacher's width, vocabulary and tokens, and *halves its layers*. Instead of random
+# weights it **starts from every other layer of the teacher**. Then it learns with three losses: soft targets, the
+# task, and the cosine of exercise 10.5.
 
 
 # %%
@@ -732,17 +734,18 @@ plots.distilbert_recipe(recorded["distilbert"], recorded["cost"], accuracy(teach
 
 # %% [markdown]
 # This was a short training run, *recorded*: 125 steps, in which the student sees 2000 of the 7605 sentences, and two
-# seeds for each bar (the dots). Random weights had the larger learning rate, 3e-4 against 1e-4; the cell above uses 1e-4
-# for both. One difference is large enough to trust all the same: the **start**. Three inherited layers are of use before
-# the first step (if you have the extra, the cell above says how much: three quarters of short sentences right), and
-# soon come near their teacher. The network from random weights has hardly begun. DistilBERT's authors call a good start
-# crucial, and so it is here. Whether the triple loss adds anything to labels, for the student that inherits, two seeds
-# cannot tell: ahead with one, level with the other.
+# seeds for each bar (the dots). Random weights had the larger learning rate, 3e-4 against 1e-4; the cell above uses
+# 1e-4 for both. One difference is large enough to trust all the same: the **start**. Three inherited layers are of
+# use before the first step (if you have the extra, the cell above says how much: three quarters of short sentences
+# right), and soon come near their teacher. The network from random weights has hardly begun. DistilBERT's authors
+# call a good start crucial, and so it is here. Whether the triple loss adds anything to labels, for the student that
+# inherits, two seeds cannot tell: ahead with one, level with the other.
 #
-# What is saved? For one sentence at a time, half of the time and a little more. *Not* half of the weights: 11.7 of the
-# teacher's 22.6 million are the table of word pieces, and the student needs all of it. (Lesson 13 makes tables smaller.)
-# The TextClassifier in the figure, two layers of width 64, takes a twentieth of the teacher's time, the bag of words a
-# two-hundredth. With 64 sentences at once it is half, a forty-fifth, and less than a two-thousandth.
+# What is saved? For one sentence at a time, half of the time and a little more. *Not* half of the weights: 11.7 of
+# the teacher's 22.6 million are the table of word pieces, and the student needs all of it. (Lesson 13 makes tables
+# smaller.) The TextClassifier in the figure, two layers of width 64, takes a twentieth of the teacher's time, the bag
+# of words a two-hundredth. With 64 sentences at once: half, a forty-fifth, and less than a two-thousandth of its
+# time.
 #
 # ## 9 · More sentences for nothing?
 #
@@ -778,8 +781,8 @@ lesson.quiz
 #   needs equally many heads, relations of whole values need neither. All but the logits need the same tokens.
 # - 200 labels and a frozen pretrained encoder: a student gains ten points from sentences that nobody has
 #   labelled. Nearly all of it is the transfer set; the teacher's bare decisions do almost as well.
-# - With all sentences labelled, even a much better teacher gave nothing that we could measure; with 200 labels a teacher
-#   of 70 % gave ten points. Ask what it can tell the student that the labels do not.
+# - With all sentences labelled, even a much better teacher gave nothing that we could measure; with 200 labels a
+#   teacher of 70 % gave ten points. Ask what it can tell the student that the labels do not.
 # - A student that starts from its teacher's layers has most of the work behind it. It needs the teacher's width and
 #   tokens.
 #
