@@ -1,5 +1,6 @@
 """Exercises of lesson 10, transformer distillation."""
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -14,6 +15,18 @@ def _expect(answer, mistakes, *arguments):
     """Remember what each known wrong answer would give."""
     for function, message in mistakes.values():
         answer.is_not(function(*arguments), message)
+
+
+def _apart(draw, right, mistakes):
+    """Arguments from `draw()` for which the right answer and all known wrong ones, one number each, differ clearly."""
+    for _ in range(100):
+        arguments = draw()
+        with torch.no_grad():
+            functions = [right, *(function for function, _ in mistakes.values())]
+            values = torch.stack([function(*arguments) for function in functions]).sort().values
+        if (values.diff() > 3e-4 * values.abs().clamp(min=1)[1:]).all():
+            break
+    return arguments
 
 
 def _teacher_stands_still(answer):
@@ -337,8 +350,8 @@ _MAP_MISTAKES = {
 def _ask_layer_map(ask):
     for teacher_layers, student_layers in ((12, 4), (6, 3), (24, 3)):
         answer = ask(teacher_layers, student_layers)
-        if hasattr(answer.value, "tolist") or isinstance(answer.value, range):  # a tensor, an array, a range will do
-            answer = Answer(answer.value.tolist() if hasattr(answer.value, "tolist") else list(answer.value))
+        if isinstance(answer.value, range) or getattr(answer.value, "ndim", 0) == 1:  # a tensor or an array will do
+            answer = Answer(np.asarray(answer.value).tolist())
         _expect(answer, _MAP_MISTAKES, teacher_layers, student_layers)
         answer.is_sequence(student_layers, "one layer of the teacher for each layer of the student")
         answer.holds(
@@ -441,8 +454,12 @@ _STATE_MISTAKES = {
 
 def _ask_hidden_state_loss(ask):
     mask = _lengths_mask(5, 2, 4, 1)
-    student, teacher = torch.randn(4, 5, 3, requires_grad=True), torch.randn(4, 5, 7, requires_grad=True)
-    projection = torch.randn(3, 7, requires_grad=True)
+
+    def draw():
+        shapes = (4, 5, 3), (4, 5, 7), (3, 7)
+        return *(torch.randn(shape, requires_grad=True) for shape in shapes), mask
+
+    student, teacher, projection, _ = _apart(draw, _hidden_state_loss, _STATE_MISTAKES)
     answer = ask(student, teacher, projection, mask)
     _expect(answer, _STATE_MISTAKES, student, teacher, projection, mask)
     answer.is_number()
@@ -553,7 +570,11 @@ _COSINE_MISTAKES = {
 
 def _ask_hidden_cosine_loss(ask):
     mask = _lengths_mask(6, 2, 4)
-    student, teacher = torch.randn(3, 6, 5, requires_grad=True), torch.randn(3, 6, 5, requires_grad=True)
+
+    def draw():
+        return *(torch.randn(3, 6, 5, requires_grad=True) for _ in range(2)), mask
+
+    student, teacher, _ = _apart(draw, _hidden_cosine_loss, _COSINE_MISTAKES)
     answer = ask(student, teacher, mask)
     _expect(answer, _COSINE_MISTAKES, student, teacher, mask)
     answer.is_number()
@@ -715,7 +736,11 @@ _KL_MISTAKES = {
 
 def _ask_attention_kl_loss(ask):
     mask = _lengths_mask(5, 2, 4)
-    student, teacher = torch.randn(3, 2, 5, 5, requires_grad=True), torch.randn(3, 2, 5, 5, requires_grad=True)
+
+    def draw():
+        return *(torch.randn(3, 2, 5, 5, requires_grad=True) for _ in range(2)), mask
+
+    student, teacher, _ = _apart(draw, _attention_kl_loss, _KL_MISTAKES)
     answer = ask(student, teacher, mask)
     _expect(answer, _KL_MISTAKES, student, teacher, mask)
     answer.is_number()
@@ -846,7 +871,11 @@ _RELATION_MISTAKES = {
 
 def _ask_value_relation_loss(ask):
     mask = _lengths_mask(6, 3, 4)
-    student, teacher = torch.randn(3, 6, 4, requires_grad=True), torch.randn(3, 6, 9)
+
+    def draw():
+        return torch.randn(3, 6, 4, requires_grad=True), torch.randn(3, 6, 9), mask
+
+    student, teacher, _ = _apart(draw, _value_relation_loss, _RELATION_MISTAKES)
     answer = ask(student, teacher, mask)
     _expect(answer, _RELATION_MISTAKES, student, teacher, mask)
     answer.is_number()
