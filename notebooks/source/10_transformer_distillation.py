@@ -471,7 +471,7 @@ for name, value in found.items():
 # %%
 splits = (teacher.train, teacher.validation, teacher.test)
 mean, sd = teacher.train.pooled.mean(0), teacher.train.pooled.std(0)
-vectors = [(split.pooled - mean) / sd.clamp(min=1e-6) for split in splits]  # three of the 384 are always 0
+vectors = [(split.pooled - mean) / sd.clamp(min=1e-6) for split in splits]  # three of the 384 are as good as 0
 
 
 def frozen_teacher(few, seed=0):
