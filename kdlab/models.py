@@ -1,5 +1,7 @@
 """The networks of the course, each short enough to read in a lesson."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from torch import nn
@@ -47,6 +49,19 @@ def to_inputs(images):
     if not isinstance(images, torch.Tensor) or images.dtype != torch.uint8 or images.ndim < 2:
         raise ValueError("images must be a uint8 array or tensor of shape (..., height, width)")
     return images.flatten(-2).to(torch.float32).div_(255)
+
+
+@contextmanager
+def evaluating(model):
+    """Eval mode, without gradients; afterwards every module of the model has the mode that it had."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 class TextClassifier(nn.Module):

@@ -78,8 +78,7 @@ def _run(students, inputs, labels, teachers, recipes, validation, evaluate_every
         for student in students:
             student.train()
         for places, sharing in _blocks(recipes):
-            block = _Block([students[i] for i in places], [recipes[i] for i in places], sharing, inputs)
-            block.places = places
+            block = _Block(places, [students[i] for i in places], [recipes[i] for i in places], sharing, inputs)
             block.aim(hard, which_hard[places], soft, which_soft[places])
             blocks.append(block)
         for step in range(steps):
@@ -121,8 +120,8 @@ def _blocks(recipes):
 class _Block:
     """Students whose stacked weights are trained by one computation; each `sharing` neighbours have one seed."""
 
-    def __init__(self, students, recipes, sharing, inputs):
-        self.students, self.inputs, self.sharing = students, inputs, sharing
+    def __init__(self, places, students, recipes, sharing, inputs):
+        self.places, self.students, self.inputs, self.sharing = places, students, inputs, sharing
         self.forward, self.weights = _stack(students)
         self.trained = [name for name, p in students[0].named_parameters() if p.requires_grad]
         for student, own in zip(students, zip(*self.weights.values(), strict=True), strict=True):

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load
 
 from kdlab.data import read_checked
-from kdlab.models import MLP, TextClassifier
+from kdlab.models import MLP, TextClassifier, evaluating
 
 MNIST_TEACHER = "mnist_teacher.safetensors"
 REVIEW_TEACHER = "review_teacher.safetensors"  # logits and pooled vectors for every sentence
@@ -25,16 +25,10 @@ def load_mnist_teacher():
     return teacher.eval().requires_grad_(False)
 
 
-@torch.no_grad()
 def predict_logits(model, inputs, batch_size=2000):
     """The model's logits (N, classes) for inputs (N, ...): in eval mode, without gradients; its mode is restored."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
+    with evaluating(model):
         return torch.cat([model(batch) for batch in inputs.split(batch_size)])
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 # --- the teacher of reviews -----------------------------------------------------------------------

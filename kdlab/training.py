@@ -122,7 +122,8 @@ def train(
     """Train a student and yield after every step {"step", "loss", "temperature", "alpha"}, all plain numbers.
 
     inputs float (N, ...), or token ids int64 (N, L) with 0 for padding; labels int (N,), teacher_logits (N, classes)
-    or None for hard labels only. Every `evaluate_every` steps and after the last, the entries of `evaluate(student)` (in eval mode) join the record.
+    or None for hard labels only. Every `evaluate_every` steps and after the last, the entries of `evaluate(student)`
+    (in eval mode) join the record.
     `jitter=2` moves each image by up to 2 pixels each way, anew at every step; cached teacher logits cannot follow.
 
     Everything is checked when `train` is called (ValueError). Batches, jitter and dropout depend on `recipe.seed`

@@ -1,6 +1,7 @@
 """What all figures share: the palette, the style, pictures that show themselves, bars and digits."""
 
 import io
+from collections import defaultdict
 
 import numpy as np
 from matplotlib import rcParams
@@ -122,3 +123,24 @@ def draw_push_bars(ax, hard, soft, total=None, classes=None):
     ax.axhline(0, color=GRAY, linewidth=0.8)
     ax.grid(axis="x", visible=False)
     ax.margins(y=0.14)
+
+
+def gather(rows, by, value):
+    """{by: [value of each row]} in the order of the rows; `by` and `value` are keys, or functions of a row."""
+    found = defaultdict(list)
+    for row in rows:
+        key, number = (part(row) if callable(part) else row[part] for part in (by, value))
+        found[key].append(number)
+    return dict(found)
+
+
+def draw_arm(ax, points, look, *, label=None, at=None, filled=True):
+    """One arm, {x: values over seeds}, as small points and a line through the means; look (colour, dash, marker)."""
+    color, dash, marker = look
+    xs = list(points) if at is None else [at(x) for x in points]
+    means = [np.mean(values) for values in points.values()]
+    face = color if filled else "white"
+    ax.plot(xs, means, color=color, linestyle=dash, marker=marker, markersize=6, linewidth=2, label=label,
+            markerfacecolor=face, markeredgecolor=color)  # fmt: skip
+    for x, values in zip(xs, points.values(), strict=True):
+        ax.plot([x] * len(values), values, ".", color=color, markersize=4, alpha=0.55)

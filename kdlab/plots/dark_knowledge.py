@@ -1,10 +1,8 @@
 """Figures of lesson 05: recorded experiments as points over seeds, with their means."""
 
-from collections import defaultdict
-
 import numpy as np
 
-from kdlab.plots.base import BLUE, DPI, GRAY, GREEN, ORANGE, PINK, RED, SIZE, Picture, picture
+from kdlab.plots.base import BLUE, DPI, GRAY, GREEN, ORANGE, PINK, RED, SIZE, Picture, draw_arm, gather, picture
 
 # How an arm is drawn: colour, dash, marker, as in the panels.
 LOOKS = {
@@ -17,25 +15,8 @@ LOOKS = {
 }
 
 
-def gather(rows, by, value):
-    """{by: [value of each row]} in the order of the rows; `by` and `value` are keys, or functions of a row."""
-    found = defaultdict(list)
-    for row in rows:
-        key, number = (part(row) if callable(part) else row[part] for part in (by, value))
-        found[key].append(number)
-    return dict(found)
-
-
-def draw_arm(ax, points, name, *, at=None, label=None, filled=True):
-    """One arm: {x: values over seeds} as small points, and a line through the means."""
-    color, dash, marker = LOOKS[name]
-    xs = list(points) if at is None else [at(x) for x in points]
-    means = [np.mean(values) for values in points.values()]
-    face = color if filled else "white"
-    ax.plot(xs, means, color=color, linestyle=dash, marker=marker, markersize=6, linewidth=2, label=label or name,
-            markerfacecolor=face, markeredgecolor=color)  # fmt: skip
-    for x, values in zip(xs, points.values(), strict=True):
-        ax.plot([x] * len(values), values, ".", color=color, markersize=4, alpha=0.55)
+def _draw(ax, points, name, **options):
+    draw_arm(ax, points, LOOKS[name], **({"label": name} | options))
 
 
 def source_of(figure, recorded, section):
@@ -60,7 +41,7 @@ def few_labels(recorded, of=10_000):
     for name, label in words.items():
         mine = [row for row in rows if row["arm"] == name and not row.get("unseen")]
         size = lambda row: row.get("labels") or row["transfer"]  # noqa: E731
-        draw_arm(ax, gather(mine, size, lambda row: 100 * row["test_errors"] / of), name, label=label)
+        _draw(ax, gather(mine, size, lambda row: 100 * row["test_errors"] / of), name, label=label)
         unseen = [row for row in rows if row["arm"] == name and row.get("unseen")]
         if unseen:
             mean = np.mean([100 * row["test_errors"] / of for row in unseen])
@@ -90,7 +71,7 @@ def omitted(recorded):
     temperatures = sorted({row["temperature"] for row in threes})
     for prefix, filled, label in (("corrected_", True, "distilled, bias corrected"), ("", False, "distilled")):
         points = gather(threes, "temperature", lambda row: found(row, prefix))  # noqa: B023
-        draw_arm(axes[0], points, "distilled", at=temperatures.index, label=label, filled=filled)
+        _draw(axes[0], points, "distilled", at=temperatures.index, label=label, filled=filled)
     for prefix, marker in (("", "x"), ("corrected_", "+")):
         values = [found(row, prefix) for row in hard]
         axes[0].plot(np.linspace(-1.2, -0.8, len(values)), values, marker, color=RED)
@@ -126,9 +107,9 @@ def noise(recorded, of=10_000):
     words = {"distilled": "clean teacher (α = 0.3)"}
     for name in ("hard labels", "label smoothing", "noisy teacher", "distilled"):
         mine = [row for row in rows if row["arm"] == ("distilled, alpha 0.3" if name == "distilled" else name)]
-        draw_arm(axes[0], gather(mine, "share", lambda row: 100 * row["validation_errors"] / of), name,
-                 label=words.get(name))  # fmt: skip
-        draw_arm(axes[1], gather(mine, "share", lambda row: 100 * row["ece"]), name)
+        _draw(axes[0], gather(mine, "share", lambda row: 100 * row["validation_errors"] / of), name,
+              label=words.get(name, name))  # fmt: skip
+        _draw(axes[1], gather(mine, "share", lambda row: 100 * row["ece"]), name)
     alone = [row for row in rows if row["arm"] == "distilled"]  # the labels have no weight: the same at any share
     for ax, key in zip(axes, ("validation_errors", "ece"), strict=True):
         mean = np.mean([row[key] for row in alone]) * (100 / of if key == "validation_errors" else 100)

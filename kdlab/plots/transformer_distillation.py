@@ -4,8 +4,7 @@ import textwrap
 
 import numpy as np
 
-from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, PINK, RED, SIZE, SKY, VOICE, picture
-from kdlab.plots.dark_knowledge import gather
+from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, PINK, RED, SIZE, SKY, VOICE, draw_arm, gather, picture
 
 # Colour, dash and marker of each arm, as in the panels where they appear there.
 LOOKS = {
@@ -47,7 +46,7 @@ def rated_sentences(sentences, ratings, soft):
     return figure
 
 
-def few_review_labels(rows, teachers=(), *, which="test", seeds="3 to 5 seeds", script="benchmarks/reviews.py"):
+def few_review_labels(rows, teachers=(), *, seeds="3 to 5 seeds"):
     """Accuracy against the number of labels, a plot for each kind of student; small points are seeds.
 
     rows of {"student", "arm", "labels", "seed", "validation", "test"}, teachers of {"teacher", "labels", "seed", ...}: what
@@ -57,31 +56,26 @@ def few_review_labels(rows, teachers=(), *, which="test", seeds="3 to 5 seeds", 
     sizes = sorted({row["labels"] for row in rows})
     figure, axes = picture(len(students), sharey=True, size=(SIZE[0], 4.2), squeeze=False)
     for ax, student in zip(axes[0], students, strict=True):
-        for arm, (color, dash, marker) in LOOKS.items():
+        for arm, look in LOOKS.items():
             mine = [row for row in rows if row["student"] == student and row["arm"] == arm]
-            points = gather(sorted(mine, key=lambda row: row["labels"]), "labels", lambda row: 100 * row[which])
-            if not points:
-                continue
-            xs = [sizes.index(size) for size in points]
-            ax.plot(xs, [np.mean(values) for values in points.values()], color=color, linestyle=dash, marker=marker,
-                    markersize=6, linewidth=2, label=arm)  # fmt: skip
-            for x, values in zip(xs, points.values(), strict=True):
-                ax.plot([x] * len(values), values, ".", color=color, markersize=4, alpha=0.55)
+            points = gather(sorted(mine, key=lambda row: row["labels"]), "labels", lambda row: 100 * row["test"])
+            if points:
+                draw_arm(ax, points, look, label=arm, at=sizes.index)
         for name, marker in (("frozen encoder and head", "x"), ("fine-tuned", "*")):
             mine = sorted((row for row in teachers if row["teacher"] == name), key=lambda row: row["labels"])
-            points = gather(mine, "labels", lambda row: 100 * row[which])
+            points = gather(mine, "labels", lambda row: 100 * row["test"])
             ax.plot([sizes.index(size) for size in points], [np.mean(values) for values in points.values()], marker,
                     color=GRAY, markersize=9, linestyle=":", label=f"{name}, itself" if points else None)  # fmt: skip
         ax.set_xticks(range(len(sizes)), [f"{size:,}".replace(",", " ") for size in sizes])
         ax.set(xlabel="labelled sentences", title=student, xlim=(-0.2, len(sizes) - 0.8))
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
-    axes[0][0].set_ylabel(f"{which} accuracy")
+    axes[0][0].set_ylabel("test accuracy")
     figure.legend(*axes[0][0].get_legend_handles_labels(), fontsize="x-small", ncols=4, loc="outside lower center")
-    figure.suptitle(f"recorded: {seeds}, {script}", fontsize="small", color=GRAY)
+    figure.suptitle(f"recorded: {seeds}, benchmarks/reviews.py", fontsize="small", color=GRAY)
     return figure
 
 
-def distilbert_recipe(rows, cost, teacher, *, which="test", script="benchmarks/reviews.py"):
+def distilbert_recipe(rows, cost, teacher):
     """Accuracy of three-layer students by initial weights and loss beside their teacher's, and what each costs.
 
     rows of {"student", "loss", "seed", ...}; cost of {"model", "parameters", "ms_batch_1", "ms_batch_64"}; teacher: its
@@ -92,7 +86,7 @@ def distilbert_recipe(rows, cost, teacher, *, which="test", script="benchmarks/r
     arms = list(dict.fromkeys((row["student"], row["loss"]) for row in rows))
     colors = {"triple": BLUE, "labels": RED}
     for place, (student, loss) in enumerate(arms):
-        values = [100 * row[which] for row in rows if (row["student"], row["loss"]) == (student, loss)]
+        values = [100 * row["test"] for row in rows if (row["student"], row["loss"]) == (student, loss)]
         axes[0].barh(place, np.mean(values), color=colors.get(loss, GRAY), alpha=0.4, height=0.66)
         axes[0].plot(values, [place] * len(values), "o", color=colors.get(loss, GRAY), markersize=4)
         axes[0].annotate(f"{np.mean(values):.1f} %", (50.6, place), va="center", fontsize="small")
@@ -100,7 +94,7 @@ def distilbert_recipe(rows, cost, teacher, *, which="test", script="benchmarks/r
     axes[0].annotate("teacher", (100 * teacher, -0.62), ha="right", color=ORANGE, fontsize="small", xytext=(-3, 0),
                      textcoords="offset points", va="center")  # fmt: skip
     axes[0].set_yticks(range(len(arms)), [f"{student},\n{words.get(loss, loss)}" for student, loss in arms])
-    axes[0].set(xlim=(50, 100 * teacher + 2), ylim=(len(arms) - 0.5, -0.9), title=f"{which} accuracy")
+    axes[0].set(xlim=(50, 100 * teacher + 2), ylim=(len(arms) - 0.5, -0.9), title="test accuracy")
     axes[0].xaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
     for place, row in enumerate(cost):
         axes[1].barh(place, row["ms_batch_1"], color=VOICE, edgecolor=ORANGE, height=0.66)
@@ -112,11 +106,11 @@ def distilbert_recipe(rows, cost, teacher, *, which="test", script="benchmarks/r
     axes[1].set(title="time for one sentence", xlim=(0, 2.25 * max(row["ms_batch_1"] for row in cost)), xticks=[])
     for ax in axes:
         ax.grid(axis="y", visible=False)
-    figure.suptitle(f"recorded: {script}", fontsize="small", color=GRAY)
+    figure.suptitle("recorded: benchmarks/reviews.py", fontsize="small", color=GRAY)
     return figure
 
 
-def augmented_reviews(rows, references=(), *, which="validation", script="benchmarks/reviews.py"):
+def augmented_reviews(rows, references=()):
     """Accuracy against the number of changed copies of each sentence in the transfer set, one plot for each arm.
 
     references {words: accuracy}: dotted lines.
@@ -125,7 +119,7 @@ def augmented_reviews(rows, references=(), *, which="validation", script="benchm
     figure, axes = picture(len(arms), size=(SIZE[0], 2.8), squeeze=False)
     for ax, arm, color in zip(axes[0], arms, (BLUE, GREEN, PINK), strict=False):
         mine = [row for row in rows if row["arm"] == arm]
-        points = gather(sorted(mine, key=lambda row: row["copies"]), "copies", lambda row: 100 * row[which])
+        points = gather(sorted(mine, key=lambda row: row["copies"]), "copies", lambda row: 100 * row["test"])
         xs = range(len(points))
         ax.plot(xs, [np.mean(values) for values in points.values()], "o-", color=color, linewidth=2)
         for x, values in zip(xs, points.values(), strict=True):
@@ -138,8 +132,8 @@ def augmented_reviews(rows, references=(), *, which="validation", script="benchm
         ax.margins(y=0.12)
         ax.set(xlabel="changed copies of each sentence", title=arm, xlim=(-0.3, len(points) - 0.7))
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:.1f} %")
-    axes[0][0].set_ylabel(f"{which} accuracy")
-    figure.suptitle(f"recorded: {script}", fontsize="small", color=GRAY)
+    axes[0][0].set_ylabel("test accuracy")
+    figure.suptitle("recorded: benchmarks/reviews.py", fontsize="small", color=GRAY)
     return figure
 
 

@@ -23,6 +23,14 @@ def to_numpy(values, dtype=float):
     return np.asarray(values, dtype=dtype)
 
 
+def check_classes(labels, count, classes):
+    """The labels as integers (count,). ValueError unless each is a class from 0 to classes - 1."""
+    labels = to_numpy(labels, int)
+    if labels.shape != (count,) or labels.min() < 0 or labels.max() >= classes:
+        raise ValueError(f"labels must be {count} classes from 0 to {classes - 1}")
+    return labels
+
+
 def soft_targets(logits, temperature):
     """softmax(logits / temperature) of one row of logits: what the panel's view computes, in NumPy."""
     powers = np.exp((logits - np.max(logits)) / temperature)

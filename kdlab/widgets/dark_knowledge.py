@@ -1,11 +1,9 @@
 """DarkKnowledgePanel: the second choices of a teacher, and what each student inherited of them."""
 
-import math
-
 import numpy as np
 import traitlets as t
 
-from kdlab.widgets.base import Panel, soft_targets, source, to_numpy
+from kdlab.widgets.base import Panel, Temperature, check_classes, soft_targets, source, to_numpy
 
 SHOWN = 9  # digits of a group: one row in a narrow cell
 TEACHER = "teacher"
@@ -63,10 +61,7 @@ def _check(images, labels, logits):
     images = to_numpy(images, np.uint8)
     if images.shape != (shape[0], 28, 28):
         raise ValueError(f"images must be ({shape[0]}, 28, 28), one for each row of logits, not {images.shape}")
-    labels = to_numpy(labels, int)
-    if labels.shape != shape[:1] or labels.min() < 0 or labels.max() >= shape[1]:
-        raise ValueError(f"labels must be {shape[0]} classes from 0 to {shape[1] - 1}")
-    return images, labels, rows
+    return images, check_classes(labels, *shape), rows
 
 
 class DarkKnowledgePanel(Panel):
@@ -82,7 +77,7 @@ class DarkKnowledgePanel(Panel):
     _esm = source("common.js", "dark_knowledge.js")
     _css = source("common.css", "dark_knowledge.css")
 
-    temperature = t.Float(4.0).tag(sync=True)
+    temperature = Temperature(4.0).tag(sync=True)
     group = t.List([-1, -1]).tag(sync=True)
     selected = t.Int(0).tag(sync=True)
     log_scale = t.Bool(False).tag(sync=True)
@@ -123,13 +118,6 @@ class DarkKnowledgePanel(Panel):
             _shown=shown,
             _images=images[shown].tobytes(),
         )
-
-    @t.validate("temperature")
-    def _check_temperature(self, proposal):
-        value = proposal["value"]
-        if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"temperature must be positive and finite, not {value}")
-        return value
 
     @t.validate("group")
     def _check_group(self, proposal):

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from contextlib import contextmanager
 
 import traitlets as t
 
@@ -47,8 +46,10 @@ def sentence_attention(tokenizer, model):
     def read(sentence):
         import torch
 
+        from kdlab.models import evaluating
+
         ids = _encode(tokenizer, model, [sentence])
-        with _evaluating(model), torch.no_grad():
+        with evaluating(model):
             layers = model(ids, details=True)["attentions"]
         if isinstance(tokenizer, WordTokenizer):
             tokens = [CLS, *words(sentence)][: ids.shape[1]]
@@ -69,17 +70,6 @@ def _encode(tokenizer, model, sentences):
     ids = torch.from_numpy(tokenizer.encode(sentences)[0])
     longest = model.positions.num_embeddings if hasattr(model, "positions") else ids.shape[1]
     return ids[:, :longest]
-
-
-@contextmanager
-def _evaluating(model):
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 class ReadingPanel(Panel):

@@ -3,7 +3,7 @@
 import numpy as np
 import traitlets as t
 
-from kdlab.widgets.base import Panel, source, to_numpy
+from kdlab.widgets.base import Panel, check_classes, source, to_numpy
 
 COLDEST, HOTTEST = 0.1, 10.0
 ENOUGH = 1.002  # the least negative log-likelihood, give or take two in a thousand
@@ -38,9 +38,7 @@ def _check(logits, labels, bins):
     wrong = [name for name, values in rows.items() if not np.isfinite(values).all()]
     if wrong:
         raise ValueError(f"the logits of {wrong[0]!r} are not all finite")
-    labels = to_numpy(labels, int)
-    if labels.shape != shape[:1] or labels.min() < 0 or labels.max() >= shape[1]:
-        raise ValueError(f"labels must be {shape[0]} classes from 0 to {shape[1] - 1}")
+    labels = check_classes(labels, *shape)
     if isinstance(bins, bool) or not isinstance(bins, int) or not 2 <= bins <= 20:
         raise ValueError(f"bins must be a whole number from 2 to 20, not {bins!r}")
     return rows, labels

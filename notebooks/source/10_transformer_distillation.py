@@ -761,7 +761,7 @@ plots.distilbert_recipe(recorded["distilbert"], recorded["cost"], accuracy(teach
 copies = [row for row in recorded["augmentation"] if row["arm"].startswith("200")]
 none, five = ([row["test"] for row in copies if row["copies"] == count] for count in (0, 5))
 assert len(none) == len(five) == 5 and sum(five) / 5 < sum(none) / 5 + 0.01
-plots.augmented_reviews(copies, {"all 7605 real sentences": runs(taught, 200).mean() / 100}, which="test")
+plots.augmented_reviews(copies, {"all 7605 real sentences": runs(taught, 200).mean() / 100})
 
 # %% [markdown]
 # Nothing. Over five seeds the copies do a little harm, if anything (each arm has the same 300 steps). A masked or
