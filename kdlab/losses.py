@@ -106,8 +106,10 @@ def reverse_kl_divergence_core(student_logits, teacher_logits, *, temperature=1.
 def jensen_shannon_divergence(student_logits, teacher_logits, *, beta=0.5, temperature=1.0, mask=None):
     """beta KL(teacher || m) + (1 - beta) KL(student || m), m = beta teacher + (1 - beta) student (GKD, 2024).
 
-    0 < beta < 1: at both ends the formula is 0 for every student, so there `kl_divergence` (its slope at beta = 0)
-    or `reverse_kl_divergence` (at beta = 1) is what you want. At beta = 0.5 it is symmetric and at most log 2.
+    0 < beta < 1. At both ends the formula is 0 for every student: close to 0 it is about beta times `kl_divergence`,
+    close to 1 about (1 - beta) times `reverse_kl_divergence`, so beta is a learning rate too. GKD calls these two
+    divergences themselves its ends, which makes the loss jump there; call them by their names instead. At beta = 0.5 it
+    is symmetric and at most log 2.
     """
     temperature = check_temperature(temperature)
     beta = _check_number("beta", beta)
@@ -175,6 +177,133 @@ def _mean_kl(log_p, log_q):
     """Mean over the leading dimensions of KL(p || q), both given as log-probabilities (..., classes)."""
     count = log_p.numel() // log_p.shape[-1]
     return (log_p.exp() * (log_p - log_q)).sum() / count
+
+
+# --- losses of language models --------------------------------------------------------------------
+# One distribution over the vocabulary for each token. No gradient flows into the teacher.
+
+
+def top_k_divergence(student_logits, ids, log_probabilities, *, rest="bucket", temperature=1.0, mask=None):
+    """KL(teacher || student) when only k tokens of the teacher are known: ids (..., k) and their log-probabilities.
+
+    With p and q the probabilities of teacher and student, sums over the k tokens, and P and Q what p and q leave over:
+    "bucket": sum p log(p / q) + P log(P / Q), everything else as one more class; at most the full KL, equal if k is all;
+    "renormalise": sum p' log(p' / q), p' = p / (1 - P), as if the teacher thought nothing else possible;
+    "drop": sum p log(p / q), which may be negative; its gradient is that of "renormalise" times 1 - P.
+    The last two are least for a student that gives the k tokens all of its probability: a biased teacher (Anshumann et
+    al. 2025). The log-probabilities must be those of the teacher's soft targets at this temperature.
+    """
+    if rest not in ("bucket", "renormalise", "drop"):
+        raise ValueError(f'rest must be "bucket", "renormalise" or "drop", got {rest!r}')
+    temperature = check_temperature(temperature)
+    student_logits, ids, log_probabilities = _select(
+        mask, student_logits=student_logits, ids=ids, log_probabilities=log_probabilities
+    )
+    check_logits("student_logits", student_logits, temperature)
+    _check_kept(student_logits, ids, "log_probabilities", log_probabilities)
+    if student_logits.shape[-1] < ids.shape[-1] or (ids.sort(-1).values.diff(dim=-1) == 0).any():
+        raise ValueError("a token stands twice in a row of ids")
+    total = log_probabilities.logsumexp(-1)
+    if log_probabilities.isnan().any() or not (total.abs() < torch.inf).all() or (total > 0.01).any():
+        raise ValueError("log_probabilities must be logarithms of probabilities that sum to 1 at most, and not to 0")
+    return top_k_divergence_core(student_logits, ids, log_probabilities, rest=rest, temperature=temperature)
+
+
+def top_k_divergence_core(student_logits, ids, log_probabilities, *, rest="bucket", temperature=1.0):
+    """`top_k_divergence` without checks."""
+    log_q_all = F.log_softmax(student_logits / temperature, dim=-1)
+    log_p, log_q = log_probabilities.detach(), log_q_all.gather(-1, ids)
+    if rest == "renormalise":
+        log_p = log_p - log_p.logsumexp(-1, keepdim=True)
+    p = log_p.exp()
+    each = (torch.xlogy(p, p) - p * log_q).sum(-1)
+    if rest == "bucket" and ids.shape[-1] < student_logits.shape[-1]:
+        left = (1 - p.sum(-1)).clamp(min=0)
+        log_q_left = log_q_all.scatter(-1, ids, -torch.inf).logsumexp(-1)
+        each = each + torch.xlogy(left, left) - left * log_q_left
+    return each.mean()
+
+
+def sampled_cross_entropy(student_logits, ids, weights, *, mask=None):
+    """CE(teacher, student) from tokens drawn from the teacher: mean of -sum_j w_j log q(id_j) (Anshumann et al. 2025).
+
+    ids and weights are (..., k); a weight is the token's share of the draws, as `sampled_cache` gives it. On average
+    over the draws this is the cross-entropy with the teacher's full distribution, KL(teacher || student) plus the
+    teacher's entropy, and its gradient is the full one, however few the draws. One draw is training on the text that a
+    teacher wrote.
+    """
+    student_logits, ids, weights = _select(mask, student_logits=student_logits, ids=ids, weights=weights)
+    check_logits("student_logits", student_logits)
+    _check_kept(student_logits, ids, "weights", weights)
+    if not weights.isfinite().all() or (weights < 0).any():
+        raise ValueError("weights must be finite and not negative")
+    return sampled_cross_entropy_core(student_logits, ids, weights)
+
+
+def sampled_cross_entropy_core(student_logits, ids, weights):
+    """`sampled_cross_entropy` without checks."""
+    log_q = F.log_softmax(student_logits, dim=-1).gather(-1, ids)
+    return -(weights.detach() * log_q).sum(-1).mean()
+
+
+def policy_gradient_loss(student_logits, teacher_logits, tokens, *, mask=None):
+    """The long-term part of the reverse KL of whole texts, for tokens that the student wrote itself (MiniLLM, 2024).
+
+    Mean over the tokens of -R_t log q(y_t), where R_t = sum over s > t of log p(y_s) - log q(y_s): how much better the
+    teacher (p) likes what came after token t than the student (q) does. A token after which the teacher is content
+    becomes more probable. R counts as a constant in the gradient.
+
+    tokens are whole numbers (..., L), drawn from softmax(student_logits) at temperature 1; logits are (..., L,
+    vocabulary), entry t those that token t was drawn from. For texts of L tokens the average gradient of
+    `reverse_kl_divergence` + `policy_gradient_loss` is that of KL(student || teacher) of whole texts divided by L. The
+    value itself says nothing about quality. Tokens where the mask (..., L) is False, a prompt's, count nowhere.
+    """
+    _select(mask, student_logits=student_logits, teacher_logits=teacher_logits, labels=tokens)
+    chosen = ... if mask is None else mask
+    _check_pair(student_logits, teacher_logits, 1.0, mask)
+    if student_logits.ndim < 2:
+        raise ValueError(f"logits must be (..., L, vocabulary), got {_shape(student_logits)}")
+    if not isinstance(tokens, torch.Tensor) or tokens.shape != student_logits.shape[:-1]:
+        found = _shape(tokens) if isinstance(tokens, torch.Tensor) else type(tokens).__name__
+        raise ValueError(
+            f"tokens must be a tensor {_shape(student_logits[..., 0])}, one for each distribution; got {found}"
+        )
+    check_labels(tokens[chosen], student_logits[chosen])
+    return policy_gradient_loss_core(student_logits, teacher_logits, tokens.long(), mask=mask)
+
+
+def policy_gradient_loss_core(student_logits, teacher_logits, tokens, *, mask=None):
+    """`policy_gradient_loss` without checks."""
+    if mask is not None:  # nothing that stands elsewhere, NaN included, may reach the gradient
+        away = ~mask
+        student_logits = student_logits.masked_fill(away[..., None], 0.0)
+        teacher_logits = teacher_logits.masked_fill(away[..., None], 0.0)
+        tokens = tokens.masked_fill(away, 0)
+    log_q, log_p = (
+        F.log_softmax(logits, dim=-1).gather(-1, tokens[..., None])[..., 0]
+        for logits in (student_logits, teacher_logits.detach())
+    )
+    gains = log_p - log_q.detach()
+    if mask is not None:
+        log_q, gains = log_q.masked_fill(away, 0.0), gains.masked_fill(away, 0.0)
+    later = gains.flip(-1).cumsum(-1).flip(-1) - gains
+    return -(later * log_q).sum() / (log_q.numel() if mask is None else mask.sum())
+
+
+def _check_kept(student_logits, ids, name, values):
+    """ValueError unless ids and the values that belong to them are (..., k) and fit the logits."""
+    if not isinstance(ids, torch.Tensor) or ids.dtype != torch.int64 or ids.ndim < 1 or not ids.numel():
+        raise ValueError("ids must be a tensor int64 (..., k), not empty")
+    if not isinstance(values, torch.Tensor) or not values.is_floating_point() or values.shape != ids.shape:
+        raise ValueError(f"{name} must be a floating-point tensor of the shape of ids, {_shape(ids)}")
+    if ids.shape[:-1] != student_logits.shape[:-1]:
+        raise ValueError(
+            f"student_logits {_shape(student_logits)} and ids {_shape(ids)} must have the same shape but for the last "
+            "dimension"
+        )
+    low, high, vocabulary = int(ids.min()), int(ids.max()), student_logits.shape[-1]
+    if low < 0 or high >= vocabulary:
+        raise ValueError(f"ids must be from 0 to {vocabulary - 1}, got values from {low} to {high}")
 
 
 # --- losses inside a transformer ------------------------------------------------------------------
@@ -368,6 +497,14 @@ def check_temperature(temperature):
     temperature = _check_number("temperature", temperature)
     if not (temperature > 0 and math.isfinite(temperature)):
         raise ValueError(f"temperature must be a positive finite number, got {temperature:g}")
+    return temperature
+
+
+def check_sampling_temperature(temperature):
+    """The temperature as a float; 0, always the likeliest, is allowed. ValueError unless it is finite and not negative."""
+    temperature = _check_number("temperature", temperature)
+    if not (temperature >= 0 and math.isfinite(temperature)):
+        raise ValueError(f"temperature must be a finite number, 0 (greedy) or more; got {temperature:g}")
     return temperature
 
 

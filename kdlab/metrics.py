@@ -96,6 +96,24 @@ def copied_mistakes(student_logits, teacher_logits, labels):
     return float((student == teacher)[mistakes].double().mean()) if mistakes.any() else 0.0
 
 
+def distinct_n(texts, n):
+    """Distinct n-grams divided by all n-grams of the texts together, lists of ids or of words: from 0 to 1.
+
+    Close to 0, the same phrases come again and again. Longer or more texts repeat more by themselves, so compare equal
+    amounts. After Li et al. (2016), who divide by the number of tokens.
+    """
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise ValueError(f"n must be a positive whole number, got {n!r}")
+    single = isinstance(texts, str)
+    texts = [text.tolist() if isinstance(text, torch.Tensor) else text for text in texts]
+    if single or any(not isinstance(text, list | tuple | str) for text in texts):
+        raise ValueError("texts must be a list of texts, each a list of ids or words")
+    grams = [tuple(text[i : i + n]) for text in texts for i in range(len(text) - n + 1)]
+    if not grams:
+        raise ValueError(f"no text has {n} tokens or more, so there is no {n}-gram to count")
+    return len(set(grams)) / len(grams)
+
+
 def count_parameters(model):
     """The number of parameters of a model."""
     return sum(parameter.numel() for parameter in model.parameters())

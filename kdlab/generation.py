@@ -1,0 +1,98 @@
+"""Text from a language model, one token after another: sampled, greedy, or the likeliest of several beams."""
+
+import torch
+
+from kdlab.losses import check_sampling_temperature
+from kdlab.models import evaluating
+
+
+def generate(model, prompt, length, *, temperature=1.0, generator=None, use_cache=True):
+    """The prompt, ids int64 (N, L), and `length` tokens that the model writes after it: ids (N, L + length).
+
+    Each token is drawn from softmax(logits / temperature); temperature 0 takes the likeliest (greedy). The cache of
+    keys and values saves time and changes nothing beyond rounding. `generator` is a torch.Generator; without one, every
+    call draws the same numbers. ValueError if the text would not fit in the model's context.
+    """
+    options = {"temperature": temperature, "generator": generator, "use_cache": use_cache}
+    new = list(stream(model, prompt, length, **options))
+    return torch.cat([prompt, torch.stack(new, 1)], 1)
+
+
+def stream(model, prompt, length, *, temperature=1.0, generator=None, use_cache=True):
+    """`generate` as an iterator that gives each new token's ids int64 (N,) as soon as it is drawn.
+
+    The arguments are checked at once. The model is in eval mode only while it computes, so that an iterator may be left
+    unfinished.
+    """
+    _check_text(model, prompt, length, "a tensor of ids int64 (N, L), one row for each text", dimensions=2)
+    temperature = check_sampling_temperature(temperature)
+    if generator is None:
+        generator = torch.Generator().manual_seed(0)
+    elif not isinstance(generator, torch.Generator):
+        raise ValueError(f"generator must be a torch.Generator, got {type(generator).__name__}")
+    return _stream(model, prompt, length, temperature, generator, use_cache)
+
+
+def _stream(model, prompt, length, temperature, generator, use_cache):
+    ids, cache = prompt, [] if use_cache else None
+    for _ in range(length):
+        logits = _next_logits(model, ids, cache)
+        if temperature == 0:
+            new = logits.argmax(-1)
+        else:  # the largest logit becomes 0, so that no temperature, however low, overflows
+            p = ((logits - logits.amax(-1, keepdim=True)) / temperature).softmax(-1)
+            new = torch.multinomial(p, 1, generator=generator)[:, 0]
+        yield new
+        ids = new[:, None] if use_cache else torch.cat([ids, new[:, None]], 1)
+
+
+def beam_search(model, prompt, length, *, beams=4):
+    """A likely continuation of a prompt, ids int64 (L,): (ids int64 (L + length,), log-probability of the new tokens).
+
+    After each token the `beams` likeliest beginnings are kept. One beam is greedy; only with so many that none is ever
+    dropped is the result sure to be the likeliest text of all. ValueError if it would not fit in the model's context.
+    """
+    _check_text(model, prompt, length, "a tensor of ids int64 (L,), a single text", dimensions=1)
+    if isinstance(beams, bool) or not isinstance(beams, int) or beams < 1:
+        raise ValueError(f"beams must be a positive whole number, got {beams!r}")
+    texts, scores, cache = prompt[None], torch.zeros(1, dtype=torch.double), []
+    new = texts
+    for _ in range(length):
+        log_p = _next_logits(model, new, cache).double().log_softmax(-1)
+        totals = (scores[:, None] + log_p).flatten()
+        scores, places = totals.topk(min(beams, len(totals)))
+        origin, new = places // log_p.shape[1], places % log_p.shape[1]
+        new = new[:, None]
+        texts = torch.cat([texts[origin], new], 1)
+        cache[:] = [(keys[origin], values[origin]) for keys, values in cache]
+    return texts[0], scores[0].item()
+
+
+def _next_logits(model, ids, cache):
+    """The logits (N, vocabulary) of what follows; with a cache, ids are what it has not seen yet."""
+    with evaluating(model):
+        return model(ids, cache)[:, -1]
+
+
+def _check_text(model, prompt, length, form, dimensions):
+    """ValueError unless the prompt is ids of this model, and it and the new tokens fit in the model's context."""
+    if not isinstance(prompt, torch.Tensor) or prompt.dtype != torch.int64 or prompt.ndim != dimensions:
+        found = type(prompt).__name__
+        if isinstance(prompt, torch.Tensor):
+            found = f"{str(prompt.dtype).removeprefix('torch.')} {tuple(prompt.shape)}"
+        raise ValueError(f"prompt must be {form}; got {found}")
+    if prompt.numel() == 0:
+        raise ValueError("prompt is empty: the model needs at least one token to start from")
+    if isinstance(length, bool) or not isinstance(length, int) or length < 1:
+        raise ValueError(f"length, the number of new tokens, must be a positive whole number, got {length!r}")
+    vocabulary, low, high = model.tokens.num_embeddings, int(prompt.min()), int(prompt.max())
+    if low < 0 or high >= vocabulary:
+        raise ValueError(
+            f"the model knows the ids from 0 to {vocabulary - 1}, but the prompt's go from {low} to {high}"
+        )
+    read = prompt.shape[-1] + length - 1  # the last token is written, never read
+    if read > model.context:
+        raise ValueError(
+            f"{prompt.shape[-1]} tokens of prompt and {length} new ones are too many for a model with a context of "
+            f"{model.context}: the longest text is {model.context + 1} tokens, so take a shorter prompt or length"
+        )
