@@ -12,6 +12,7 @@ import numpy as np
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 REVIEWS = "reviews.tsv.gz"
+MOBY_DICK = "moby_dick.txt.gz"
 
 
 class DataFileError(RuntimeError):
@@ -54,6 +55,15 @@ class ReviewSplits(NamedTuple):
     test: Reviews
 
 
+class MobyDick(NamedTuple):
+    """Herman Melville's Moby-Dick (1851) as text, split by whole chapters; `chapters` are (number and title, text)."""
+
+    train: str
+    validation: str
+    test: str
+    chapters: list[tuple[str, str]]
+
+
 def read_checked(name):
     """The bytes of data/NAME. DataFileError if it is missing or its SHA-256 is not in data/SHA256SUMS."""
     expected = _checksums().get(name)
@@ -89,6 +99,19 @@ def load_reviews():
     _, *lines = gzip.decompress(read_checked(REVIEWS)).decode().splitlines()
     rows = [line.split("\t") for line in lines]
     return ReviewSplits(*(_reviews([row for row in rows if row[0] == split]) for split in ReviewSplits._fields))
+
+
+def load_moby_dick():
+    """Moby-Dick in 39 symbols (small letters, signs, space, new line) as a `MobyDick`. Raises DataFileError.
+
+    Of the 135 chapters, those whose number ends in 4 are for validation, those that end in 9 for testing.
+    """
+    parts = gzip.decompress(read_checked(MOBY_DICK)).decode().split("# ")[1:]
+    chapters = [tuple(part.split("\n", 1)) for part in parts]
+    splits = {"train": [], "validation": [], "test": []}
+    for number, (_, text) in enumerate(chapters, 1):
+        splits[{4: "validation", 9: "test"}.get(number % 10, "train")].append(text)
+    return MobyDick(*("".join(texts) for texts in splits.values()), chapters)
 
 
 def _reviews(rows):

@@ -85,13 +85,7 @@ class TextClassifier(nn.Module):
         super().__init__()
         sizes = {"vocabulary": vocabulary, "classes": classes, "width": width, "heads": heads, "layers": layers}
         sizes |= {"inner": inner if inner is not None else 4 * width, "longest": longest}
-        for name, size in sizes.items():
-            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-                raise ValueError(f"{name} must be a positive whole number, got {size!r}")
-        if width % heads:
-            raise ValueError(f"width must be a multiple of heads: {width} numbers cannot be shared among {heads} heads")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
+        _check_transformer(sizes, dropout)
         if pooling not in ("mean", "first"):
             raise ValueError(f'pooling must be "mean" or "first", got {pooling!r}')
         self.dropout, self.pooling = dropout, pooling
@@ -174,3 +168,97 @@ def mean_of_tokens(states, mask):
     """The mean of the states (N, L, width) of the tokens that count: (N, width)."""
     weights = mask.unsqueeze(-1).to(states.dtype)
     return (states * weights).sum(1) / weights.sum(1)
+
+
+class LanguageModel(nn.Module):
+    """A decoder-only transformer (Radford et al. 2019, GPT-2's form): ids (N, L) -> logits (N, L, vocabulary).
+
+    Entry [n, i] scores what follows ids[n, : i + 1]; it never sees what comes later. Token and position embeddings,
+    then `layers` times causal attention and a small network for each token, each fed a normalised copy and added to
+    what came in; the logits are products with the token embeddings themselves (weight tying, Press & Wolf 2017).
+
+    `cache`, a list that is empty at first, keeps the keys and values of every layer, so that the next call takes the
+    new tokens alone: `cache = []; model(ids[:, :5], cache); model(ids[:, 5:6], cache)`. ValueError if the text
+    becomes longer than `context`. The same seed gives the same initial weights and touches no other random number.
+    """
+
+    def __init__(self, vocabulary, *, width=64, heads=4, layers=2, inner=None, context=128, dropout=0.0, seed=0):
+        super().__init__()
+        sizes = {"vocabulary": vocabulary, "width": width, "heads": heads, "layers": layers, "context": context}
+        sizes |= {"inner": inner if inner is not None else 4 * width}
+        _check_transformer(sizes, dropout)
+        self.context, self.dropout = context, dropout
+        with torch.random.fork_rng(devices=[]):  # the modules draw weights of their own, replaced below
+            self.tokens = nn.Embedding(vocabulary, width)
+            self.positions = nn.Embedding(context, width)
+            self.layers = nn.ModuleList(DecoderLayer(width, heads, sizes["inner"], dropout) for _ in range(layers))
+            self.norm = nn.LayerNorm(width)
+        generator = torch.Generator().manual_seed(seed)
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Embedding | nn.Linear):
+                # what is added to the stream in each layer starts smaller, so that depth does not swell it (GPT-2)
+                std = 0.02 / (2 * layers) ** 0.5 if name.endswith(("mix", "down")) else 0.02
+                nn.init.normal_(module.weight, std=std, generator=generator)
+            if isinstance(module, nn.Linear):
+                nn.init.zeros_(module.bias)
+
+    def forward(self, ids, cache=None):
+        past = cache[0][0].shape[2] if cache else 0
+        if past + ids.shape[1] > self.context:
+            raise ValueError(f"the text has {past + ids.shape[1]} tokens, more than the context of {self.context}")
+        state = self.tokens(ids) + self.positions.weight[past : past + ids.shape[1]]
+        state = F.dropout(state, self.dropout, self.training)
+        seen = []
+        for n, layer in enumerate(self.layers):
+            state, keys_values = layer(state, cache[n] if cache else None)
+            seen.append(keys_values)
+        if cache is not None:
+            cache[:] = seen
+        return self.norm(state) @ self.tokens.weight.T
+
+
+class DecoderLayer(nn.Module):
+    """One layer of a decoder: the new states of (N, L, width), and the keys and values (N, heads, L, width / heads)."""
+
+    def __init__(self, width, heads, inner, dropout):
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.attention_norm, self.norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.queries_keys_values = nn.Linear(width, 3 * width)
+        self.mix = nn.Linear(width, width)
+        self.up, self.down = nn.Linear(width, inner), nn.Linear(inner, width)
+
+    def forward(self, state, past=None):
+        parts = self.queries_keys_values(self.attention_norm(state)).chunk(3, -1)
+        queries, keys, values = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
+        if past is not None:
+            keys, values = torch.cat([past[0], keys], 2), torch.cat([past[1], values], 2)
+        mixed = causal_attention(queries, keys, values, self.dropout if self.training else 0.0)
+        mixed = self.mix(mixed.transpose(1, 2).flatten(2))  # the heads side by side again
+        state = state + F.dropout(mixed, self.dropout, self.training)
+        thought = self.down(F.gelu(self.up(self.norm(state))))
+        return state + F.dropout(thought, self.dropout, self.training), (keys, values)
+
+
+def causal_attention(queries, keys, values, dropout=0.0):
+    """softmax(queries · keys / sqrt(d)) · values, (N, heads, L, d): each of the last L tokens sees those up to itself.
+
+    There may be more keys and values than queries: those of earlier tokens, from a cache.
+    """
+    new, all_ = queries.shape[2], keys.shape[2]
+    if new == all_:
+        return F.scaled_dot_product_attention(queries, keys, values, dropout_p=dropout, is_causal=True)
+    mask = torch.ones(new, all_, dtype=torch.bool).tril(all_ - new) if new > 1 else None
+    return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, dropout_p=dropout)
+
+
+def _check_transformer(sizes, dropout):
+    """ValueError unless a transformer of these sizes can be built."""
+    for name, size in sizes.items():
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise ValueError(f"{name} must be a positive whole number, got {size!r}")
+    width, heads = sizes["width"], sizes["heads"]
+    if width % heads:
+        raise ValueError(f"width must be a multiple of heads: {width} numbers cannot be shared among {heads} heads")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")

@@ -1,4 +1,4 @@
-"""From sentences to numbers: a word tokenizer whose vocabulary fits on a page."""
+"""From text to numbers: a word tokenizer whose vocabulary fits on a page, and a tokenizer of characters."""
 
 import re
 from collections import Counter
@@ -65,6 +65,36 @@ class WordTokenizer:
         if ids.ndim != 1 or (ids.size and not (0 <= ids.min() and ids.max() < len(self))):
             raise ValueError(f"decode takes one row of ids from 0 to {len(self) - 1}")
         return " ".join(self.vocabulary[n] for n in ids.tolist() if self.vocabulary[n] not in (PAD, CLS))
+
+
+class CharacterTokenizer:
+    """Characters to ids and back; `vocabulary` holds each character once, and its place is its id."""
+
+    def __init__(self, vocabulary):
+        self.vocabulary = list(vocabulary)
+        self.ids = {character: n for n, character in enumerate(self.vocabulary)}
+        if len(self.ids) < len(self.vocabulary) or any(len(character) != 1 for character in self.vocabulary):
+            raise ValueError("the vocabulary must hold single characters, each once")
+
+    @classmethod
+    def train(cls, text):
+        """The tokenizer of the characters that this text has, in the order of Unicode."""
+        return cls(sorted(set(text)))
+
+    def __len__(self):
+        return len(self.vocabulary)
+
+    def encode(self, text):
+        """int64 (L,), one id for each character. ValueError names a character that the vocabulary lacks."""
+        try:
+            return np.array([self.ids[character] for character in text], np.int64)
+        except KeyError as error:
+            known = "".join(self.vocabulary)
+            raise ValueError(f"the character {error.args[0]!r} is not in the vocabulary {known!r}") from None
+
+    def decode(self, ids):
+        """The text of one row of ids."""
+        return "".join(self.vocabulary[n] for n in np.asarray(ids).tolist())
 
 
 def _check_sentences(sentences):

@@ -44,7 +44,7 @@ class Recipe:
         """ValueError naming the first setting or change that cannot be used."""
         self.temperature, self.alpha = check_temperature(self.temperature), check_alpha(self.alpha)
         for name, least in (("steps", 1), ("batch_size", 1), ("seed", 0)):
-            _check_whole(name, getattr(self, name), least)
+            check_whole(name, getattr(self, name), least)
         rate = self.learning_rate
         if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < math.inf:
             raise ValueError(f"learning_rate must be a positive finite number, got {rate!r}")
@@ -58,7 +58,7 @@ class Recipe:
         self.changes[step] = self.changes.get(step, {}) | checked
 
     def _checked_change(self, step, settings):
-        _check_whole("the step of a change", step, 0)
+        check_whole("the step of a change", step, 0)
         if step >= self.steps:
             raise ValueError(f"a change at step {step} comes too late: the run has steps 0 to {self.steps - 1}")
         checks = {"temperature": check_temperature, "alpha": check_alpha}
@@ -138,11 +138,33 @@ def train(
 
 
 def _run(student, inputs, labels, teacher_logits, recipe, evaluate, evaluate_every, jitter):
-    steps, temperature, alpha = recipe.steps, recipe.temperature, recipe.alpha
     batches = batches_of(len(inputs), recipe.batch_size, torch.Generator().manual_seed(recipe.seed))
-    noise = torch.Generator().manual_seed(recipe.seed + 2**32).get_state()  # for jitter and dropout
     if jitter:
         inputs, shifts = _padded(inputs, jitter)
+
+    def next_loss(temperature, alpha):
+        chosen = next(batches)
+        y = labels.index_select(0, chosen)
+        x = inputs.index_select(0, chosen)  # twice as fast as inputs[chosen]
+        if jitter:
+            x = x.gather(1, shifts[torch.randint(len(shifts), (len(x),))])
+        logits = student(x)
+        if teacher_logits is None:
+            return cross_entropy_core(logits, y)
+        v = teacher_logits.index_select(0, chosen)
+        return distillation_loss_core(logits, v, y, temperature=temperature, alpha=alpha)
+
+    return descend(student, next_loss, recipe=recipe, evaluate=evaluate, evaluate_every=evaluate_every)
+
+
+def descend(student, next_loss, *, recipe, evaluate=None, evaluate_every=25) -> Iterator[dict]:
+    """The loop behind every run: `recipe.steps` steps of Adam on `next_loss(temperature, alpha)`; records as in `train`.
+
+    `next_loss` draws its own batch and gives one number with a gradient. What it and the student draw from PyTorch's
+    global random numbers depends on `recipe.seed` alone and leaves those of the caller as they were. Checks nothing.
+    """
+    steps, temperature, alpha = recipe.steps, recipe.temperature, recipe.alpha
+    noise = torch.Generator().manual_seed(recipe.seed + 2**32).get_state()
     weights = [parameter for parameter in student.parameters() if parameter.requires_grad]
     optimizer = torch.optim.Adam(weights, lr=recipe.learning_rate, fused=True)
     modes = [(module, module.training) for module in student.modules()]
@@ -152,23 +174,13 @@ def _run(student, inputs, labels, teacher_logits, recipe, evaluate, evaluate_eve
             change = recipe.changes.get(step)
             if change:
                 temperature, alpha = change.get("temperature", temperature), change.get("alpha", alpha)
-            chosen = next(batches)
-            y = labels.index_select(0, chosen)
-            x = inputs.index_select(0, chosen)  # twice as fast as inputs[chosen]
             outside = torch.get_rng_state()
             torch.set_rng_state(noise)
             try:
-                if jitter:
-                    x = x.gather(1, shifts[torch.randint(len(shifts), (len(x),))])
-                logits = student(x)
+                loss = next_loss(temperature, alpha)
             finally:
                 noise = torch.get_rng_state()
                 torch.set_rng_state(outside)
-            if teacher_logits is None:
-                loss = cross_entropy_core(logits, y)
-            else:
-                v = teacher_logits.index_select(0, chosen)
-                loss = distillation_loss_core(logits, v, y, temperature=temperature, alpha=alpha)
             for group in optimizer.param_groups:
                 group["lr"] = recipe.learning_rate * schedule(step, steps)
             optimizer.zero_grad()
@@ -216,11 +228,7 @@ def _padded(inputs, pixels):
 
 def check_run(student, inputs, labels, teacher_logits, recipe, evaluate, evaluate_every, jitter):
     """The labels and teacher logits as the loop wants them; ValueError if anything cannot be used."""
-    if not isinstance(recipe, Recipe):
-        raise ValueError(f"recipe must be a Recipe, got {type(recipe).__name__}")
-    recipe.check()
-    if not isinstance(student, nn.Module) or not any(p.requires_grad for p in student.parameters()):
-        raise ValueError("student must be a torch module with parameters that can be trained")
+    check_start(student, recipe, evaluate, evaluate_every)
     ids = isinstance(inputs, torch.Tensor) and inputs.dtype == torch.int64
     if not isinstance(inputs, torch.Tensor) or not (ids or inputs.is_floating_point()) or inputs.ndim < 2:
         raise ValueError(
@@ -232,11 +240,8 @@ def check_run(student, inputs, labels, teacher_logits, recipe, evaluate, evaluat
         raise ValueError(
             f"token ids must be int64 (N, L), at least 0, with one above 0 in each row (0 is padding): {_range(inputs)}"
         )
-    if evaluate is not None and not callable(evaluate):
-        raise ValueError("evaluate must be a function of the student that returns a dict of numbers")
-    _check_whole("evaluate_every", evaluate_every, 1)
     if jitter is not None:
-        _check_whole("jitter", jitter, 0)
+        check_whole("jitter", jitter, 0)
     if jitter and teacher_logits is not None:
         raise ValueError(
             "jitter and teacher_logits do not go together: the teacher's logits belong to the images as they are, "
@@ -259,11 +264,24 @@ def check_run(student, inputs, labels, teacher_logits, recipe, evaluate, evaluat
     return labels.long(), teacher_logits
 
 
+def check_start(student, recipe, evaluate, evaluate_every):
+    """ValueError unless a student can be trained by this recipe and measured so."""
+    if not isinstance(recipe, Recipe):
+        raise ValueError(f"recipe must be a Recipe, got {type(recipe).__name__}")
+    recipe.check()
+    if not isinstance(student, nn.Module) or not any(p.requires_grad for p in student.parameters()):
+        raise ValueError("student must be a torch module with parameters that can be trained")
+    if evaluate is not None and not callable(evaluate):
+        raise ValueError("evaluate must be a function of the student that returns a dict of numbers")
+    check_whole("evaluate_every", evaluate_every, 1)
+
+
 def _range(ids):
     return f"got {tuple(ids.shape)} from {int(ids.min())} to {int(ids.max())}"
 
 
-def _check_whole(name, value, least):
+def check_whole(name, value, least):
+    """ValueError unless the value is a whole number, `least` or more."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"{name} must be a whole number, at least {least}: got {value!r}")
 
@@ -277,19 +295,25 @@ def race(students, inputs, labels, teacher_logits, *, recipe, evaluate=None, eva
     Yields {"step", "temperature", "alpha", "distilled": {...}, "hard": {...}}; the inner dicts are the rest of the
     records of `train`. Start both from the same weights (the same seed). Checks, changes and stopping as in `train`.
     """
+    check_race(students, teacher_logits)
+    options = {"recipe": recipe, "evaluate": evaluate, "evaluate_every": evaluate_every}
+    distilled = train(students["distilled"], inputs, labels, teacher_logits, **options)
+    hard = train(students["hard"], inputs, labels, **options)
+    return side_by_side(distilled, hard)
+
+
+def check_race(students, teacher_logits):
+    """ValueError unless there are two students and a teacher."""
     if not isinstance(students, dict) or set(students) != {"distilled", "hard"}:
         raise ValueError('students must be a dict {"distilled": model, "hard": model}')
     if students["distilled"] is students["hard"]:
         raise ValueError("the two students are one object: give each arm a model of its own")
     if teacher_logits is None:
         raise ValueError("a race needs teacher_logits: the distilled student has nothing to learn from")
-    options = {"recipe": recipe, "evaluate": evaluate, "evaluate_every": evaluate_every}
-    distilled = train(students["distilled"], inputs, labels, teacher_logits, **options)
-    hard = train(students["hard"], inputs, labels, **options)
-    return _race(distilled, hard)
 
 
-def _race(distilled, hard):
+def side_by_side(distilled, hard):
+    """Two runs over the same recipe in lock-step, as the records of `race`; closing it closes both."""
     try:
         for ours, theirs in zip(distilled, hard, strict=True):
             shared = {name: ours.pop(name) for name in ("step", "temperature", "alpha")}
@@ -317,7 +341,11 @@ class History:
 
 def fit(student, inputs, labels, teacher_logits=None, **options) -> History:
     """Run `train` (the same arguments) to its end. An interrupt keeps the student and the records so far."""
-    run = train(student, inputs, labels, teacher_logits, **options)
+    return drain(train(student, inputs, labels, teacher_logits, **options))
+
+
+def drain(run) -> History:
+    """Take a run, any iterator of records, to its end. An interrupt keeps the student and the records so far."""
     history, start = History(), time.perf_counter()
     try:
         for record in run:
