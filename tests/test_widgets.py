@@ -472,7 +472,7 @@ def test_sliders_move_before_during_and_after_the_run(race):
 
 def test_a_drag_is_one_change(race, monkeypatch):
     clock = SimpleNamespace(monotonic=lambda: clock.now, thread_time=lambda: 0.0, now=0.0)
-    monkeypatch.setattr("kdlab.widgets.race.time", clock)
+    monkeypatch.setattr("kdlab.widgets.steered.time", clock)
     panel = race()
     panel.step()
     panel._driver._do_requests()

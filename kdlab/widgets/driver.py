@@ -12,6 +12,14 @@ READY, RUNNING, PAUSED, STOPPED, FINISHED, FAILED = "ready", "running", "paused"
 INTERRUPTED = "the kernel was interrupted"
 
 
+def running_loop():
+    """The event loop of this cell or task: a notebook's cells have one; None where there is none."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 class Driver:
     """Runs a generator of records, from a task on the event loop or in one go, and takes requests between steps.
 
@@ -31,10 +39,7 @@ class Driver:
         self.state, self.error, self.speed = READY, None, 0.0  # speed in steps a second, 0 for as many as it can
         self._records, self._task = None, None
         self._requests = deque()
-        try:
-            self._loop = asyncio.get_running_loop()  # a notebook's cells have one
-        except RuntimeError:
-            self._loop = None
+        self._loop = running_loop()
         self._awake = asyncio.Event()
 
     # --- what others may call, from any thread

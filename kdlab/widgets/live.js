@@ -70,14 +70,15 @@ function curve(figure, kind) {
   };
 }
 
-// Rows of line and words in a corner of the figure. Each call writes the words: a class and a text for each row.
-function legend(figure, kinds, { width = 150 } = {}) {
+// Rows of line and words in a corner on the right, at the "bottom" or at the "top". Each call writes the words.
+function legend(figure, kinds, { width = 150, at = "bottom" } = {}) {
   const { box } = figure;
   const group = svg("g", { class: "kd-legend" }, figure.root);
-  const top = box.y + box.height - 18 * kinds.length - 8;
+  const height = 18 * kinds.length + 4;
+  const top = at === "top" ? box.y + 4 : box.y + box.height - height - 4;
   const left = box.x + box.width - width - 6;
-  Object.assign(figure, { legendLeft: left, legendTop: top });
-  svg("rect", { x: left, y: top, width, height: 18 * kinds.length + 4, rx: 4, class: "kd-legend-ground" }, group);
+  Object.assign(figure, { legendLeft: left, legendTop: top, legendBottom: top + height, legendAt: at });
+  svg("rect", { x: left, y: top, width, height, rx: 4, class: "kd-legend-ground" }, group);
   const texts = kinds.map((kind, i) => {
     svg("path", { d: `M${left + 8} ${top + 12 + 18 * i}h26`, class: `kd-curve kd-${kind}` }, group);
     return svg("text", { x: left + 42, y: top + 16 + 18 * i, class: "kd-start" }, group);
@@ -85,7 +86,7 @@ function legend(figure, kinds, { width = 150 } = {}) {
   return (words) => words.forEach((text, i) => setText(texts[i], text));
 }
 
-// Vertical lines where something was changed, each with its words: [[x, words], ...].
+// Vertical lines where something was changed, each with its words: [[x, words], ...], on the side of the legend.
 function marks(figure) {
   const group = svg("g", { class: "kd-changes" }, figure.clipped);
   let shown = "";
@@ -96,8 +97,9 @@ function marks(figure) {
     for (const [at, words] of list) {
       const x = figure.x(at);
       svg("path", { d: `M${x} ${figure.box.y}v${figure.box.height}` }, group);
-      const foot = x > figure.legendLeft ? figure.legendTop : figure.box.y + figure.box.height;
-      svg("text", { x: 0, y: 0, transform: `translate(${x - 4} ${foot - 6}) rotate(-90)`, class: "kd-start" }, group, words);
+      const [beside, { y, height }, above] = [x > figure.legendLeft, figure.box, figure.legendAt === "top"];
+      const end = above ? (beside ? figure.legendBottom : y) + 6 : (beside ? figure.legendTop : y + height) - 6;
+      svg("text", { x: 0, y: 0, transform: `translate(${x - 4} ${end}) rotate(-90)`, class: above ? "kd-end" : "kd-start" }, group, words);
     }
   };
 }

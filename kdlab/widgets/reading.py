@@ -7,6 +7,7 @@ import traitlets as t
 
 from kdlab.text import CLS, WordTokenizer, words
 from kdlab.widgets.base import Panel
+from kdlab.widgets.driver import running_loop
 
 MOST_WORDS, MOST_LETTERS = 60, 600  # of a sentence; more would not be readable, and slow to compute
 FRAME, SHARE = 0.1, 0.2  # while a student learns: seconds between two pictures at least, and their share of the time
@@ -85,10 +86,7 @@ class ReadingPanel(Panel):
         self._task, self._stale, self._next_picture = None, False, 0.0
         super().__init__(**state)
         self.refresh()
-        try:
-            self._loop = asyncio.get_running_loop()  # a notebook's cells have one
-        except RuntimeError:
-            pass  # then everything is computed at once
+        self._loop = running_loop()  # without one, everything is computed at once
         self.observe(lambda _: self._ask(), "sentence")
 
     def read(self):
