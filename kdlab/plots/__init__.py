@@ -49,6 +49,7 @@ from kdlab.plots.panels import (
     soft_targets,
     sweep_panel,
     words,
+    writing_panel,
 )
 from kdlab.plots.softmax_and_temperature import (
     against_temperature,

@@ -1,6 +1,7 @@
 """The panels as stills: what they show where no kernel answers."""
 
 import itertools
+import textwrap
 
 import numpy as np
 from matplotlib.patches import Rectangle
@@ -25,6 +26,7 @@ from kdlab.plots.base import (
 )
 
 ARMS = {"teacher": (GRAY, ":"), "distilled": (BLUE, "-"), "hard": (RED, "--")}
+WRITERS = {"teacher": "teacher", "distilled": "distilled", "hard": "hard labels"}
 
 
 def soft_targets(logits, probabilities, temperature, *, image=None, classes=None):
@@ -427,3 +429,57 @@ def sentence_panel(words, answers, styles, *, at, classes, temperature, missing)
     bars.set_ylim(max(len(names), 1) - 0.4, -0.6)
     bars.set_title(f"{classes[1]}, T = {temperature:.3g}", fontsize="small")
     return figure
+
+
+def writing_panel(curves, changes, teacher_bits, texts, expected, *, steps, bits_range, opening, before, true):
+    """WritingPanel as a still: bits per character, the three texts, and what each model expects after `before`.
+
+    texts: {name: prompt and text}; expected: {name: {character: probability}}; true: the character that came next.
+    """
+    figure = Picture(figsize=(SIZE[0], 5.4), dpi=DPI, facecolor="white", layout="constrained")
+    grid = figure.add_gridspec(2, 2, height_ratios=[1.3, 1], width_ratios=[1, 1.15])
+    ax, page = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
+    for arm in ("distilled", "hard"):
+        color, dash = ARMS[arm]
+        values = curves.get(arm, [])
+        words = f"{WRITERS[arm]} {values[-1]:.2f}" if values else WRITERS[arm]
+        ax.plot(curves.get("steps", []), values, color=color, linestyle=dash, linewidth=2, label=words)
+    ax.axhline(teacher_bits, color=GRAY, linestyle=":", linewidth=1.6, label=f"teacher {teacher_bits:.2f}")
+    for step, words in changes:
+        ax.axvline(step, color=GRAY, linewidth=0.8)
+        ax.annotate(words, (step, bits_range[1]), (3, -4), textcoords="offset points", rotation=90, fontsize="small",
+                    va="top")  # fmt: skip
+    ax.set(xlim=(0, steps), ylim=bits_range, xlabel="step", title="bits per character of held-out text")
+    ax.legend(loc="upper right", fontsize="small")
+    page.axis("off")
+    page.set_title(f"what they write after “{_seen(opening)}”", parse_math=False)
+    y = 1.0
+    for name, text in texts.items():
+        lines = textwrap.wrap(_seen(text), 58, drop_whitespace=False, break_on_hyphens=False)
+        page.text(0, y, WRITERS[name], color=ARMS[name][0], fontsize="small", fontweight="bold", va="top",
+                  transform=page.transAxes)  # fmt: skip
+        page.text(0, y - 0.075, "\n".join(lines[:5]), fontsize=7, family="monospace", va="top", parse_math=False,
+                  transform=page.transAxes)  # fmt: skip
+        y -= 0.35
+    ax = figure.add_subplot(grid[1, :])
+    shown = sorted(expected["teacher"], key=expected["teacher"].get, reverse=True)[:8]
+    if true not in shown:
+        shown[-1] = true
+    places = np.arange(len(shown) + 1)
+    for n, (name, values) in enumerate(expected.items()):
+        heights = [values[character] for character in shown]
+        color, hollow = ARMS[name][0], name == "hard"
+        ax.bar(places + 0.27 * (n - 1), [*heights, max(0.0, 1 - sum(heights))], 0.25, label=WRITERS[name],
+               facecolor="white" if hollow else color, edgecolor=color, linewidth=1.4)  # fmt: skip
+    ax.axvspan(shown.index(true) - 0.5, shown.index(true) + 0.5, color=GREEN, alpha=0.18, linewidth=0)
+    ax.set_xticks(places, [*map(_seen, shown), "others"], parse_math=False)
+    ax.set(ylim=(0, 1), yticks=[0, 0.5, 1], yticklabels=["0 %", "50 %", "100 %"])
+    ax.set_title(f"next after “{_seen(before[-30:])}”: it was “{_seen(true)}”", parse_math=False)
+    ax.grid(axis="x", visible=False)
+    ax.legend(fontsize="small", loc="upper right")
+    return figure
+
+
+def _seen(text):
+    """A text with signs for what cannot be seen alone."""
+    return {" ": "␣", "\n": "↵"}.get(text) or text.replace("\n", "↵")

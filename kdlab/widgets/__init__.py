@@ -19,6 +19,7 @@ _PANELS = {
     "BiasPanel": "bias",
     "ReliabilityPanel": "reliability",
     "DarkKnowledgePanel": "dark_knowledge",
+    "WritingPanel": "writing",
     "AttentionPanel": "attention",
     "SentencePanel": "sentence",
     "sentence_attention": "reading",
