@@ -1,4 +1,4 @@
-"""From text to numbers: a word tokenizer whose vocabulary fits on a page, and a tokenizer of characters."""
+"""From text to numbers: tokenizers of words, of characters, and of pieces of words."""
 
 import re
 from collections import Counter
@@ -8,6 +8,8 @@ import numpy as np
 PAD, UNKNOWN, CLS = "[pad]", "[unk]", "[cls]"
 SPECIAL = (PAD, UNKNOWN, CLS)  # their ids are 0, 1, 2
 _PARTS = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[^\w\s]|_")  # a word, with its inner apostrophes (isn't), or one sign
+# How GPT-2 cuts ASCII text before it joins characters: the space belongs to the word behind it.
+_GPT2_PARTS = re.compile(r"'(?:s|t|re|ve|m|ll|d)| ?[A-Za-z]+| ?[0-9]+| ?[^\sA-Za-z0-9]+|\s+(?!\S)|\s+")
 
 
 def words(sentence):
@@ -95,6 +97,59 @@ class CharacterTokenizer:
     def decode(self, ids):
         """The text of one row of ids."""
         return "".join(self.vocabulary[n] for n in np.asarray(ids).tolist())
+
+
+class BytePairTokenizer:
+    """Text to pieces of words and back (byte-pair encoding, Sennrich et al. 2016, in the form of GPT-2), ASCII only.
+
+    `vocabulary` lists the pieces, special ones such as `<|im_end|>` first; a space belongs to the word behind it.
+    `merges` lists the pairs of pieces that may be joined, the most urgent first; what they make need not be in the
+    vocabulary. A word starts as single characters; again and again its most urgent pair is joined; at the end, pieces
+    that the vocabulary lacks are taken apart again. So with all characters in the vocabulary any ASCII text can be
+    encoded, and where a larger tokenizer with more merges would use none but our pieces, the result is the same.
+    """
+
+    def __init__(self, vocabulary, merges):
+        self.vocabulary, self.merges = list(vocabulary), [tuple(pair) for pair in merges]
+        self.ids = {piece: n for n, piece in enumerate(self.vocabulary)}
+        if len(self.ids) < len(self.vocabulary):
+            raise ValueError("a piece stands twice in the vocabulary")
+        self._rank = {pair: n for n, pair in enumerate(self.merges)}
+        self._parts = {left + right: (left, right) for left, right in reversed(self.merges)}
+
+    def __len__(self):
+        return len(self.vocabulary)
+
+    def encode(self, text):
+        """int64 (L,), one id for each piece. ValueError for a character that the vocabulary lacks."""
+        pieces = [piece for word in _GPT2_PARTS.findall(text) for piece in self._pieces(word)]
+        return np.array([self.ids[piece] for piece in pieces], np.int64)
+
+    def decode(self, ids):
+        """The text of one row of ids; special pieces are left out."""
+        pieces = [self.vocabulary[n] for n in np.asarray(ids).tolist()]
+        return "".join(piece for piece in pieces if not piece.startswith("<|"))
+
+    def _pieces(self, word):
+        parts = list(word)
+        while True:
+            ranked = [(self._rank[pair], pair) for pair in zip(parts, parts[1:], strict=False) if pair in self._rank]
+            if not ranked:
+                return [known for part in parts for known in self._known(part)]
+            (left, right), joined, i = min(ranked)[1], [], 0
+            while i < len(parts):
+                found = parts[i] == left and i + 1 < len(parts) and parts[i + 1] == right
+                joined.append(left + right if found else parts[i])
+                i += 1 + found
+            parts = joined
+
+    def _known(self, piece):
+        """The piece, or the pieces that it was joined from."""
+        if piece in self.ids:
+            return [piece]
+        if piece not in self._parts:
+            raise ValueError(f"the character {piece!r} is not in the vocabulary")
+        return [known for part in self._parts[piece] for known in self._known(part)]
 
 
 def _check_sentences(sentences):

@@ -1,4 +1,4 @@
-"""The word tokenizer: what is a word, which ids, masks, unknown words, and the way back."""
+"""Tokenizers: what is a word or a piece of one, which ids, masks, unknown words, and the way back."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdlab.data import load_reviews
-from kdlab.text import SPECIAL, WordTokenizer, words
+from kdlab.text import SPECIAL, BytePairTokenizer, WordTokenizer, words
 
 quick = settings(max_examples=100, deadline=None)
 texts = st.lists(st.text(max_size=40), min_size=1, max_size=6)
@@ -146,3 +146,40 @@ def test_wrong_arguments_are_refused():
 def test_the_tokenizer_needs_no_torch():
     code = "import kdlab.text, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+# --- pieces of words ------------------------------------------------------------------------------
+
+LETTERS = [chr(code) for code in range(32, 127)] + ["\n"]
+MERGES = [("h", "e"), (" ", "c"), ("t", "he"), ("a", "t"), (" c", "at"), (" cat", "s"), ("s", "s")]
+
+
+def pieces(tokenizer, string):
+    return [tokenizer.vocabulary[n] for n in tokenizer.encode(string)]
+
+
+def test_byte_pairs_are_joined_in_the_order_of_the_merges():
+    tokenizer = BytePairTokenizer(["<|end|>", *LETTERS, *map("".join, MERGES)], MERGES)
+    assert pieces(tokenizer, "the cats") == ["the", " cats"]
+    assert pieces(tokenizer, "cats, he sss!") == ["c", "at", "s", ",", " ", "he", " ", "ss", "s", "!"]
+    assert tokenizer.encode("").shape == (0,) and tokenizer.encode("the").dtype == np.int64
+
+
+def test_a_piece_that_the_vocabulary_lacks_is_taken_apart_again():
+    tokenizer = BytePairTokenizer(["<|end|>", *LETTERS, "he", " c", "at", " cats"], MERGES)
+    assert pieces(tokenizer, "the cat cats") == ["t", "he", " c", "at", " cats"]  # through " cat", which it lacks
+
+
+@quick
+@given(st.text(st.sampled_from(LETTERS), max_size=60))
+def test_byte_pairs_decode_to_the_text_they_encode(string):
+    tokenizer = BytePairTokenizer(["<|end|>", *LETTERS, "he", " c", "at", " cats"], MERGES)
+    ids = tokenizer.encode(string)
+    assert tokenizer.decode([0, *ids, 0]) == string
+
+
+def test_byte_pairs_refuse_unknown_characters_and_double_pieces():
+    with pytest.raises(ValueError, match="'é' is not in the vocabulary"):
+        BytePairTokenizer(LETTERS, MERGES).encode("café")
+    with pytest.raises(ValueError, match="twice"):
+        BytePairTokenizer(["a", "a"], [])
