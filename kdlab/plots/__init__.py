@@ -36,6 +36,7 @@ from kdlab.plots.mlp_distillation import hinton_section3, loss_curves, race_over
 from kdlab.plots.panels import (
     attention_panel,
     bias_panel,
+    blind_panel,
     dark_knowledge_panel,
     divergences,
     drawing,

@@ -483,3 +483,40 @@ def writing_panel(curves, changes, teacher_bits, texts, expected, *, steps, bits
 def _seen(text):
     """A text with signs for what cannot be seen alone."""
     return {" ": "␣", "\n": "↵"}.get(text) or text.replace("\n", "↵")
+
+
+def blind_panel(shown, verdict, score, *, of):
+    """BlindTestPanel as a still: a pair without names (with them, once it is answered), or the score at the end."""
+    if not shown:
+        return _blind_score(score)
+    texts = {
+        side: [part for line in shown[side].split("\n") for part in textwrap.wrap(line, 68) or [""]]
+        for side in ("left", "right")
+    }
+    most = min(max(map(len, texts.values())), 14)
+    figure, axes = picture(2, size=(SIZE[0], 1.2 + 0.16 * most))
+    prompt = textwrap.shorten(shown["prompt"], 220, placeholder=" …")
+    title = f"Which text did the {shown['asked']} write?  (pair {shown['number'] + 1} of {of})"
+    figure.suptitle("\n".join([title, *textwrap.wrap(prompt, 110)]), fontsize="medium", parse_math=False)
+    for ax, (side, lines) in zip(axes, texts.items(), strict=True):
+        words = "\n".join([*lines[:most], "…"] if len(lines) > most else lines)
+        ax.text(0.01, 0.97, words, va="top", fontsize=8, parse_math=False)
+        ax.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
+        ax.grid(False)
+        ax.set_title(f"{side}: {verdict[side]}" if verdict else side, parse_math=False)
+    return figure
+
+
+def _blind_score(score):
+    figure, ax = picture(size=(SIZE[0], 1.7))
+    words = f"{score['right']} of {score['of']} right, {score['cannot tell']} times “cannot tell”"
+    if score["of"]:
+        low, high = score["interval"]
+        ax.plot([low, high], [0, 0], color=BLUE, linewidth=2.4, marker="|", markersize=12)
+        ax.plot(score["share"], 0, "o", color=BLUE, markersize=8)
+        words += f"; by guessing, that or more with probability {100 * score['chance']:.1f} %"
+    ax.axvline(0.5, color="black", linestyle="--", linewidth=1)
+    ax.set(xlim=(0, 1), ylim=(-1, 1), yticks=[], xlabel="share of right answers (95 % interval; dashed: guessing)")
+    ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    ax.set_title(words)
+    return figure
