@@ -13,6 +13,7 @@ import numpy as np
 DATA = Path(__file__).resolve().parent.parent / "data"
 REVIEWS = "reviews.tsv.gz"
 MOBY_DICK = "moby_dick.txt.gz"
+TRANSFER_SET = "transfer_set.safetensors"
 
 
 class DataFileError(RuntimeError):
@@ -64,6 +65,44 @@ class MobyDick(NamedTuple):
     chapters: list[tuple[str, str]]
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What SmolLM2-135M-Instruct wrote in answer to N prompts, with its probabilities; `len()` is N.
+
+    prompts, texts: lists of str. tokens: int64 (M,), one stream: a prompt, <|im_start|>, its answer, <|im_end|>, the
+    next prompt. starts: int64 (N + 1,), where each prompt begins in it, and M. Entry i of the other three is about the
+    token *after* place i: counts, bool (M,), is True where the teacher wrote that token; there, top_ids int64 (M, k)
+    are the k tokens that it found likeliest, top_probabilities float32 (M, k) their shares of softmax(z / 0.7).
+    """
+
+    prompts: list[str]
+    texts: list[str]
+    tokens: np.ndarray
+    starts: np.ndarray
+    counts: np.ndarray
+    top_ids: np.ndarray
+    top_probabilities: np.ndarray
+
+    def __len__(self):
+        return len(self.prompts)
+
+
+class TransferSet(NamedTuple):
+    """Answers to train on, to choose by and to test on, split by subject, with the vocabulary that they share.
+
+    `BytePairTokenizer(vocabulary, merges)` reads and writes it; teacher_ids int64 (V,) says which id each entry has in
+    the teacher's own vocabulary. left_out: list of {"why", "prompt", "text"}, what the filters took away.
+    """
+
+    train: Answers
+    validation: Answers
+    test: Answers
+    vocabulary: list[str]
+    merges: list[tuple[str, str]]
+    teacher_ids: np.ndarray
+    left_out: list[dict[str, str]]
+
+
 def read_checked(name):
     """The bytes of data/NAME. DataFileError if it is missing or its SHA-256 is not in data/SHA256SUMS."""
     expected = _checksums().get(name)
@@ -112,6 +151,46 @@ def load_moby_dick():
     for number, (_, text) in enumerate(chapters, 1):
         splits[{4: "validation", 9: "test"}.get(number % 10, "train")].append(text)
     return MobyDick(*("".join(texts) for texts in splits.values()), chapters)
+
+
+def load_transfer_set():
+    """What a real language model wrote for lesson 12 as a `TransferSet`. Raises DataFileError."""
+    from safetensors.numpy import load
+
+    content = load(read_checked(TRANSFER_SET))
+    words = json.loads(content["text"].tobytes())
+    ends = content["lengths"].astype(np.int64).cumsum()
+    counts = np.unpackbits(content["counts"], count=ends[-1]).astype(bool)
+    k = content["top_ids"].shape[1]
+    top_ids, top = np.tile(np.arange(k), (len(counts), 1)), np.zeros((len(counts), k), np.float32)
+    top_ids[counts] = content["top_ids"]
+    top[counts] = (content["top_roots"].astype(np.float32) / 255) ** 2
+    top /= np.maximum(top.sum(1, keepdims=True), 1)  # rounding may have made a sum a little larger than 1
+    stream = {
+        "tokens": content["tokens"].astype(np.int64),
+        "counts": counts,
+        "top_ids": top_ids,
+        "top_probabilities": top,
+    }
+    starts, splits = np.concatenate([[0], ends]), content["splits"]
+    parts = []
+    for split in range(3):
+        first, last = np.searchsorted(splits, [split, split + 1])  # the answers are in the order of the splits
+        own = {name: array[starts[first] : starts[last]] for name, array in stream.items()}
+        asked = content["asked"][first:last].astype(np.int64)
+        parts.append(_answers(own, starts[first : last + 1] - starts[first], asked, words["vocabulary"]))
+    merges = [tuple(pair) for pair in words["merges"]]
+    return TransferSet(*parts, words["vocabulary"], merges, np.array(words["teacher_ids"]), words["left_out"])
+
+
+def _answers(stream, starts, asked, vocabulary):
+    """The `Answers` in one split's stream; asked (N,) tokens of each row are its prompt."""
+    pieces = ["" if piece.startswith("<|") else piece for piece in vocabulary]
+    words = [pieces[i] for i in stream["tokens"]]
+    edges = list(zip(starts[:-1], starts[:-1] + asked, starts[1:], strict=True))
+    prompts = ["".join(words[first:middle]) for first, middle, _ in edges]
+    texts = ["".join(words[middle:last]) for _, middle, last in edges]
+    return Answers(prompts, texts, starts=starts, **stream)
 
 
 def _reviews(rows):
