@@ -179,10 +179,14 @@ class LanguageModel(nn.Module):
 
     `cache`, a list that is empty at first, keeps the keys and values of every layer, so that the next call takes the
     new tokens alone: `cache = []; model(ids[:, :5], cache); model(ids[:, 5:6], cache)`. ValueError if the text
-    becomes longer than `context`. The same seed gives the same initial weights and touches no other random number.
+    becomes longer than `context`. `std` is that of the initial weights: 0.02 is GPT-2's, for a width of 768; a narrow
+    model learns much sooner from about 0.55 / sqrt(width). The same seed gives the same initial weights and touches no
+    other random number.
     """
 
-    def __init__(self, vocabulary, *, width=64, heads=4, layers=2, inner=None, context=128, dropout=0.0, seed=0):
+    def __init__(
+        self, vocabulary, *, width=64, heads=4, layers=2, inner=None, context=128, dropout=0.0, std=0.02, seed=0
+    ):  # fmt: skip
         super().__init__()
         sizes = {"vocabulary": vocabulary, "width": width, "heads": heads, "layers": layers, "context": context}
         sizes |= {"inner": inner if inner is not None else 4 * width}
@@ -197,8 +201,8 @@ class LanguageModel(nn.Module):
         for name, module in self.named_modules():
             if isinstance(module, nn.Embedding | nn.Linear):
                 # what is added to the stream in each layer starts smaller, so that depth does not swell it (GPT-2)
-                std = 0.02 / (2 * layers) ** 0.5 if name.endswith(("mix", "down")) else 0.02
-                nn.init.normal_(module.weight, std=std, generator=generator)
+                added = name.endswith(("mix", "down"))
+                nn.init.normal_(module.weight, std=std / (2 * layers) ** 0.5 if added else std, generator=generator)
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
 
