@@ -95,8 +95,11 @@ class CharacterTokenizer:
             raise ValueError(f"the character {error.args[0]!r} is not in the vocabulary {known!r}") from None
 
     def decode(self, ids):
-        """The text of one row of ids."""
-        return "".join(self.vocabulary[n] for n in np.asarray(ids).tolist())
+        """The text of one row of ids. ValueError for an id that the vocabulary lacks."""
+        ids = np.asarray(ids)
+        if ids.ndim != 1 or (ids.size and not (0 <= ids.min() and ids.max() < len(self))):
+            raise ValueError(f"decode takes one row of ids from 0 to {len(self) - 1}")
+        return "".join(self.vocabulary[n] for n in ids.tolist())
 
 
 class BytePairTokenizer:

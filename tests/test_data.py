@@ -138,6 +138,48 @@ def test_people_agree_about_most_sentences_but_not_all(reviews):
     assert 0.05 < (sure < 0.5).mean() < 0.3  # a quarter or more on the other side
 
 
+@pytest.fixture(scope="module")
+def book():
+    return data.load_moby_dick()
+
+
+def test_the_unpacked_book_is_the_recorded_one():
+    text = gzip.decompress(data.read_checked(data.MOBY_DICK))
+    assert hashlib.sha256(text).hexdigest() == "17fef1c71d28fb6d97b03dcd3f2e093d54590ee807b5e0884a7ed7d21703beb9"
+
+
+def test_the_book_has_the_promised_sizes_and_symbols(book):
+    assert [len(text) for text in book[:3]] == [919_607, 167_336, 95_306]
+    assert len(book.chapters) == 135
+    assert book.train.startswith("call me ishmael. some years ago-never mind how long precisely-having little or no")
+    symbols = set("abcdefghijklmnopqrstuvwxyz \n.,;:!?'\"-()")
+    assert len(symbols) == 39
+    assert set(book.train) == symbols and set(book.validation) <= symbols and set(book.test) <= symbols
+    for text in book[:3]:
+        assert text.endswith("\n") and "  " not in text and "\n\n" not in text
+
+
+def test_the_book_is_split_by_whole_chapters(book):
+    ends = {4: "validation", 9: "test"}
+    parts = {"train": "", "validation": "", "test": ""}
+    for number, (title, text) in enumerate(book.chapters, 1):
+        assert re.match(rf"CHAPTER {number}\. \S", title)
+        parts[ends.get(number % 10, "train")] += text
+    assert parts == {"train": book.train, "validation": book.validation, "test": book.test}
+
+
+def test_no_passage_of_one_split_is_in_another(book):
+    def passages(text, length, step=1):
+        return {text[i : i + length] for i in range(0, len(text) - length, step)}
+
+    train = passages(book.train, 60)
+    for text in (book.validation, book.test):  # any shared passage of 90 characters would hold one of these
+        assert not train & passages(text, 60, step=30)
+    assert not passages(book.validation, 60) & passages(book.test, 60, step=30)
+    train = {passage[:15] for passage in train}
+    assert len(train & passages(book.test, 15, step=30)) > 50  # short turns of phrase do come again
+
+
 def test_arrays_may_be_written_to_without_changing_the_next_load():
     first = data.load_mnist()
     first.train_images[0] = 0

@@ -204,7 +204,7 @@ def test_one_beam_is_greedy(seed):
 
 def test_the_best_first_token_need_not_begin_the_best_text():
     found = []
-    for seed in range(30):
+    for seed in range(12):
         model, prompt = small(3, seed=seed), prompt_of(2, vocabulary=3, seed=seed)
         found.append(beam_search(model, prompt, 4, beams=27)[1] - beam_search(model, prompt, 4, beams=1)[1])
     assert min(found) > -1e-5 and max(found) > 0.1  # never worse than greedy when nothing is dropped, at times better

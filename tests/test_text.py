@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kdlab.data import load_reviews
-from kdlab.text import SPECIAL, BytePairTokenizer, WordTokenizer, words
+from kdlab.data import load_moby_dick, load_reviews
+from kdlab.text import SPECIAL, BytePairTokenizer, CharacterTokenizer, WordTokenizer, words
 
 quick = settings(max_examples=100, deadline=None)
 texts = st.lists(st.text(max_size=40), min_size=1, max_size=6)
@@ -143,7 +143,55 @@ def test_wrong_arguments_are_refused():
         WordTokenizer(["a", "a"])
 
 
-def test_the_tokenizer_needs_no_torch():
+# --- characters -----------------------------------------------------------------------------------
+
+
+def test_characters_by_hand():
+    tokenizer = CharacterTokenizer.train("a man, a plan\n")
+    assert tokenizer.vocabulary == ["\n", " ", ",", "a", "l", "m", "n", "p"] and len(tokenizer) == 8
+    ids = tokenizer.encode("plan a")
+    assert ids.tolist() == [7, 4, 3, 6, 1, 3] and ids.dtype == np.int64
+    assert tokenizer.decode(ids) == tokenizer.decode(ids.tolist()) == "plan a"
+    assert tokenizer.encode("").shape == (0,) and tokenizer.encode("").dtype == np.int64 and tokenizer.decode([]) == ""
+
+
+@quick
+@given(st.text(max_size=60), st.text(max_size=20))
+def test_characters_come_back_and_their_order_decides_nothing(text, more):
+    tokenizer = CharacterTokenizer.train(text + more)
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+    assert tokenizer.vocabulary == CharacterTokenizer.train(more + text[::-1]).vocabulary
+    assert CharacterTokenizer(tokenizer.vocabulary).encode(text).tolist() == tokenizer.encode(text).tolist()
+    if text:
+        ids = tokenizer.encode(text)
+        assert 0 <= ids.min() and ids.max() < len(tokenizer)
+
+
+def test_a_vocabulary_keeps_its_own_order():
+    assert CharacterTokenizer("zya").encode("az").tolist() == [2, 0]
+
+
+def test_the_symbols_of_moby_dick_are_those_of_its_training_text():
+    book = load_moby_dick()
+    tokenizer = CharacterTokenizer.train(book.train)
+    assert "".join(tokenizer.vocabulary) == "\n !\"'(),-.:;?abcdefghijklmnopqrstuvwxyz" and len(tokenizer) == 39
+    for text in book[:3]:
+        assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_wrong_characters_and_ids_are_refused():
+    tokenizer = CharacterTokenizer("abc")
+    with pytest.raises(ValueError, match="the character 'd' is not in the vocabulary 'abc'"):
+        tokenizer.encode("bad")
+    for ids in ([[1]], [3], [-1], 1):
+        with pytest.raises(ValueError, match="one row of ids from 0 to 2"):
+            tokenizer.decode(ids)
+    for vocabulary in ("aba", ["ab", "c"], ["", "c"]):
+        with pytest.raises(ValueError, match="single characters, each once"):
+            CharacterTokenizer(vocabulary)
+
+
+def test_the_tokenizers_need_no_torch():
     code = "import kdlab.text, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
