@@ -65,6 +65,8 @@ def windows_of(count, length, batch_size, generator):
         yield starts + inside
 
 
+CACHE_TEMPERATURE = "a cache keeps probabilities at temperature 1: give a Recipe with temperature=1"
+
 # --- training runs --------------------------------------------------------------------------------
 
 
@@ -86,8 +88,12 @@ def train_language_model(
     check_text(student, text, length + 1)
     check_window(student, length)
     _check_teacher(student, text, teacher, recipe)
-    if mask is not None and (mask.dtype != torch.bool or mask.shape != text.shape or not mask[:-1].any()):
-        raise ValueError(f"mask must be bool, of the text's shape {tuple(text.shape)}, and True somewhere")
+    if mask is not None:
+        fits = isinstance(mask, torch.Tensor) and mask.dtype == torch.bool and mask.shape == text.shape
+        if not fits or not mask[:-1].any():
+            raise ValueError(f"mask must be a bool tensor, of the text's shape {tuple(text.shape)}, and True somewhere")
+    if isinstance(teacher, torch.Tensor):
+        teacher = teacher.detach()
     return _train(student, text, teacher, recipe, length, divergence, mask, evaluate, evaluate_every)
 
 
@@ -97,6 +103,8 @@ def _train(student, text, teacher, recipe, length, divergence, mask, evaluate, e
 
     def next_loss(temperature, alpha):
         places = next(batches)
+        while mask is not None and not mask[places].any():
+            places = next(batches)  # windows in which nothing counts have no mean
         logits = student(text[places])
         if mask is not None:
             counts = mask[places]
@@ -115,6 +123,8 @@ def _train(student, text, teacher, recipe, length, divergence, mask, evaluate, e
 def _soft_loss(logits, teacher, places, divergence, temperature):
     if not isinstance(teacher, TokenCache):
         return divergence(logits, teacher[places], temperature=temperature)
+    if temperature != 1:  # by a change while the run is under way
+        raise ValueError(CACHE_TEMPERATURE)
     ids, weights = teacher.ids[places], teacher.weights[places]
     if teacher.kind == "sampled":
         return sampled_cross_entropy_core(logits, ids, weights)
@@ -152,6 +162,9 @@ def distill_on_policy(
     for model in (student, teacher):
         check_text(model, text, length)
         check_window(model, length)
+    sizes = [model.tokens.num_embeddings for model in (student, teacher)]
+    if sizes[0] != sizes[1]:
+        raise ValueError(f"the student knows {sizes[0]} tokens, the teacher {sizes[1]}: they need the same vocabulary")
     if recipe.alpha or any(change.get("alpha") for change in recipe.changes.values()):
         raise ValueError("on its own text a student has no labels: give a Recipe with alpha=0")
     if not 0 <= on_policy <= 1 or not 0 <= long_term < math.inf:
@@ -213,7 +226,7 @@ def _check_teacher(student, text, teacher, recipe):
                 f"the text has {len(text)}, the student knows 0 to {vocabulary - 1}"
             )
         if recipe.temperature != 1 or any(change.get("temperature", 1) != 1 for change in recipe.changes.values()):
-            raise ValueError("a cache keeps probabilities at temperature 1: give a Recipe with temperature=1")
+            raise ValueError(CACHE_TEMPERATURE)
         return
     if not isinstance(teacher, torch.Tensor) or teacher.shape != (len(text), vocabulary):
         found = tuple(teacher.shape) if isinstance(teacher, torch.Tensor) else type(teacher).__name__
