@@ -308,12 +308,12 @@ def _ask_overlap(ask):
     for n in (2, 3):
         arguments = _apart(lambda n=n: draw(n), _overlap, _OVERLAP_MISTAKES)
         answer = ask(*arguments)
-        _expect(answer, _OVERLAP_MISTAKES, *arguments)
-        answer.is_number()
         answer.holds(
             not isinstance(answer.value, bool),
             "You say whether there is any overlap. Say how much: a share from 0 to 1.",
         )
+        _expect(answer, _OVERLAP_MISTAKES, *arguments)
+        answer.is_number()
         answer.holds(
             not 1 < answer.value <= 26, "That is a *number* of n-grams. Divide it by how many the test text has."
         ).equals(
@@ -592,7 +592,7 @@ _HOURS_MISTAKES = {
 
 
 def _ask_gpu_hours(ask):
-    for arguments in ((7e9, 1e9, 1e9, 3, 4e14, 0.4), (7e10, 8e9, 5e8, 2, 1e15, 0.25)):
+    for arguments in ((7e9, 1e9, 1e9, 5, 4e14, 0.35), (7e10, 8e9, 5e8, 7, 1e15, 0.45)):
         answer = ask(*arguments)
         answer.is_sequence(2, "hours of the teacher, hours of the student")
         hours = tuple(float(part) for part in answer.value)
