@@ -13,6 +13,7 @@ from kdlab.plots.distillation_loss import (
     two_pushes,
     two_voices,
 )
+from kdlab.plots.distilling_an_llm import hours, left_out, next_tokens, overlaps, three_ways, vocabulary_sizes
 from kdlab.plots.fair_comparisons import (
     augmentation,
     batch_sizes,
