@@ -509,7 +509,7 @@ def blind_panel(shown, verdict, score, *, of):
 
 def _blind_score(score):
     figure, ax = picture(size=(SIZE[0], 1.7))
-    words = f"{score['right']} of {score['of']} right, {score['cannot tell']} times “cannot tell”"
+    words = f"{score['right']} of {score['of']} right, {score['cannot tell']} × “cannot tell”"
     if score["of"]:
         low, high = score["interval"]
         ax.plot([low, high], [0, 0], color=BLUE, linewidth=2.4, marker="|", markersize=12)

@@ -120,7 +120,7 @@ function resultPage(parent) {
     if (!outcome.score || shown === outcome) return;
     shown = outcome;
     const { score, by, answers } = outcome;
-    setText(title, `${score.right} of ${score.of} right${score["cannot tell"] ? `, ${score["cannot tell"]} times “cannot tell”` : ""}`);
+    setText(title, `${score.right} of ${score.of} right${score["cannot tell"] ? `, ${score["cannot tell"]} × “cannot tell”` : ""}`);
     scale(score);
     const words = score.of ? guessWords(score) : ["Without a single choice there is nothing to compare with guessing."];
     for (const [name, part] of by) words.push(`Against the ${name}: ${part.right} of ${part.of}${part.of ? `, by guessing ${chanceWords(part.chance)}` : ""}.`);

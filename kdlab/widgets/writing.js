@@ -20,7 +20,7 @@ function render({ model, el }) {
 
   const writing = html("div", { role: "group", "aria-label": "writing" }, pair);
   html("p", { class: "kd-heading" }, writing, "What they write after your prompt");
-  const pages = Object.keys(NAMES).map((name) => page(writing, name, get("_characters")));
+  const pages = Object.keys(NAMES).map((name) => textPage(writing, name, get("_characters")));
   const ask = html("div", { class: "kd-row kd-ask" }, writing);
   const field = textField(ask, "Prompt", (prompt) => save(model, { prompt }));
   const message = html("p", { class: "kd-note", role: "status" }, writing);
@@ -71,7 +71,7 @@ function sample(parent, name) {
 }
 
 // One model's text: the prompt, what it has written so far, and what is left of the text before.
-function page(parent, name, characters) {
+function textPage(parent, name, characters) {
   const box = html("div", { class: "kd-page", role: "group", "aria-label": `what the ${NAMES[name]} model writes`, style: `--most: ${characters}` }, parent);
   box.dataset.model = name;
   const head = html("div", { class: "kd-page-head" }, box);

@@ -15,7 +15,7 @@ from kdlab.widgets.steered import ARMS, SteeredRace
 
 NAMES = ("teacher", *ARMS)
 MOST_PROMPT, MOST_WRITTEN, MOST_PASSAGE = 40, 400, 240  # characters
-LEAST, SHARE = 0.002, 0.1  # while it trains: seconds of writing in one go, at least, and its share of the time
+PIECE, SHARE = 0.005, 0.1  # while it trains: seconds of writing in one go, and its share of the time at most
 FRAME = 0.08  # seconds between two pictures of the texts, at least
 PLAIN = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "—": "-", "–": "-", "\t": " "})
 
@@ -167,12 +167,11 @@ class WritingPanel(SteeredRace):
         return self._anew or self._due or self._streams
 
     async def _work(self):
-        left = time.monotonic()
         while self._busy and self.comm is not None:  # until it is closed
-            now = time.monotonic()
-            self._write(now + (clamp(SHARE * (now - left), LEAST, SLICE) if self.running else SLICE))
-            left = time.monotonic()
-            await asyncio.sleep(0)
+            start = time.monotonic()
+            self._write(start + (PIECE if self.running else SLICE))
+            spent = time.monotonic() - start
+            await asyncio.sleep(spent / SHARE - spent if self.running else 0)
 
     def settle(self):
         """Finish the texts now."""
@@ -204,7 +203,7 @@ class WritingPanel(SteeredRace):
             self._message, character = f"{name} cannot write: {type(error).__name__}: {error}", None
         if character is None:
             del self._streams[name]
-            self._drafts[name].old = ""
+            self._drafts[name].old, self._drafts[name].done = "", True
         else:
             self._drafts[name].text += character
 
@@ -216,7 +215,7 @@ class WritingPanel(SteeredRace):
             step = 0 if name == "teacher" else len(self.history)
             before = self._drafts.get(name)
             source = (model, step, self._opening, self.sampling)
-            if name in due and not (before and before.source == source):
+            if name in due and not (before and before.done and before.source == source):
                 self._drafts[name] = Draft(source, before.text + before.old if before else "")
                 self._streams[name] = self._characters_of(copy.deepcopy(model), self._window(model))
 
@@ -283,6 +282,7 @@ class Draft:
     source: tuple
     old: str
     text: str = ""
+    done: bool = False
 
     @property
     def step(self):
@@ -295,8 +295,3 @@ def torch_ids(tokenizer, text):
     import torch
 
     return torch.from_numpy(tokenizer.encode(text))
-
-
-def clamp(value, low, high):
-    """The value, or the limit that it is beyond."""
-    return max(low, min(value, high))
