@@ -13,9 +13,9 @@ def generate(model, prompt, length, *, temperature=1.0, generator=None, use_cach
     keys and values saves time and changes nothing beyond rounding. `generator` is a torch.Generator; without one, every
     call draws the same numbers. ValueError if the text would not fit in the model's context.
     """
-    options = {"temperature": temperature, "generator": generator, "use_cache": use_cache}
-    new = list(stream(model, prompt, length, **options))
-    return torch.cat([prompt, torch.stack(new, 1)], 1)
+    tokens = _tokens(model, prompt, length, temperature, generator, use_cache)
+    with evaluating(model):
+        return torch.cat([prompt, torch.stack(list(tokens), 1)], 1)
 
 
 def stream(model, prompt, length, *, temperature=1.0, generator=None, use_cache=True):
@@ -24,19 +24,33 @@ def stream(model, prompt, length, *, temperature=1.0, generator=None, use_cache=
     The arguments are checked at once. The model is in eval mode only while it computes, so that an iterator may be left
     unfinished.
     """
+    return _one_by_one(model, _tokens(model, prompt, length, temperature, generator, use_cache))
+
+
+def _one_by_one(model, tokens):
+    while True:
+        with evaluating(model):  # not around the yield: between two tokens the model is the reader's
+            new = next(tokens, None)
+        if new is None:
+            return
+        yield new
+
+
+def _tokens(model, prompt, length, temperature, generator, use_cache):
+    """Checks at once; then an iterator of the new tokens, for a model in eval mode."""
     _check_text(model, prompt, length, "a tensor of ids int64 (N, L), one row for each text", dimensions=2)
     temperature = check_sampling_temperature(temperature)
     if generator is None:
         generator = torch.Generator().manual_seed(0)
     elif not isinstance(generator, torch.Generator):
         raise ValueError(f"generator must be a torch.Generator, got {type(generator).__name__}")
-    return _stream(model, prompt, length, temperature, generator, use_cache)
+    return _draw(model, prompt, length, temperature, generator, use_cache)
 
 
-def _stream(model, prompt, length, temperature, generator, use_cache):
+def _draw(model, prompt, length, temperature, generator, use_cache):
     ids, cache = prompt, [] if use_cache else None
     for _ in range(length):
-        logits = _next_logits(model, ids, cache)
+        logits = model(ids, cache)[:, -1]
         if temperature == 0:
             new = logits.argmax(-1)
         else:  # the largest logit becomes 0, so that no temperature, however low, overflows
@@ -57,21 +71,16 @@ def beam_search(model, prompt, length, *, beams=4):
         raise ValueError(f"beams must be a positive whole number, got {beams!r}")
     texts, scores, cache = prompt[None], torch.zeros(1, dtype=torch.double), []
     new = texts
-    for _ in range(length):
-        log_p = _next_logits(model, new, cache).double().log_softmax(-1)
-        totals = (scores[:, None] + log_p).flatten()
-        scores, places = totals.topk(min(beams, len(totals)))
-        origin, new = places // log_p.shape[1], places % log_p.shape[1]
-        new = new[:, None]
-        texts = torch.cat([texts[origin], new], 1)
-        cache[:] = [(keys[origin], values[origin]) for keys, values in cache]
-    return texts[0], scores[0].item()
-
-
-def _next_logits(model, ids, cache):
-    """The logits (N, vocabulary) of what follows; with a cache, ids are what it has not seen yet."""
     with evaluating(model):
-        return model(ids, cache)[:, -1]
+        for _ in range(length):
+            log_p = model(new, cache)[:, -1].double().log_softmax(-1)
+            totals = (scores[:, None] + log_p).flatten()
+            scores, places = totals.topk(min(beams, len(totals)))
+            origin, new = places // log_p.shape[1], places % log_p.shape[1]
+            new = new[:, None]
+            texts = torch.cat([texts[origin], new], 1)
+            cache[:] = [(keys[origin], values[origin]) for keys, values in cache]
+    return texts[0], scores[0].item()
 
 
 def _check_text(model, prompt, length, form, dimensions):
