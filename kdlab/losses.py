@@ -528,8 +528,9 @@ def check_logits(name, logits, temperature=1.0, like=None):
             f"student_logits {_shape(like)} and {name} {_shape(logits)} must have the same shape: "
             "PyTorch would broadcast them in silence"
         )
-    if not torch.isfinite(logits.detach() / temperature).all():
-        if torch.isfinite(logits).all():
+    extremes = torch.stack(logits.detach().aminmax())  # NaN and infinity show up in either; nothing large is allocated
+    if not torch.isfinite(extremes / temperature).all():
+        if torch.isfinite(extremes).all():
             raise ValueError(f"{name} / temperature overflows at temperature {temperature:g}")
         raise ValueError(f"{name} contain NaN or infinite values")
 
