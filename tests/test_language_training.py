@@ -232,7 +232,7 @@ def test_it_learns_the_text_and_more_of_the_language_from_the_teacher():
         list(train_language_model(student, TEXT, teacher, **options))
         assert bits_per_character(student, TEXT) < before - 0.05
         distances.append(kl_divergence_core(predict_text(student, unseen.flatten()), expected).item())
-    assert distances[1] < 0.8 * distances[0]
+    assert distances[1] < 0.5 * distances[0]
 
 
 def test_without_a_teacher_alpha_and_temperature_change_nothing():
@@ -533,7 +533,7 @@ def test_on_its_own_text_it_comes_closer_to_the_teacher():
     settings_now = recipe(steps=80, learning_rate=0.02)
     records = list(distill_on_policy(student, TEACHER, TEXT, recipe=settings_now, length=LENGTH, prompt=3))
     late = sum(record["loss"] for record in records[-20:]) / 20
-    assert late < 0.6 * before[0]["loss"]
+    assert late < 0.3 * before[0]["loss"]
 
 
 # --- errors, before anything is computed ----------------------------------------------------------
