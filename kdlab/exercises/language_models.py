@@ -1,0 +1,1008 @@
+"""Exercises of lesson 11, language models."""
+
+import math
+
+import torch
+from torch.nn import functional as F
+
+from kdlab.exercises.core import Exercise, Mistake, Option, Question, Quiz
+
+# Most exercises keep their known wrong answers as {name: (function, message)}: the check names an answer's mistake by
+# comparing its value with what each of these functions gives for the same arguments.
+
+
+def _expect(answer, mistakes, *arguments):
+    """Remember what each known wrong answer would give."""
+    for function, message in mistakes.values():
+        answer.is_not(function(*arguments), message)
+
+
+def _apart(draw, right, mistakes):
+    """Arguments from `draw()` for which the right answer and all known wrong ones, one number each, differ clearly."""
+    for _ in range(100):
+        arguments = draw()
+        with torch.no_grad():
+            functions = [right, *(function for function, _ in mistakes.values())]
+            values = (
+                torch.stack([torch.as_tensor(function(*arguments)).float() for function in functions]).sort().values
+            )
+        if (values.diff() > 3e-4 * values.abs().clamp(min=1)[1:]).all():
+            break
+    return arguments
+
+
+def _teacher_stands_still(answer):
+    """No gradient flows into the second argument, and the answer has not switched that off in the argument itself."""
+    answer.holds(
+        answer.arguments[1].requires_grad,
+        "You changed the teacher's tensor itself, in place: methods that end in `_` do. `.detach()` without it gives a new "
+        "one and leaves the caller's alone.",
+    )
+    answer.gradient(1).holds(
+        answer.gradient(1).value.abs().sum() == 0,
+        "A gradient flows into the teacher: it would move towards its student. `.detach()` stops it.",
+    )
+
+
+# 11.1 -----------------------------------------------------------------------------------------------------------
+
+
+def _bits_per_character(logits, ids):
+    """Mean of -log2 of the probability of each character of the text but the first; logits (L, V), ids (L,)."""
+    log_p = logits.log_softmax(-1)[:-1]
+    of_the_next = log_p.gather(-1, ids[1:, None])[:, 0]
+    return -of_the_next.mean() / math.log(2)
+
+
+def _bits_variant(scored=lambda ids: ids[1:], places=slice(None, -1), reduce=lambda x: -x.mean() / math.log(2)):
+    def bits_per_character(logits, ids):
+        return reduce(logits.log_softmax(-1)[places].gather(-1, scored(ids)[:, None])[:, 0])
+
+    return bits_per_character
+
+
+_BITS_MISTAKES = {
+    "nats": (
+        _bits_variant(reduce=lambda x: -x.mean()),
+        "Those are nats, of the natural logarithm. A bit is a logarithm to the base 2.",
+    ),
+    "not shifted": (
+        _bits_variant(scored=lambda ids: ids, places=slice(None)),
+        "You asked row i about character i, which the model has just read. Row i is its guess of what comes *next*.",
+    ),
+    "shifted the wrong way": (
+        _bits_variant(scored=lambda ids: ids[:-1], places=slice(1, None)),
+        "You asked row i + 1 about character i: about the past. Row i is the guess of character i + 1.",
+    ),
+    "a sum": (
+        _bits_variant(reduce=lambda x: -x.sum() / math.log(2)),
+        "Those are the bits of the whole text. Per character means: the mean.",
+    ),
+    "divided by all characters": (
+        lambda logits, ids: _bits_per_character(logits, ids) * (len(ids) - 1) / len(ids),
+        "You divided by all characters. Nobody has guessed the first one.",
+    ),
+    "no minus": (
+        _bits_variant(reduce=lambda x: x.mean() / math.log(2)),
+        "The sign is off: logarithms of probabilities are negative, bits are not.",
+    ),
+    "multiplied": (
+        _bits_variant(reduce=lambda x: -x.mean() * math.log(2)),
+        "You multiplied by log 2. One bit is log 2 = 0.69 nats, so there are *more* bits than nats.",
+    ),
+    "log of the mean": (
+        _bits_variant(reduce=lambda x: -x.exp().mean().log2()),
+        "You took the mean of the probabilities, then the logarithm. Take the mean of the logarithms: characters are coded "
+        "one after another.",
+    ),
+    "perplexity": (
+        _bits_variant(reduce=lambda x: (-x.mean()).exp()),
+        "That is the perplexity, 2 to the power of the answer. Bits are asked for.",
+    ),
+}
+
+
+def _ask_bits_per_character(ask):
+    def draw():
+        return 2 * torch.randn(9, 5), torch.randint(5, (9,))
+
+    logits, ids = _apart(draw, _bits_per_character, _BITS_MISTAKES)
+    answer = ask(logits, ids)
+    _expect(answer, _BITS_MISTAKES, logits, ids)
+    answer.is_number()
+    answer.equals(
+        _bits_per_character(logits, ids), "The value is off: log-softmax, pick the next character's, mean, minus."
+    )
+    fair = ask(torch.zeros(7, 8), torch.randint(8, (7,)))
+    fair.equals(3.0, "A model that finds 8 characters alike needs 3 bits for each.")
+    sure = ask(torch.eye(4)[torch.tensor([1, 2, 3, 0])] * 300, torch.tensor([0, 1, 2, 3]))
+    sure.holds(
+        abs(torch.as_tensor(sure.value).item()) < 1e-4,
+        "A model that is sure, and right, needs 0 bits. Is it log of softmax? Take `log_softmax`, which cannot overflow.",
+    )
+
+
+bits_per_character = Exercise(
+    number="11.1",
+    title="Bits per character",
+    minutes=7,
+    difficulty="easy",
+    reference=_bits_per_character,
+    questions=_ask_bits_per_character,
+    hints=(
+        "Which row of the logits is the guess of `ids[1]`? For which row does the text hold no answer?",
+        "`logits.log_softmax(-1)[:-1]` are the guesses that have an answer, `ids[1:]` the answers. `gather` picks one entry "
+        "of each row.",
+        "`log_p.gather(-1, ids[1:, None])[:, 0]`, then minus the mean, divided by `math.log(2)`.",
+    ),
+    wrong=_BITS_MISTAKES,
+)
+
+# 11.2 -----------------------------------------------------------------------------------------------------------
+
+
+def _causal_attention(queries, keys, values):
+    """softmax(queries · keys / √d) · values, (N, heads, L, d); nobody looks ahead. There may be older keys in front."""
+    new, everything = queries.shape[2], keys.shape[2]
+    scores = queries @ keys.transpose(-1, -2) / queries.shape[-1] ** 0.5
+    allowed = torch.ones(new, everything, dtype=torch.bool).tril(everything - new)
+    return scores.masked_fill(~allowed, float("-inf")).softmax(-1) @ values
+
+
+def _causal_variant(
+    allowed=lambda new, all_: torch.ones(new, all_, dtype=torch.bool).tril(all_ - new),
+    hide=lambda scores, allowed: scores.masked_fill(~allowed, float("-inf")).softmax(-1),
+    scale=lambda q: q.shape[-1] ** 0.5,
+):
+    def causal_attention(queries, keys, values):
+        scores = queries @ keys.transpose(-1, -2) / scale(queries)
+        return hide(scores, allowed(queries.shape[2], keys.shape[2])) @ values
+
+    return causal_attention
+
+
+_CAUSAL_MISTAKES = {
+    "no mask": (
+        _causal_variant(allowed=lambda new, all_: torch.ones(new, all_, dtype=torch.bool)),
+        "Everybody sees everything, the answer included. Such a model learns to copy, and cannot write.",
+    ),
+    "the wrong way round": (
+        _causal_variant(allowed=lambda new, all_: torch.ones(new, all_, dtype=torch.bool).triu(all_ - new)),
+        "Your tokens see the future and not the past: the triangle is the other one.",
+    ),
+    "not itself": (
+        _causal_variant(
+            allowed=lambda new, all_: (
+                torch.ones(new, all_, dtype=torch.bool).tril(all_ - new - 1) | (torch.arange(all_) == 0)
+            )
+        ),
+        "Your tokens do not see themselves. A token knows itself: it guesses the one *after* it.",
+    ),
+    "one ahead": (
+        _causal_variant(allowed=lambda new, all_: torch.ones(new, all_, dtype=torch.bool).tril(all_ - new + 1)),
+        "Each token sees one place ahead: that is the very character which it is to guess.",
+    ),
+    "the cache forgotten": (
+        _causal_variant(allowed=lambda new, all_: torch.ones(new, all_, dtype=torch.bool).tril()),
+        "With older keys in front, your mask counts from the wrong end: the *last* new token is the one that sees all. How "
+        "far must the triangle be moved?",
+    ),
+    "scores of zero": (
+        _causal_variant(hide=lambda scores, allowed: (scores * allowed).softmax(-1)),
+        "You set the scores of the future to 0. A score of 0 is an ordinary score: softmax makes a positive weight of it.",
+    ),
+    "weights of zero": (
+        _causal_variant(hide=lambda scores, allowed: scores.softmax(-1) * allowed),
+        "You hid the future after softmax: the weights of a row no longer sum to 1. Hide it before.",
+    ),
+    "no scale": (
+        _causal_variant(scale=lambda q: 1.0),
+        "The scores are not divided by √d.",
+    ),
+    "divided by the root of L": (
+        _causal_variant(scale=lambda q: q.shape[-2] ** 0.5),
+        "You divided by the root of the number of tokens. d is the width of one head, the last dimension.",
+    ),
+}
+
+
+def _ask_causal_attention(ask):
+    queries, keys, values = (torch.randn(2, 3, 6, 4) * 1.5 for _ in range(3))
+    answer = ask(queries, keys, values)
+    _expect(answer, {n: m for n, m in _CAUSAL_MISTAKES.items() if n != "the cache forgotten"}, queries, keys, values)
+    answer.is_tensor(values.shape)
+    right = F.scaled_dot_product_attention(queries, keys, values, is_causal=True)
+    answer.equals(right, "The result is off. Score, divide, hide the future, softmax, mix: which of the five differs?")
+    for new in (1, 2):
+        later = ask(queries[:, :, -new:], keys, values)
+        function, message = _CAUSAL_MISTAKES["the cache forgotten"]
+        later.is_not(function(queries[:, :, -new:], keys, values), message)
+        later.is_tensor((2, 3, new, 4))
+        later.equals(
+            right[:, :, -new:],
+            "With more keys than queries the result is off: the queries are those of the *last* tokens.",
+        )
+
+
+causal_attention = Exercise(
+    number="11.2",
+    title="No looking ahead",
+    minutes=10,
+    difficulty="medium",
+    reference=_causal_attention,
+    questions=_ask_causal_attention,
+    hints=(
+        "Draw the table of who looks (rows) at whom (columns) for three tokens. Which corner must be empty? And if only the "
+        "last of them is new?",
+        "`torch.ones(a, b, dtype=torch.bool).tril(k)` is True on and below the k-th diagonal. With as many queries as keys "
+        "k is 0; with one query it must let that one see everything.",
+        "`allowed = torch.ones(new, everything, dtype=torch.bool).tril(everything - new)`, then "
+        "`scores.masked_fill(~allowed, float('-inf')).softmax(-1) @ values`.",
+    ),
+    wrong=_CAUSAL_MISTAKES,
+)
+
+# 11.3 -----------------------------------------------------------------------------------------------------------
+
+
+def _next_character(logits, temperature, generator):
+    """One id for each row of logits (N, V): drawn from softmax(logits / temperature); the likeliest if it is 0."""
+    if temperature == 0:
+        return logits.argmax(-1)
+    p = (logits / temperature).softmax(-1)
+    return torch.multinomial(p, 1, generator=generator)[:, 0]
+
+
+def _next_variant(p=lambda logits, t: (logits / t).softmax(-1), greedy=lambda logits: logits.argmax(-1)):
+    def next_character(logits, temperature, generator):
+        if temperature == 0:
+            return greedy(logits)
+        return torch.multinomial(p(logits, temperature), 1, generator=generator)[:, 0]
+
+    return next_character
+
+
+_NEXT_LOGITS = torch.tensor([2.5, 0.5, -0.5, -1.0, 1.2])
+
+
+def _next_wrong_p(logits, temperature):
+    """{what the shares of 4000 draws would be: message}."""
+    p = (logits / temperature).softmax(-1)
+    return (
+        (logits.softmax(-1), "The temperature is not used: the shares of the draws are those of T = 1."),
+        (
+            (logits * temperature).softmax(-1),
+            "You multiplied by the temperature. High temperatures make the draw *wilder*.",
+        ),
+        (
+            (logits.softmax(-1) / temperature).softmax(-1),
+            "Softmax was taken twice: divide the *logits* by the temperature.",
+        ),
+        (p.softmax(-1), "Softmax was taken twice: `multinomial` wants probabilities, and you have them already."),
+        (torch.full_like(p, 1 / len(p)), "All characters come equally often: where are the logits?"),
+        (
+            F.one_hot(logits.argmax(), len(p)).float(),
+            "It is always the likeliest character. *Draw* one, if T is above 0.",
+        ),
+    )
+
+
+def _ask_next_character(ask):
+    logits = _NEXT_LOGITS[torch.randperm(5)]
+    rows = logits.expand(4000, -1)
+    for temperature in (0.5, 2.0):
+        answer = ask(rows, temperature, torch.Generator().manual_seed(0))
+        answer.is_tensor((4000,))
+        answer.holds(
+            not answer.value.is_floating_point(), "ids are whole numbers; you returned floating-point numbers."
+        )
+        answer.holds(
+            int(answer.value.min()) >= 0 and int(answer.value.max()) < 5,
+            "An id must be a column of the logits, 0 to V - 1.",
+        )
+        shares = F.one_hot(answer.value.long(), 5).float().mean(0)
+        right = (logits / temperature).softmax(-1)
+        if (shares - right).abs().max() > 0.05:
+            for wrong, message in _next_wrong_p(logits, temperature):
+                if (shares - wrong).abs().max() < 0.05 and (wrong - right).abs().max() > 0.08:
+                    raise Mistake(message)
+            raise Mistake("The shares of 4000 draws are not those of softmax(logits / temperature).", right)
+    again = ask(rows, 2.0, torch.Generator().manual_seed(0))
+    again.holds(
+        torch.equal(again.value, answer.value),
+        "The same generator gives another text each time: hand it on to `multinomial`, or nobody can repeat what you got.",
+    )
+    several = torch.randn(6, 5)
+    greedy = ask(several, 0, torch.Generator().manual_seed(0))
+    greedy.is_not(several.amax(-1), "That is the largest logit. The *place* of it is asked for.")
+    greedy.is_not(several.argmax(0), "Your argmax runs over the rows. Each row is a text of its own.")
+    greedy.is_not(several.argmin(-1), "That is the unlikeliest.")
+    greedy.is_tensor((6,) if greedy.value.shape != (5,) else (5,))
+    greedy.equals(several.argmax(-1), "At temperature 0 it is the likeliest character of each row.")
+
+
+next_character = Exercise(
+    number="11.3",
+    title="Draw the next character",
+    minutes=6,
+    difficulty="easy",
+    reference=_next_character,
+    questions=_ask_next_character,
+    hints=(
+        "Temperature 0 cannot be divided by: treat it first. For all others, make probabilities and draw.",
+        "`torch.multinomial(p, 1, generator=generator)` draws one column for each row of probabilities: shape (N, 1).",
+        "`(logits / temperature).softmax(-1)`, then `torch.multinomial(p, 1, generator=generator)[:, 0]`; "
+        "`logits.argmax(-1)` if the temperature is 0.",
+    ),
+    wrong={
+        "temperature not used": (_next_variant(p=lambda z, t: z.softmax(-1)), "The temperature is not used"),
+        "multiplied": (_next_variant(p=lambda z, t: (z * t).softmax(-1)), "multiplied by the temperature"),
+        "softmax twice": (_next_variant(p=lambda z, t: (z / t).softmax(-1).softmax(-1)), "Softmax was taken twice"),
+        "always greedy": (lambda z, t, g: z.argmax(-1), "always the likeliest"),
+        "uniform": (_next_variant(p=lambda z, t: torch.ones_like(z)), "where are the logits"),
+        "no generator": (
+            lambda z, t, g: z.argmax(-1) if t == 0 else torch.multinomial((z / t).softmax(-1), 1)[:, 0],
+            "another text each time",
+        ),
+        "a column": (
+            lambda z, t, g: torch.multinomial((z / max(t, 1e-3)).softmax(-1), 1, generator=g),
+            "The shape should be",
+        ),
+        "divided by zero": (
+            lambda z, t, g: torch.multinomial((z / t).softmax(-1), 1, generator=g)[:, 0],
+            "stopped with",
+        ),
+        "the largest logit": (_next_variant(greedy=lambda z: z.amax(-1)), "The *place* of it"),
+        "argmax over the rows": (_next_variant(greedy=lambda z: z.argmax(0)), "runs over the rows"),
+    },
+)
+
+# 11.4 -----------------------------------------------------------------------------------------------------------
+
+
+def _word_level_loss(student_logits, teacher_logits, mask):
+    """KL(teacher || student) at T = 1, the mean over the places that count; logits (N, L, V), mask bool (N, L)."""
+    log_q = student_logits[mask].log_softmax(-1)
+    log_p = teacher_logits.detach()[mask].log_softmax(-1)
+    return (log_p.exp() * (log_p - log_q)).sum(-1).mean()
+
+
+def _word_variant(each=lambda log_p, log_q: (log_p.exp() * (log_p - log_q)).sum(-1), reduce=lambda x, m: x[m].mean()):
+    def word_level_loss(student_logits, teacher_logits, mask):
+        return reduce(each(teacher_logits.detach().log_softmax(-1), student_logits.log_softmax(-1)), mask)
+
+    return word_level_loss
+
+
+_WORD_MISTAKES = {
+    "reverse": (
+        _word_variant(each=lambda log_p, log_q: (log_q.exp() * (log_q - log_p)).sum(-1)),
+        "That is KL(student || teacher). The weights are the *teacher's* probabilities here.",
+    ),
+    "cross-entropy": (
+        _word_variant(each=lambda log_p, log_q: -(log_p.exp() * log_q).sum(-1)),
+        "That is the cross-entropy: KL plus the teacher's entropy. Training is the same, but a perfect student's loss would "
+        "not be 0.",
+    ),
+    "no mask": (_word_variant(reduce=lambda x, m: x.mean()), "All places count alike: the mask is not used."),
+    "divided by all places": (
+        _word_variant(reduce=lambda x, m: (x * m).mean()),
+        "The places that do not count are 0, but the mean still divides by *all* places.",
+    ),
+    "text by text": (
+        _word_variant(reduce=lambda x, m: ((x * m).sum(1) / m.sum(1)).mean()),
+        "You took the mean of each text first. Then a character of a short text weighs more than one of a long one.",
+    ),
+    "divided by the texts": (
+        _word_variant(reduce=lambda x, m: x[m].sum() / len(m)),
+        "You divided by the number of texts (`batchmean` does): long texts would cost more. Divide by the characters that "
+        "count.",
+    ),
+    "a sum": (
+        _word_variant(reduce=lambda x, m: x[m].sum()),
+        "That is the sum. Take the mean over the places that count.",
+    ),
+    "divided by the vocabulary": (
+        _word_variant(each=lambda log_p, log_q: (log_p.exp() * (log_p - log_q)).mean(-1)),
+        "You took the mean over the vocabulary (`reduction='mean'` does). KL is a *sum* over the vocabulary.",
+    ),
+    "the others": (
+        _word_variant(reduce=lambda x, m: x[~m].mean()),
+        "You took the places that do *not* count. The mask is True where a place counts.",
+    ),
+    "argmax": (
+        _word_variant(each=lambda log_p, log_q: -log_q.gather(-1, log_p.argmax(-1, keepdim=True))[..., 0]),
+        "You took the teacher's likeliest character as a label. Its whole distribution is the target.",
+    ),
+}
+
+
+def _ask_word_level_loss(ask):
+    mask = torch.arange(6) < torch.tensor([6, 2, 4])[:, None]
+
+    def draw():
+        return *(1.5 * torch.randn(3, 6, 5, requires_grad=True) for _ in range(2)), mask
+
+    student, teacher, _ = _apart(draw, _word_level_loss, _WORD_MISTAKES)
+    student, teacher = (x.detach().requires_grad_() for x in (student, teacher))
+    answer = ask(student, teacher, mask)
+    _expect(answer, _WORD_MISTAKES, student, teacher, mask)
+    answer.is_number()
+    answer.equals(
+        _word_level_loss(student, teacher, mask),
+        "The value is off: two log-softmaxes, sum over the vocabulary, mean over the places that count.",
+    )
+    answer.gradient(0)
+    _teacher_stands_still(answer)
+    same = ask(teacher, teacher, mask)
+    same.holds(
+        abs(torch.as_tensor(same.value).item()) < 1e-5, "A student that says what its teacher says has a loss of 0."
+    )
+
+
+word_level_loss = Exercise(
+    number="11.4",
+    title="What the teacher expects next",
+    minutes=7,
+    difficulty="medium",
+    reference=_word_level_loss,
+    questions=_ask_word_level_loss,
+    hints=(
+        "It is lesson 02's KL divergence, at every place of every text. Which places count, and by what must the sum be "
+        "divided?",
+        "`logits[mask]` keeps the places that count, as rows (M, V): after that there are no texts, only places.",
+        "`log_p.exp() * (log_p - log_q)`, `.sum(-1)` over the vocabulary, `.mean()` over the rows; `teacher_logits.detach()`.",
+    ),
+    wrong={
+        **_WORD_MISTAKES,
+        "teacher moves": (
+            lambda s, t, m: F.kl_div(
+                s[m].log_softmax(-1), t[m].log_softmax(-1), log_target=True, reduction="batchmean"
+            ),
+            "flows into the teacher",
+        ),
+    },
+)
+
+# 11.5 -----------------------------------------------------------------------------------------------------------
+
+
+def _jensen_shannon_divergence(student_logits, teacher_logits, beta):
+    """β KL(teacher || m) + (1 - β) KL(student || m) with m = β teacher + (1 - β) student, the mean over all places."""
+    log_q, log_p = student_logits.log_softmax(-1), teacher_logits.detach().log_softmax(-1)
+    m = beta * log_p.exp() + (1 - beta) * log_q.exp()
+    to_teacher = (log_p.exp() * (log_p - m.log())).sum(-1)
+    to_student = (log_q.exp() * (log_q - m.log())).sum(-1)
+    return (beta * to_teacher + (1 - beta) * to_student).mean()
+
+
+def _kl(p, q):
+    return torch.xlogy(p, p / q).sum(-1)
+
+
+def _jsd_variant(mix=lambda p, q, b: b * p + (1 - b) * q, join=lambda p, q, m, b: b * _kl(p, m) + (1 - b) * _kl(q, m)):
+    def jensen_shannon_divergence(student_logits, teacher_logits, beta):
+        q, p = student_logits.softmax(-1), teacher_logits.detach().softmax(-1)
+        return join(p, q, mix(p, q, beta), beta).mean()
+
+    return jensen_shannon_divergence
+
+
+_JSD_MISTAKES = {
+    "mixture the other way": (
+        _jsd_variant(mix=lambda p, q, b: b * q + (1 - b) * p),
+        "In your mixture the two are swapped: β belongs to the teacher, 1 - β to the student.",
+    ),
+    "weights the other way": (
+        _jsd_variant(join=lambda p, q, m, b: (1 - b) * _kl(p, m) + b * _kl(q, m)),
+        "The weights in front of the two divergences are swapped: β belongs to the teacher's.",
+    ),
+    "both the other way": (
+        lambda s, t, beta: _jensen_shannon_divergence(s, t, 1 - beta),
+        "Student and teacher have changed places, in the mixture and in the weights. (At β = ½ nobody would notice.)",
+    ),
+    "half mixture": (
+        _jsd_variant(mix=lambda p, q, b: (p + q) / 2),
+        "Your mixture is half and half, whatever β is.",
+    ),
+    "half weights": (
+        _jsd_variant(join=lambda p, q, m, b: (_kl(p, m) + _kl(q, m)) / 2),
+        "The weights of the two divergences are half and half, whatever β is.",
+    ),
+    "no weights": (
+        _jsd_variant(join=lambda p, q, m, b: _kl(p, m) + _kl(q, m)),
+        "The two divergences are added without their weights β and 1 - β.",
+    ),
+    "turned round": (
+        _jsd_variant(join=lambda p, q, m, b: b * _kl(m, p) + (1 - b) * _kl(m, q)),
+        "Your divergences run from the mixture. They run *to* it: KL(teacher || m), KL(student || m).",
+    ),
+    "no mixture": (
+        _jsd_variant(join=lambda p, q, m, b: b * _kl(p, q) + (1 - b) * _kl(q, p)),
+        "You weighted forward and reverse KL. Both must be measured against the *mixture*, which is never 0 where one of "
+        "them is not.",
+    ),
+    "mixed logits": (
+        lambda s, t, beta: _jsd_variant(mix=lambda p, q, b: (b * t + (1 - b) * s).softmax(-1))(s, t, beta),
+        "You mixed the logits. Mix the *probabilities*.",
+    ),
+    "mixed logarithms": (
+        _jsd_variant(mix=lambda p, q, b: (b * p.log() + (1 - b) * q.log()).exp()),
+        "You mixed the logarithms. Mix the *probabilities*, then take the logarithm.",
+    ),
+    "mean over the vocabulary": (
+        lambda s, t, beta: _jensen_shannon_divergence(s, t, beta) / s.shape[-1],
+        "You took the mean over the vocabulary, too. A divergence is a *sum* over the vocabulary.",
+    ),
+    "a sum": (
+        lambda s, t, beta: _jensen_shannon_divergence(s, t, beta) * s[..., 0].numel(),
+        "That is the sum over all places. Take the mean.",
+    ),
+}
+
+
+def _ask_jensen_shannon_divergence(ask):
+    def draw():
+        return *(2 * torch.randn(3, 4, 5) for _ in range(2)), 0.3
+
+    student, teacher, beta = _apart(draw, _jensen_shannon_divergence, _JSD_MISTAKES)
+    student.requires_grad_()
+    teacher.requires_grad_()
+    answer = ask(student, teacher, beta)
+    _expect(answer, _JSD_MISTAKES, student, teacher, beta)
+    answer.is_number()
+    answer.equals(
+        _jensen_shannon_divergence(student, teacher, beta),
+        "The value is off: probabilities, their mixture, two divergences to it, weighted with β and 1 - β.",
+    )
+    _teacher_stands_still(answer)
+    one, other = ask(student, teacher, 0.5), ask(teacher, student, 0.5)
+    one.holds(
+        torch.allclose(torch.as_tensor(one.value), torch.as_tensor(other.value), atol=1e-5),
+        "At β = ½ student and teacher may change places. Yours cares.",
+    )
+    far = ask(50 * torch.eye(4)[:1], 50 * torch.eye(4)[1:2], 0.5)
+    far.holds(
+        torch.as_tensor(far.value).isfinite(),
+        "Where both are sure of different characters, your result is not finite: 0 · log 0. Stay with `log_softmax` for the "
+        "logarithms of student and teacher.",
+    )
+    far.holds(
+        abs(torch.as_tensor(far.value).item() - math.log(2)) < 1e-3,
+        "Two that never agree are log 2 apart at β = ½. Yours says otherwise.",
+    )
+
+
+jensen_shannon_divergence = Exercise(
+    number="11.5",
+    title="Between forward and reverse",
+    minutes=10,
+    difficulty="medium",
+    reference=_jensen_shannon_divergence,
+    questions=_ask_jensen_shannon_divergence,
+    hints=(
+        "First the mixture: a distribution again, with β of the teacher. Then each of the two is compared with it.",
+        "Mix probabilities, not logits. Then two KL divergences *to* the mixture, each a sum over the vocabulary.",
+        "`m = beta * log_p.exp() + (1 - beta) * log_q.exp()`, then `(log_p.exp() * (log_p - m.log())).sum(-1)` with weight "
+        "beta, and the same with `log_q` and weight `1 - beta`; `.mean()` at the end.",
+    ),
+    wrong={
+        **_JSD_MISTAKES,
+        "teacher moves": (
+            lambda s, t, beta: (
+                beta * _kl(t.softmax(-1), beta * t.softmax(-1) + (1 - beta) * s.softmax(-1))
+                + (1 - beta) * _kl(s.softmax(-1), beta * t.softmax(-1) + (1 - beta) * s.softmax(-1))
+            ).mean(),
+            "flows into the teacher",
+        ),
+    },
+)
+
+# 11.6 -----------------------------------------------------------------------------------------------------------
+
+
+def _later_gains(log_p, log_q):
+    """For each token of each text (N, L): the sum of log p - log q over all tokens *after* it."""
+    gains = log_p - log_q.detach()
+    return gains.sum(-1, keepdim=True) - gains.cumsum(-1)
+
+
+_GAINS_MISTAKES = {
+    "with itself": (
+        lambda p, q: (p - q).flip(-1).cumsum(-1).flip(-1),
+        "You counted the token itself, too. What it earns at once stands in the divergence already: only *later* tokens "
+        "count.",
+    ),
+    "the past": (
+        lambda p, q: (p - q).cumsum(-1) - (p - q),
+        "Those are the gains *before* each token. It cannot have caused them.",
+    ),
+    "the past with itself": (
+        lambda p, q: (p - q).cumsum(-1),
+        "Those are the gains up to each token. Only what comes *after* it can be its doing.",
+    ),
+    "sign": (
+        lambda p, q: -((p - q).flip(-1).cumsum(-1).flip(-1) - (p - q)),
+        "The sign is off: it is good if the teacher likes what came later *better* than the student does.",
+    ),
+    "everything": (
+        lambda p, q: (p - q).sum(-1, keepdim=True).expand_as(p),
+        "Every token gets the gain of the whole text, the past included. That is right on average, but it learns slowly.",
+    ),
+    "over the texts": (
+        lambda p, q: (p - q).sum(0) - (p - q).cumsum(0),
+        "Your sum runs over the texts. Each row is a text of its own: sum along the last dimension.",
+    ),
+    "the next only": (
+        lambda p, q: F.pad((p - q)[:, 1:], (0, 1)),
+        "You took the next token only. Sum over *all* later ones.",
+    ),
+    "teacher alone": (
+        lambda p, q: p.sum(-1, keepdim=True) - p.cumsum(-1),
+        "You left out log q. Without it the best student writes nothing but the teacher's likeliest text.",
+    ),
+    "a mean": (
+        lambda p, q: (
+            ((p - q).sum(-1, keepdim=True) - (p - q).cumsum(-1)) / torch.arange(p.shape[1] - 1, -1, -1).clamp(min=1)
+        ),
+        "You took the mean of the later gains. It is their sum: the divergence of a text is the sum over its tokens.",
+    ),
+}
+
+
+def _ask_later_gains(ask):
+    log_p, log_q = (-3 * torch.rand(3, 6) for _ in range(2))
+    log_q.requires_grad_()
+    answer = ask(log_p, log_q)
+    with torch.no_grad():
+        _expect(answer, _GAINS_MISTAKES, log_p, log_q)
+    answer.is_tensor((3, 6))
+    answer.equals(
+        _later_gains(log_p, log_q), "The value is off: for each token, the sum of log p - log q of all later ones."
+    )
+    answer.holds(
+        not answer.value.requires_grad,
+        "A gradient flows into the gains. They say how good a token *was*: numbers, like marks in school. `.detach()`.",
+    )
+
+
+later_gains = Exercise(
+    number="11.6",
+    title="What came of it",
+    minutes=8,
+    difficulty="hard",
+    reference=_later_gains,
+    questions=_ask_later_gains,
+    hints=(
+        "Write the gains of a text of four tokens on paper, and below each the sum of those to its right. What stands below "
+        "the last?",
+        "`gains.cumsum(-1)` sums from the left, up to and with each token. What must be taken from the whole sum?",
+        "`gains = log_p - log_q.detach()`, then `gains.sum(-1, keepdim=True) - gains.cumsum(-1)`.",
+    ),
+    wrong={
+        **{name: (lambda p, q, f=f: f(p, q.detach()), message) for name, (f, message) in _GAINS_MISTAKES.items()},
+        "gradient": (
+            lambda p, q: (p - q).sum(-1, keepdim=True) - (p - q).cumsum(-1),
+            "A gradient flows into the gains",
+        ),
+    },
+)
+
+# 11.7 -----------------------------------------------------------------------------------------------------------
+
+
+def _bucket_divergence(student_logits, ids, log_probabilities):
+    """KL(teacher || student) if only k of the teacher's log-probabilities (N, k) are kept; one bucket for the rest."""
+    p = log_probabilities.exp()
+    log_q = student_logits.log_softmax(-1).gather(-1, ids)
+    rest_p, rest_q = 1 - p.sum(-1), 1 - log_q.exp().sum(-1)
+    kept = (p * (log_probabilities - log_q)).sum(-1)
+    return (kept + rest_p * (rest_p.log() - rest_q.log())).mean()
+
+
+def _bucket_variant(
+    rest=lambda P, Q: torch.xlogy(P, P / Q),
+    keep=lambda p, log_q: p * (p.log() - log_q),
+    left=lambda p: 1 - p.sum(-1),
+    pick=lambda z, ids: z.log_softmax(-1).gather(-1, ids),
+):
+    def bucket_divergence(student_logits, ids, log_probabilities):
+        p, log_q = log_probabilities.exp(), pick(student_logits, ids)
+        return (keep(p, log_q).sum(-1) + rest(left(p), left(log_q.exp()))).mean()
+
+    return bucket_divergence
+
+
+_BUCKET_MISTAKES = {
+    "no bucket": (
+        _bucket_variant(rest=lambda P, Q: 0 * P),
+        "The rest is left out. Then the best student gives the k characters *everything* and never writes a rare one.",
+    ),
+    "renormalised": (
+        lambda z, ids, log_p: (
+            (log_p.softmax(-1) * (log_p.log_softmax(-1) - z.log_softmax(-1).gather(-1, ids))).sum(-1).mean()
+        ),
+        "You blew the k probabilities up to a sum of 1, as if the teacher thought nothing else possible. What is left over "
+        "belongs into a bucket.",
+    ),
+    "both renormalised": (
+        lambda z, ids, log_p: (
+            (log_p.softmax(-1) * (log_p.log_softmax(-1) - z.gather(-1, ids).log_softmax(-1))).sum(-1).mean()
+        ),
+        "You compare the two among the k characters only. A student that puts all its trust elsewhere would be perfect.",
+    ),
+    "student's softmax over the k": (
+        _bucket_variant(pick=lambda z, ids: z.gather(-1, ids).log_softmax(-1) - 1e-3),
+        "Your softmax runs over the k kept logits. First softmax over the whole vocabulary, then pick.",
+    ),
+    "student's rest missing": (
+        _bucket_variant(rest=lambda P, Q: torch.xlogy(P, P)),
+        "In the bucket you have the teacher's rest alone. The student has a rest, too: P log(P / Q).",
+    ),
+    "bucket the wrong way": (
+        _bucket_variant(rest=lambda P, Q: torch.xlogy(Q, Q / P)),
+        "The bucket is the wrong way round: it is one more class, so P log(P / Q) with the *teacher's* P in front.",
+    ),
+    "bucket without weight": (
+        _bucket_variant(rest=lambda P, Q: (P / Q).log()),
+        "The bucket's logarithm lacks its weight: P log(P / Q).",
+    ),
+    "spread": (
+        lambda z, ids, log_p: _spread(z, ids, log_p),
+        "You spread the rest evenly over the other characters. Nobody knows how it was shared out; the bucket does not "
+        "pretend to.",
+    ),
+    "reverse": (
+        _bucket_variant(keep=lambda p, log_q: log_q.exp() * (log_q - p.log()), rest=lambda P, Q: torch.xlogy(Q, Q / P)),
+        "That is KL(student || teacher). The weights are the teacher's.",
+    ),
+    "a sum": (
+        lambda z, ids, log_p: _bucket_divergence(z, ids, log_p) * len(z),
+        "That is the sum over the places. Take the mean.",
+    ),
+}
+
+
+def _spread(student_logits, ids, log_probabilities):
+    others = student_logits.shape[-1] - ids.shape[-1]
+    rest = (1 - log_probabilities.exp().sum(-1, keepdim=True)) / others
+    p = rest.expand_as(student_logits).scatter(-1, ids, log_probabilities.exp())
+    return (p * (p.log() - student_logits.log_softmax(-1))).sum(-1).mean()
+
+
+def _ask_bucket_divergence(ask):
+    def draw():
+        log_p, ids = (1.5 * torch.randn(7, 9)).log_softmax(-1).topk(3)
+        return 1.5 * torch.randn(7, 9, requires_grad=True), ids, log_p
+
+    student, ids, log_p = _apart(draw, _bucket_divergence, _BUCKET_MISTAKES)
+    student = student.detach().requires_grad_()
+    answer = ask(student, ids, log_p)
+    with torch.no_grad():
+        _expect(answer, _BUCKET_MISTAKES, student, ids, log_p)
+    answer.is_number()
+    answer.equals(
+        _bucket_divergence(student, ids, log_p),
+        "The value is off: the sum over the k kept, plus P log(P / Q) for what is left over.",
+    )
+    answer.gradient(0)
+    teacher = 1.5 * torch.randn(7, 9)
+    log_p, ids = teacher.log_softmax(-1).topk(3)
+    same = ask(teacher, ids, log_p)
+    same.holds(
+        abs(torch.as_tensor(same.value).item()) < 1e-4, "A student that says what its teacher says has a loss of 0."
+    )
+
+
+bucket_divergence = Exercise(
+    number="11.7",
+    title="The rest in a bucket",
+    minutes=12,
+    difficulty="hard",
+    reference=_bucket_divergence,
+    questions=_ask_bucket_divergence,
+    hints=(
+        "Pretend that the vocabulary has k + 1 entries: the k that were kept, and “anything else”. What are teacher's and "
+        "student's probability of “anything else”?",
+        "Softmax of the student over its whole vocabulary, `gather` for the k ids; 1 minus the sum is what is left over, for "
+        "each of the two.",
+        "`(p * (log_probabilities - log_q)).sum(-1)` for the kept, `rest_p * (rest_p.log() - rest_q.log())` for the bucket; "
+        "add, then the mean.",
+    ),
+    wrong={
+        **_BUCKET_MISTAKES,
+        "no gradient": (lambda z, ids, log_p: _bucket_divergence(z.detach(), ids, log_p), "No gradient flows"),
+    },
+)
+
+# 11.8 -----------------------------------------------------------------------------------------------------------
+
+
+def _sampled_targets(logits, draws, generator):
+    """For each row of logits (M, V): a few draws from its softmax, as target weights (M, V) that are right on average."""
+    ids = torch.multinomial(logits.softmax(-1), draws, replacement=True, generator=generator)
+    return torch.zeros_like(logits).scatter_add(-1, ids, torch.ones(ids.shape) / draws)
+
+
+def _draw(logits, draws, generator, replacement=True):
+    return torch.multinomial(logits.softmax(-1), draws, replacement=replacement, generator=generator)
+
+
+def _weights_of_the_drawn(logits, draws, generator):
+    """The wrong answer that looks cleverest: what was drawn, weighted with its probability, blown up to a sum of 1."""
+    p = logits.softmax(-1)
+    kept = torch.zeros_like(p).scatter(-1, _draw(logits, draws, generator), 1.0) * p
+    return kept / kept.sum(-1, keepdim=True)
+
+
+def _ask_sampled_targets(ask):
+    logits = torch.tensor([2.0, 1.0, 0.0, -1.0, 0.5])[torch.randperm(5)]
+    p = logits.softmax(-1)
+    one = ask(logits.expand(4, -1), 3, torch.Generator().manual_seed(0))
+    one.is_tensor((4, 5))
+    answer = ask(logits.expand(6000, -1), 3, torch.Generator().manual_seed(1))
+    answer.is_tensor((6000, 5))
+    w = answer.value
+    answer.holds(w.is_floating_point(), "The weights must be floating-point numbers: shares of the draws.")
+    sums = w.sum(-1)
+    answer.holds(
+        not torch.allclose(sums, torch.full_like(sums, 3.0)), "Your rows sum to 3, the number of draws: divide by it."
+    )
+    answer.holds(
+        (w - p).abs().max() > 0.01,
+        "Those are the teacher's probabilities themselves. They are what is too much to keep.",
+    )
+    mean = w.mean(0)
+    top = torch.zeros(5).scatter(0, p.topk(3).indices, p.topk(3).values)
+    answer.holds(
+        not torch.allclose(mean, top / top.sum(), atol=0.01),
+        "You keep the likeliest three each time. The rare ones never come, so the mean is wrong: *draw*.",
+    )
+    weighted = _weights_of_the_drawn(logits.expand(6000, -1), 3, torch.Generator().manual_seed(2)).mean(0)
+    answer.holds(
+        (mean - weighted).abs().max() > 0.02,
+        "You weighted what was drawn with its probability. The likely ones come more often *already*: counted twice, they "
+        "end up too heavy. A draw is worth 1 / draws, whatever it hit.",
+    )
+    once = torch.zeros(6000, 5).scatter(-1, _draw(logits.expand(6000, -1), 3, None), 1.0)
+    distinct = (once / once.sum(-1, keepdim=True)).mean(0)
+    answer.holds(
+        (mean - distinct).abs().max() > 0.02,
+        "A character that was drawn twice counts once in yours. Count each draw: `scatter_add`, not `scatter`.",
+    )
+    answer.holds(
+        torch.allclose(sums, torch.ones_like(sums), atol=1e-4),
+        "Each row must sum to 1: the shares of all draws together.",
+    )
+    answer.holds(
+        (w * 3 - (w * 3).round()).abs().max() < 1e-3,
+        "With 3 draws, a weight is 0, 1/3, 2/3 or 1: the share of the draws.",
+    )
+    without = (
+        torch.zeros(6000, 5).scatter(-1, _draw(logits.expand(6000, -1), 3, None, replacement=False), 1 / 3).mean(0)
+    )
+    answer.holds(
+        (mean - without).abs().max() > 0.02,
+        "No character comes twice: you drew without replacement, so the rare ones come too often. `replacement=True`.",
+    )
+    answer.holds(
+        (mean - 0.2).abs().max() > 0.05, "All characters come equally often: where is the softmax of the logits?"
+    )
+    answer.holds((mean - p).abs().max() < 0.03, "The mean over 6000 places is not softmax(logits).")
+    again = ask(logits.expand(6000, -1), 3, torch.Generator().manual_seed(1))
+    again.holds(
+        torch.equal(again.value, w), "The same generator gives other draws each time: hand it on to `multinomial`."
+    )
+
+
+sampled_targets = Exercise(
+    number="11.8",
+    title="Few draws, right on average",
+    minutes=8,
+    difficulty="medium",
+    reference=_sampled_targets,
+    questions=_ask_sampled_targets,
+    hints=(
+        "Throw a die three times and write down how often each face came, divided by 3. On average over many such trials: "
+        "what stands beside each face?",
+        "`torch.multinomial(p, draws, replacement=True, generator=generator)` gives ids (M, draws). Each of them is worth "
+        "1 / draws.",
+        "`torch.zeros_like(logits).scatter_add(-1, ids, torch.ones(ids.shape) / draws)`",
+    ),
+    wrong={
+        "top k": (
+            lambda z, k, g: torch.zeros_like(z).scatter(-1, z.topk(k).indices, z.topk(k).values.softmax(-1)),
+            "keep the likeliest three",
+        ),
+        "weighted with probability": (_weights_of_the_drawn, "weighted what was drawn with its probability"),
+        "each once": (
+            lambda z, k, g: (lambda s: s / s.sum(-1, keepdim=True))(
+                torch.zeros_like(z).scatter(-1, _draw(z, k, g), 1.0)
+            ),
+            "drawn twice counts once",
+        ),
+        "without replacement": (
+            lambda z, k, g: torch.zeros_like(z).scatter(-1, _draw(z, k, g, replacement=False), 1 / k),
+            "without replacement",
+        ),
+        "counts": (
+            lambda z, k, g: torch.zeros_like(z).scatter_add(-1, _draw(z, k, g), torch.ones(len(z), k)),
+            "sum to 3",
+        ),
+        "probabilities": (lambda z, k, g: z.softmax(-1), "the teacher's probabilities themselves"),
+        "uniform": (
+            lambda z, k, g: _sampled_targets(torch.zeros_like(z), k, g),
+            "where is the softmax",
+        ),
+        "ids": (lambda z, k, g: _draw(z, k, g), "The shape should be"),
+        "no generator": (lambda z, k, g: _sampled_targets(z, k, None), "other draws each time"),
+    },
+)
+
+# Quiz -----------------------------------------------------------------------------------------------------------
+
+quiz = Quiz(
+    Question(
+        "A language model reaches 0.02 bits per character on held-out text. What has most likely happened?",
+        (
+            Option("It is very large.", "No size makes English that predictable. Somebody has told it the answers."),
+            Option(
+                "It can look ahead: the mask or the shift by one is wrong.",
+                "Right. It copies the character that it is to guess.",
+                True,
+            ),
+            Option("The text is too short.", "Then the figure would be uncertain, but not nearly zero."),
+        ),
+    ),
+    Question(
+        "Why is T = 1 the temperature for distilling a language model?",
+        (
+            Option("T² would make the loss too large.", "T² is there to keep its size; and Adam ignores a factor."),
+            Option(
+                "Soft targets need no softening where the truth itself is uncertain, and the student is judged, and "
+                "writes, at T = 1.",
+                "Right. Several next characters are possible, and the teacher's share of each is what the student needs.",
+                True,
+            ),
+            Option(
+                "Language models have no logits.", "They have: one for each entry of the vocabulary, at every place."
+            ),
+        ),
+    ),
+    Question(
+        "As transfer text for a language model, greedy text of the teacher is worse than sampled text. Why?",
+        (
+            Option("It has more mistakes.", "It has fewer: each character is the teacher's likeliest."),
+            Option(
+                "It shows the same few turns again and again, and nothing of what else is possible.",
+                "Right. For translation, with one best answer, Kim & Rush could use the mode. A text has no best answer.",
+                True,
+            ),
+            Option("It takes longer to write.", "Greedy and sampled text take the same time."),
+        ),
+    ),
+    Question(
+        "Somebody sets β = 0 in the generalised JSD formula to get the forward KL, and the loss is 0 at once. What now?",
+        (
+            Option("The student is perfect.", "The formula gives 0 for *every* student there."),
+            Option("The learning rate is too high.", "The loss is 0 before the first step."),
+            Option(
+                "Use the forward KL itself: the formula vanishes at its ends, only its slope there is the KL.",
+                "Right. Libraries treat the ends as special cases, so that the value jumps.",
+                True,
+            ),
+        ),
+    ),
+    Question(
+        "You keep the teacher's 5 likeliest of 50 000 tokens, blown up to a sum of 1. What does a student learn from it?",
+        (
+            Option("The same, only faster.", "It never hears of the other 49 995."),
+            Option(
+                "To be too sure: rare tokens get nothing, at any place and however much text there is.",
+                "Right. That is what bias means. A bucket, or draws, would cure it.",
+                True,
+            ),
+            Option("Nothing: KL divergence becomes infinite.", "It stays finite: the teacher's zeros have no weight."),
+        ),
+    ),
+)
