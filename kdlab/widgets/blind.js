@@ -86,7 +86,7 @@ function render({ model, el }) {
 function verdictWords({ said, correct, left, right }, asked) {
   if (!said) return "";
   const [mine, theirs, other] = left === asked ? ["left", "right", right] : ["right", "left", left];
-  const truth = `the ${asked} wrote the ${mine} one, the ${other} the ${theirs} one.`;
+  const truth = `the ${asked} wrote the ${mine} one (${theirs}: ${other}).`;
   return correct === null ? `T${truth.slice(1)}` : `${correct ? "✓ Right" : "✗ Wrong"}: ${truth}`;
 }
 
@@ -123,7 +123,7 @@ function resultPage(parent) {
     setText(title, `${score.right} of ${score.of} right${score["cannot tell"] ? `, ${score["cannot tell"]} × “cannot tell”` : ""}`);
     scale(score);
     const words = score.of ? guessWords(score) : ["Without a single choice there is nothing to compare with guessing."];
-    for (const [name, part] of by) words.push(`Against the ${name}: ${part.right} of ${part.of}${part.of ? `, by guessing ${chanceWords(part.chance)}` : ""}.`);
+    for (const [name, part] of by) words.push(`Against “${name}”: ${part.right} of ${part.of}${part.of ? `, by guessing ${chanceWords(part.chance)}` : ""}.`);
     if (round > 1) words.push(`Round ${round}: you have seen these texts before, so this is no longer a blind test.`);
     facts.replaceChildren(...words.map((text) => html("p", {}, null, text)));
     list.replaceChildren(...answers.map(({ prompt, left, right, said, correct }) =>

@@ -17,6 +17,7 @@ function render({ model, el }) {
   const curves = raceCurves(learning, model, { title: "Bits per character of held-out text", range: get("_bits_range"), level: get("_teacher_bits"), format: bitsWords, width: 430, height: 300, legendWidth: 150, legendAt: "top" });
   const settings = html("div", { class: "kd-settings" }, learning);
   const sliders = steering(settings, model, { label: "Distillation temperature T", min: 0.5, max: 10, marks: [0.5, 1, 2, 4, 10] });
+  html("p", { class: "kd-explain" }, learning, "These two change what the distilled student learns. The sampling temperature changes the texts alone.");
 
   const writing = html("div", { role: "group", "aria-label": "writing" }, pair);
   html("p", { class: "kd-heading" }, writing, "What they write after your prompt");
@@ -31,6 +32,7 @@ function render({ model, el }) {
   const reading = html("div", {}, below);
   html("p", { class: "kd-heading" }, reading, "What comes next in a text that none of them has seen?");
   const place = passage(reading, get("_passage"), (at) => save(model, { at }));
+  html("p", { class: "kd-explain" }, reading, "Choose a character by mouse or arrow keys: the models read what stands before it.");
   const key = Object.keys(NAMES).map((name) => answer(html("div", { class: "kd-answer" }, reading), name));
   const chart = nextBars(below, get("_vocabulary"));
 
@@ -124,7 +126,7 @@ function answer(parent, name) {
   let spoken = "";
   const show = (character, expected, at) => {
     spoken = `${NAMES[name]} ${percent(expected[name][at])}`;
-    setText(words, `gives “${character}” ${percent(expected[name][at])}`);
+    setText(words, `gives the true “${character}” ${percent(expected[name][at])}`);
   };
   show.words = () => spoken;
   return show;
