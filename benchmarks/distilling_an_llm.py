@@ -1,0 +1,347 @@
+"""The experiments of lesson 12 on a real language model: python benchmarks/distilling_an_llm.py [--again] [section ...]
+
+rates    one seed for each way of training and each learning rate: validation perplexity chooses
+arms     text only, cached probabilities, both: equal steps and tokens, the chosen rates, 3 seeds; what each student writes
+data     the same with half of the training prompts
+long     four times as many steps, one seed: validation perplexity on the way, and what the students then write
+teacher  what SmolLM2 says of the test answers, and of what each student wrote (needs the pretrained extra)
+cost     seconds for training, tokens a second of teacher and student (the teacher needs the pretrained extra)
+
+Every run is written to benchmarks/results/distilling_an_llm.json as soon as it is done, and a run that is there is not
+run again: stop and go on whenever you like; --again forgets the sections named. All ways have the same steps, and for a
+seed the same initial weights and batches. Test answers choose nothing. One thread.
+"""
+
+import argparse
+import json
+import math
+import os
+import platform
+import statistics
+import time
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from kdlab import language, losses, teachers
+from kdlab.data import load_transfer_set
+from kdlab.generation import generate
+from kdlab.metrics import count_parameters, distinct_n
+from kdlab.models import LanguageModel
+from kdlab.text import BytePairTokenizer
+from kdlab.token_caches import TokenCache
+from kdlab.training import Recipe, drain
+
+RESULTS = Path(__file__).parent / "results" / "distilling_an_llm.json"
+TRAINED = Path(__file__).parent / "runs" / "distilling_an_llm"  # weights, so that no run is done twice
+STUDENT = {"width": 192, "heads": 6, "layers": 2, "context": 160, "std": 0.06}
+ARMS = {"text only": None, "both": 0.5, "probabilities": 0.0}  # alpha, the weight of the text; None: no teacher
+STEPS, LONG, BATCH, LENGTH = 250, 1000, 8, 160
+RATES = (2e-3, 4e-3, 8e-3)
+SEEDS = (0, 1, 2)
+WRITTEN, LONGEST = 40, 120  # texts by each student, tokens of a text at most
+TEMPERATURE = 0.7  # of the teacher as we use it
+SAMPLING = 0.7  # of the students after long training: it cuts off what they are unsure of
+WRITING = {"tokens": 197_244, "seconds": 2899}  # as make_transfer_set.py printed them, on one busy core
+START, END = 1, 2  # <|im_start|> between prompt and answer, <|im_end|> behind it
+
+
+# --- data and students ----------------------------------------------------------------------------
+
+
+@cache
+def transfer_set():
+    """The transfer set, its tokenizer, and each split as (tokens, cache, counts)."""
+    content = load_transfer_set()
+    return content, BytePairTokenizer(content.vocabulary, content.merges), [tensors(part) for part in content[:3]]
+
+
+def tensors(part, answers=None):
+    """The first answers of a split, or all: ids (M,), TokenCache of M places, which of them count bool (M,)."""
+    end = int(part.starts[len(part) if answers is None else answers])
+    ids, top_ids, top, counts = (
+        torch.from_numpy(array[:end].copy())
+        for array in (part.tokens, part.top_ids, part.top_probabilities, part.counts)
+    )
+    counts[-1] = False  # nothing follows
+    return ids, TokenCache(top_ids, top), counts
+
+
+def perplexity(student, part):
+    """exp of the mean -log q of the teacher's tokens in a split, (ids, cache, counts)."""
+    ids, _, counts = part
+    logits = language.predict_text(student, ids)[:-1]
+    return math.exp(losses.cross_entropy(logits, ids[1:], mask=counts[:-1]).item())
+
+
+def train(arm, seed, rate, part=None):
+    """A student that learned in this way from all training answers or a part of them, and the seconds it took."""
+    ids, top, counts = part or transfer_set()[2][0]
+    alpha = ARMS[arm]
+    student = LanguageModel(len(transfer_set()[1]), **STUDENT, seed=seed)
+    path = TRAINED / f"{arm.replace(' ', '_')}_{rate:g}_{seed}_{STEPS}_{len(ids)}.pt"
+    if path.exists():
+        kept = torch.load(path, weights_only=True)
+        student.load_state_dict(kept["weights"])
+        return student, kept["seconds"]
+    recipe = Recipe(1.0, alpha or 0.0, steps=STEPS, batch_size=BATCH, learning_rate=rate, seed=seed)
+    start = time.process_time()
+    told = None if alpha is None else top
+    drain(language.train_language_model(student, ids, told, recipe=recipe, length=LENGTH, mask=counts))
+    seconds = time.process_time() - start
+    TRAINED.mkdir(parents=True, exist_ok=True)
+    torch.save({"weights": student.state_dict(), "seconds": seconds}, path)
+    return student, seconds
+
+
+def scores(student):
+    """Validation and test perplexity."""
+    _, _, (_, validation, test) = transfer_set()
+    return {"validation": round(perplexity(student, validation), 4), "test": round(perplexity(student, test), 4)}
+
+
+# --- three ways of training -----------------------------------------------------------------------
+
+
+def rates(arm, rate):
+    student, _ = train(arm, 0, rate)
+    return {"seed": 0, "validation": scores(student)["validation"]}
+
+
+def rates_jobs():
+    yield from ({"arm": arm, "rate": rate} for arm, rate in product(ARMS, RATES))
+
+
+def best_rate(arm):
+    """The learning rate with the lowest validation perplexity."""
+    own = [row for row in read().get("rates", []) if row["arm"] == arm]
+    return min(own, key=lambda row: row["validation"])["rate"]
+
+
+def arms(arm, seed):
+    student, seconds = train(arm, seed, best_rate(arm))
+    texts = write_texts(student, prompts_of_test(), seed)
+    return {
+        "rate": best_rate(arm), **scores(student), "seconds": round(seconds, 1),
+        "distinct_1": round(distinct_n(texts, 1), 4), "distinct_2": round(distinct_n(texts, 2), 4),
+        "tokens": statistics.fmean(map(len, texts)), "texts": [transfer_set()[1].decode(text) for text in texts],
+    }  # fmt: skip
+
+
+def arms_jobs():
+    yield from ({"arm": arm, "seed": seed} for seed, arm in product(SEEDS, ARMS))
+
+
+def prompts_of_test():
+    return transfer_set()[0].test.prompts[:WRITTEN]
+
+
+def write_texts(student, prompts, seed, temperature=1.0):
+    """What a student writes to these prompts, lists of ids up to <|im_end|>; prompts of one length share a batch."""
+    tokenizer, generator = transfer_set()[1], torch.Generator().manual_seed(seed)
+    asked = [[*tokenizer.encode(prompt).tolist(), START] for prompt in prompts]
+    texts = [None] * len(asked)
+    for length in sorted({len(ids) for ids in asked}):
+        some = [n for n, ids in enumerate(asked) if len(ids) == length]
+        ids = torch.tensor([asked[n] for n in some])
+        written = generate(student, ids, LONGEST, temperature=temperature, generator=generator)[:, length:].tolist()
+        for n, text in zip(some, written, strict=True):
+            texts[n] = text[: text.index(END)] if END in text else text
+    return texts
+
+
+def half(arm, seed):
+    """The first half of the training answers (they are in the order of their prompts: every second one)."""
+    student, _ = train(arm, seed, best_rate(arm), every_second(transfer_set()[0].train))
+    return {"answers": (len(transfer_set()[0].train) + 1) // 2, **scores(student)}
+
+
+def every_second(part):
+    """The answers 0, 2, 4, ... of a split as (ids, cache, counts)."""
+    places = torch.cat([torch.arange(part.starts[n], part.starts[n + 1]) for n in range(0, len(part), 2)])
+    ids, top, counts = tensors(part)
+    counts = counts[places]
+    counts[-1] = False
+    return ids[places], TokenCache(top.ids[places], top.weights[places]), counts
+
+
+def data_jobs():
+    yield from ({"arm": arm, "seed": seed} for seed, arm in product(SEEDS, ("text only", "probabilities")))
+
+
+def long(arm, steps):
+    """Validation perplexity ten times on the way, on the first answers; the texts are those of the last step."""
+    tokenizer, (part, validation, _) = transfer_set()[1:]
+    some = (validation[0][:4000], None, validation[2][:4000])
+    student = LanguageModel(len(tokenizer), **STUDENT, seed=0)
+    alpha = ARMS[arm]
+    recipe = Recipe(1.0, alpha or 0.0, steps=steps, batch_size=BATCH, learning_rate=best_rate(arm))
+    run = language.train_language_model(
+        student, part[0], None if alpha is None else part[1], recipe=recipe, length=LENGTH, mask=part[2],
+        evaluate=lambda student: {"perplexity": perplexity(student, some)}, evaluate_every=steps // 10,
+    )  # fmt: skip
+    places, values = drain(run).column("perplexity")
+    texts = write_texts(student, prompts_of_test(), 0, SAMPLING)
+    return {
+        "rate": best_rate(arm), "seed": 0, "curve": [[step + 1, round(value, 3)] for step, value in zip(places, values, strict=True)],
+        **scores(student), "texts": [tokenizer.decode(text) for text in texts],
+    }  # fmt: skip
+
+
+def long_jobs():
+    yield from ({"arm": arm, "steps": LONG} for arm in ("probabilities", "text only"))
+
+
+# --- the real teacher -----------------------------------------------------------------------------
+
+
+@cache
+def real_teacher():
+    return teachers.load_pretrained_language_model()
+
+
+@torch.no_grad()
+def teacher_log_p(prompts, texts, batch=8):
+    """For each text, log p of its tokens at temperature 0.7 after the prompt and the instruction: lists of floats.
+
+    The text is tokenized as the teacher's own tokenizer does. The end of the text is not scored.
+    """
+    from make_transfer_set import SYSTEM
+
+    tokenizer, model = real_teacher()
+    found = []
+    for first in tqdm(range(0, len(prompts), batch), desc="the teacher reads", mininterval=10):
+        chats = [
+            tokenizer.apply_chat_template(
+                [{"role": "system", "content": SYSTEM}, {"role": "user", "content": prompt}],
+                tokenize=False, add_generation_prompt=True,
+            )
+            for prompt in prompts[first : first + batch]
+        ]  # fmt: skip
+        asked = [tokenizer(chat)["input_ids"] for chat in chats]
+        said = [tokenizer(text)["input_ids"] for text in texts[first : first + batch]]
+        longest = max(len(a) + len(s) for a, s in zip(asked, said, strict=True))
+        ids = torch.zeros(len(asked), longest, dtype=torch.int64)
+        for row, a, s in zip(ids, asked, said, strict=True):
+            row[: len(a) + len(s)] = torch.tensor(a + s)
+        states = model.model(ids).last_hidden_state  # causal: what is filled up behind a text changes nothing in it
+        for row, own, a, s in zip(ids, states, asked, said, strict=True):
+            logits = model.lm_head(own[len(a) - 1 : len(a) + len(s) - 1]) / TEMPERATURE
+            told = row[len(a) : len(a) + len(s), None]
+            found.append(logits.log_softmax(-1).gather(1, told)[:, 0].tolist())
+    return found
+
+
+def teacher(writer, seed):
+    """The mean log p that the teacher gives to a token of these texts."""
+    prompts = prompts_of_test()
+    if writer == "teacher":
+        texts = transfer_set()[0].test.texts[:WRITTEN]
+    elif writer.endswith(", long"):
+        texts = next(row["texts"] for row in read()["long"] if f"{row['arm']}, long" == writer)
+    else:
+        texts = next(row["texts"] for row in read()["arms"] if (row["arm"], row["seed"]) == (writer, seed))
+    kept = [n for n, text in enumerate(texts) if text.strip()]
+    each = teacher_log_p([prompts[n] for n in kept], [texts[n] for n in kept])
+    row = {"log_p": round(statistics.fmean(value for text in each for value in text), 4), "texts": len(kept)}
+    ids = [transfer_set()[1].encode(text).tolist() for text in texts]  # all writers alike, whatever pieces they wrote
+    return row | {"distinct_1": round(distinct_n(ids, 1), 4), "distinct_2": round(distinct_n(ids, 2), 4)}
+
+
+def teacher_jobs():
+    yield {"writer": "teacher", "seed": 0}
+    yield from ({"writer": arm, "seed": seed} for seed, arm in product(SEEDS, ARMS))
+    yield from ({"writer": f"{job['arm']}, long", "seed": 0} for job in long_jobs())
+
+
+# --- what it costs --------------------------------------------------------------------------------
+
+
+def cost(model):
+    """Parameters, and tokens a second, written one text at a time and 16 at a time, of 64 tokens after 24."""
+    new, given = 64, 24
+    if model == "student":
+        student = LanguageModel(len(transfer_set()[1]), **STUDENT)
+        count = count_parameters(student)
+
+        def run(size):
+            generate(student, torch.full((size, given), 5), new)
+    else:
+        _, network = real_teacher()
+        count = sum(weight.numel() for weight in network.parameters())
+
+        def run(size):
+            ids, past = torch.full((size, given), 5), None
+            for _ in range(new):
+                out = network(ids, past_key_values=past, use_cache=True, logits_to_keep=1)
+                past, ids = out.past_key_values, out.logits[:, -1:].argmax(-1)
+
+    row = {"parameters": count}
+    for size in (1, 16):
+        times = []
+        for _ in range(3 if model == "student" else 2):
+            start = time.process_time()
+            with torch.no_grad():
+                run(size)
+            times.append(time.process_time() - start)
+        row[f"tokens_per_second_{size}"] = round(size * new / min(times), 1)
+    return row
+
+
+def cost_jobs():
+    yield from ({"model": model} for model in ("student", "teacher"))
+
+
+SECTIONS = {
+    "rates": (rates, rates_jobs),
+    "arms": (arms, arms_jobs),
+    "data": (half, data_jobs),
+    "long": (long, long_jobs),
+    "teacher": (teacher, teacher_jobs),
+    "cost": (cost, cost_jobs),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sections", nargs="*", metavar="section", help=", ".join(SECTIONS))
+    parser.add_argument("--again", action="store_true", help="forget the recorded runs of these sections")
+    given = parser.parse_args()
+    wanted = given.sections or list(SECTIONS)
+    if unknown := set(wanted) - set(SECTIONS):
+        parser.error(f"no such section: {', '.join(sorted(unknown))}")
+    torch.set_num_threads(1)
+    if given.again:
+        write({name: [] for name in wanted})
+    for name in wanted:
+        run, jobs = SECTIONS[name]
+        for settings in tqdm(list(jobs()), desc=name, mininterval=5):
+            rows = read().get(name, [])
+            if not any(settings.items() <= row.items() for row in rows):
+                row = settings | run(**settings)
+                rows = [other for other in read().get(name, []) if not settings.items() <= other.items()]
+                write({name: [*rows, row]})
+
+
+def read():
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+
+
+def write(sections):
+    facts = {
+        "script": "benchmarks/distilling_an_llm.py",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "writing": WRITING,
+        "student": STUDENT | {"steps": STEPS, "batch": BATCH, "length": LENGTH},
+    }
+    part = RESULTS.with_suffix(f".{os.getpid()}")  # so that two sections can run side by side
+    part.write_text(json.dumps(facts | read() | facts | sections, indent=1) + "\n")
+    part.replace(RESULTS)
+
+
+if __name__ == "__main__":
+    main()
