@@ -52,7 +52,7 @@ def transfer_arms(groups, *, teacher=None):
         axes[0, 0].annotate("teacher", (teacher, -0.5), (3, 0), textcoords="offset points", fontsize="small",
                             color=GRAY, va="top")  # fmt: skip
     axes[-1, 0].set_xlabel("bits per character, test chapters (fewer is better)")
-    axes[-1, 0].margins(x=0.08)
+    axes[-1, 0].margins(x=0.1)
     figure.suptitle("recorded: benchmarks/language_models.py", fontsize="small", color=GRAY)
     return figure
 
