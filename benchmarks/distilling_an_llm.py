@@ -2,9 +2,9 @@
 
 rates    one seed for each way of training and each learning rate: validation perplexity chooses
 arms     text only, cached probabilities, both: equal steps and tokens, the chosen rates, 3 seeds; what each student writes
-data     the same with half of the training prompts
-long     four times as many steps, one seed: validation perplexity on the way, and what the students then write
+long     four times as many steps, one seed: validation perplexity on the way
 teacher  what SmolLM2 says of the test answers, and of what each student wrote (needs the pretrained extra)
+vocabulary   how much of the teacher's text its most frequent pieces cover (needs the extra and what it wrote)
 cost     seconds for training, tokens a second of teacher and student (the teacher needs the pretrained extra)
 
 Every run is written to benchmarks/results/distilling_an_llm.json as soon as it is done, and a run that is there is not
@@ -13,12 +13,14 @@ seed the same initial weights and batches. Test answers choose nothing. One thre
 """
 
 import argparse
+import hashlib
 import json
 import math
 import os
 import platform
 import statistics
 import time
+from collections import Counter
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -44,7 +46,8 @@ RATES = (2e-3, 4e-3, 8e-3)
 SEEDS = (0, 1, 2)
 WRITTEN, LONGEST = 40, 120  # texts by each student, tokens of a text at most
 TEMPERATURE = 0.7  # of the teacher as we use it
-SAMPLING = 0.7  # of the students after long training: it cuts off what they are unsure of
+SAMPLING = 0.7  # of the students: at 1 their luck would hide what they know
+SCORED, FIRST = 16, 60  # texts that the teacher scores; tokens of a text that it and distinct-n look at: equal amounts
 WRITING = {"tokens": 197_244, "seconds": 2899}  # as make_transfer_set.py printed them, on one busy core
 START, END = 1, 2  # <|im_start|> between prompt and answer, <|im_end|> behind it
 
@@ -82,7 +85,8 @@ def train(arm, seed, rate, part=None):
     ids, top, counts = part or transfer_set()[2][0]
     alpha = ARMS[arm]
     student = LanguageModel(len(transfer_set()[1]), **STUDENT, seed=seed)
-    path = TRAINED / f"{arm.replace(' ', '_')}_{rate:g}_{seed}_{STEPS}_{len(ids)}.pt"
+    settings = json.dumps([STUDENT, STEPS, BATCH, LENGTH, int(ids.sum()), len(ids)])  # other ones, another file
+    path = TRAINED / f"{arm.replace(' ', '_')}_{rate:g}_{seed}_{hashlib.sha256(settings.encode()).hexdigest()[:12]}.pt"
     if path.exists():
         kept = torch.load(path, weights_only=True)
         student.load_state_dict(kept["weights"])
@@ -126,7 +130,6 @@ def arms(arm, seed):
     texts = write_texts(student, prompts_of_test(), seed)
     return {
         "rate": best_rate(arm), **scores(student), "seconds": round(seconds, 1),
-        "distinct_1": round(distinct_n(texts, 1), 4), "distinct_2": round(distinct_n(texts, 2), 4),
         "tokens": statistics.fmean(map(len, texts)), "texts": [transfer_set()[1].decode(text) for text in texts],
     }  # fmt: skip
 
@@ -136,10 +139,11 @@ def arms_jobs():
 
 
 def prompts_of_test():
-    return transfer_set()[0].test.prompts[:WRITTEN]
+    """Every third prompt: the answers are in the order of their prompts, and all kinds should be among them."""
+    return transfer_set()[0].test.prompts[::3][:WRITTEN]
 
 
-def write_texts(student, prompts, seed, temperature=1.0):
+def write_texts(student, prompts, seed, temperature=SAMPLING):
     """What a student writes to these prompts, lists of ids up to <|im_end|>; prompts of one length share a batch."""
     tokenizer, generator = transfer_set()[1], torch.Generator().manual_seed(seed)
     asked = [[*tokenizer.encode(prompt).tolist(), START] for prompt in prompts]
@@ -153,30 +157,11 @@ def write_texts(student, prompts, seed, temperature=1.0):
     return texts
 
 
-def half(arm, seed):
-    """The first half of the training answers (they are in the order of their prompts: every second one)."""
-    student, _ = train(arm, seed, best_rate(arm), every_second(transfer_set()[0].train))
-    return {"answers": (len(transfer_set()[0].train) + 1) // 2, **scores(student)}
-
-
-def every_second(part):
-    """The answers 0, 2, 4, ... of a split as (ids, cache, counts)."""
-    places = torch.cat([torch.arange(part.starts[n], part.starts[n + 1]) for n in range(0, len(part), 2)])
-    ids, top, counts = tensors(part)
-    counts = counts[places]
-    counts[-1] = False
-    return ids[places], TokenCache(top.ids[places], top.weights[places]), counts
-
-
-def data_jobs():
-    yield from ({"arm": arm, "seed": seed} for seed, arm in product(SEEDS, ("text only", "probabilities")))
-
-
 def long(arm, steps):
-    """Validation perplexity ten times on the way, on the first answers; the texts are those of the last step."""
-    tokenizer, (part, validation, _) = transfer_set()[1:]
+    """Validation perplexity ten times on the way, on the first answers."""
+    part, validation, _ = transfer_set()[2]
     some = (validation[0][:4000], None, validation[2][:4000])
-    student = LanguageModel(len(tokenizer), **STUDENT, seed=0)
+    student = LanguageModel(len(transfer_set()[1]), **STUDENT, seed=0)
     alpha = ARMS[arm]
     recipe = Recipe(1.0, alpha or 0.0, steps=steps, batch_size=BATCH, learning_rate=best_rate(arm))
     run = language.train_language_model(
@@ -184,10 +169,9 @@ def long(arm, steps):
         evaluate=lambda student: {"perplexity": perplexity(student, some)}, evaluate_every=steps // 10,
     )  # fmt: skip
     places, values = drain(run).column("perplexity")
-    texts = write_texts(student, prompts_of_test(), 0, SAMPLING)
     return {
         "rate": best_rate(arm), "seed": 0, "curve": [[step + 1, round(value, 3)] for step, value in zip(places, values, strict=True)],
-        **scores(student), "texts": [tokenizer.decode(text) for text in texts],
+        **scores(student),
     }  # fmt: skip
 
 
@@ -236,25 +220,48 @@ def teacher_log_p(prompts, texts, batch=8):
 
 
 def teacher(writer, seed):
-    """The mean log p that the teacher gives to a token of these texts."""
-    prompts = prompts_of_test()
+    """The mean log p that the teacher gives to a token of these texts, and how varied they are."""
+    prompts, tokenizer = prompts_of_test(), transfer_set()[1]
     if writer == "teacher":
-        texts = transfer_set()[0].test.texts[:WRITTEN]
-    elif writer.endswith(", long"):
-        texts = next(row["texts"] for row in read()["long"] if f"{row['arm']}, long" == writer)
+        texts = transfer_set()[0].test.texts[::3][:WRITTEN]
     else:
         texts = next(row["texts"] for row in read()["arms"] if (row["arm"], row["seed"]) == (writer, seed))
-    kept = [n for n, text in enumerate(texts) if text.strip()]
-    each = teacher_log_p([prompts[n] for n in kept], [texts[n] for n in kept])
-    row = {"log_p": round(statistics.fmean(value for text in each for value in text), 4), "texts": len(kept)}
-    ids = [transfer_set()[1].encode(text).tolist() for text in texts]  # all writers alike, whatever pieces they wrote
-    return row | {"distinct_1": round(distinct_n(ids, 1), 4), "distinct_2": round(distinct_n(ids, 2), 4)}
+    ids = [tokenizer.encode(text).tolist()[:FIRST] for text in texts]  # all writers alike
+    kept = [n for n, own in enumerate(ids) if len(own) == FIRST]
+    scored = kept[:SCORED]
+    each = teacher_log_p([prompts[n] for n in scored], [tokenizer.decode(ids[n]) for n in scored])
+    return {
+        "log_p": round(statistics.fmean(value for text in each for value in text), 4), "texts": len(scored),
+        "distinct_2": round(distinct_n([ids[n] for n in kept], 2), 4), "counted": len(kept),
+    }  # fmt: skip
 
 
 def teacher_jobs():
     yield {"writer": "teacher", "seed": 0}
     yield from ({"writer": arm, "seed": seed} for seed, arm in product(SEEDS, ARMS))
-    yield from ({"writer": f"{job['arm']}, long", "seed": 0} for job in long_jobs())
+
+
+def vocabulary(split):
+    """What the most frequent pieces of the untrimmed training answers cover; needs what make_transfer_set.py wrote."""
+    import make_transfer_set as script
+
+    tokenizer, _ = real_teacher()
+    pieces = [script.as_text(piece) for piece in tokenizer.convert_ids_to_tokens(range(len(tokenizer)))]
+    answers = [own for path in sorted(script.RUNS.glob("[0-9][0-9][0-9].npz")) for own in script.read_part(path)]
+    kept, _ = script.filter_answers([own for own in answers if script.split_of(own.prompt) == split], pieces)
+    counts = Counter(piece for own in kept for piece in own.ids.tolist())
+    rank = {piece: n for n, (piece, _) in enumerate(counts.most_common())}
+    worst = [max(rank[piece] for piece in own.ids.tolist()) for own in kept]
+    total, sizes = sum(counts.values()), sorted({round(100 * 1.1**n) for n in range(40)} | {len(transfer_set()[1])})
+    return {
+        "different": len(counts), "answers": len(kept), "sizes": sizes,
+        "tokens_covered": [round(sum(c for _, c in counts.most_common(size)) / total, 4) for size in sizes],
+        "whole_answers": [round(statistics.fmean(rank < size for rank in worst), 4) for size in sizes],
+    }  # fmt: skip
+
+
+def vocabulary_jobs():
+    yield {"split": "train"}
 
 
 # --- what it costs --------------------------------------------------------------------------------
@@ -298,9 +305,9 @@ def cost_jobs():
 SECTIONS = {
     "rates": (rates, rates_jobs),
     "arms": (arms, arms_jobs),
-    "data": (half, data_jobs),
     "long": (long, long_jobs),
     "teacher": (teacher, teacher_jobs),
+    "vocabulary": (vocabulary, vocabulary_jobs),
     "cost": (cost, cost_jobs),
 }
 

@@ -80,6 +80,10 @@ _TRIM_MISTAKES = {
         lambda p, kept: _trim(p, kept.sort().values),
         "Your columns are in the order of the old ids. Entry j of the new vocabulary is the old id kept[j].",
     ),
+    "summed after dividing": (
+        lambda p, kept: (_trim(p, kept)[0], torch.zeros(len(p))),
+        "You took the sum after dividing: then it is 1, and nothing seems to have gone. Keep the sum from before.",
+    ),
     "what stays instead of what goes": (
         lambda p, kept: (_trim(p, kept)[0], p[:, kept].sum(1)),
         "The second result is how much *stays*. Return how much went.",
@@ -99,6 +103,7 @@ def _ask_trim(ask):
     answer.is_sequence(2, "what is left, how much went")
     right = _trim(probabilities, kept)
     first, second = (type(answer)(part).is_tensor() for part in answer.value)
+    first.holds(first.value.ndim != 1, "The two are swapped: first the distributions (L, K), then how much went (L,).")
     first.holds(
         first.value.shape != probabilities.shape,
         "Your result has still the whole vocabulary. Take the columns `kept` only: `probabilities[:, kept]`.",
@@ -107,6 +112,10 @@ def _ask_trim(ask):
         for part, wrong, fine in zip((first, second), function(probabilities, kept), right, strict=True):
             if wrong.shape != fine.shape or not torch.allclose(wrong, fine, atol=1e-3):
                 part.is_not(wrong, message)
+    second.holds(
+        second.value.ndim != 2,
+        "How much went should be one number for each place, of shape (L,): yours has two dimensions.",
+    )
     first.equals(right[0], "What is left is off: take the columns, then divide each row by its sum.")
     second.equals(right[1], "How much went is off: 1 minus what the kept columns sum to, for each place.")
 
@@ -125,6 +134,8 @@ trim = Exercise(
     ),
     wrong={
         **_TRIM_MISTAKES,
+        "swapped": (lambda p, kept: _trim(p, kept)[::-1], "swapped"),
+        "a column": (lambda p, kept: (_trim(p, kept)[0], _trim(p, kept)[1][:, None]), "two dimensions"),
         "only one result": (lambda p, kept: _trim(p, kept)[0], "Return 2 values"),
         "zeros in the old table": (
             lambda p, kept: (torch.zeros_like(p).index_copy(1, kept, _trim(p, kept)[0]), _trim(p, kept)[1]),
@@ -200,8 +211,9 @@ def _ask_repeated_share(ask):
     for tokens, n in ((list(range(30)), 4), ([3, 1], 4)):
         answer = ask(tokens, n)
         answer.is_number()
-        words = "has no repetition" if len(tokens) > n else f"of {len(tokens)} tokens has no {n}-gram"
-        answer.equals(0.0, f"A text that {words} should get 0.")
+        words = "without repetitions" if len(tokens) > n else f"of {len(tokens)} tokens has no {n}-gram, so it"
+        answer.equals(0.0, f"A text {words} should get 0.")
+    ask([1, 12, 11, 2], 2).is_number().equals(0.0, "(1, 12) and (11, 2) are different: do not paste ids together.")
 
 
 def _loopy(length):
@@ -231,6 +243,10 @@ repeated_share = Exercise(
             lambda tokens, n: 1 - len(set(_grams(tokens, n))) / len(_grams(tokens, n)),
             "ZeroDivisionError",
         ),
+        "pasted together": (
+            lambda tokens, n: _repeated_share(["".join(map(str, gram)) for gram in _grams(tokens, n)], 1),
+            "paste",
+        ),
     },
 )
 
@@ -238,7 +254,7 @@ repeated_share = Exercise(
 
 
 def _overlap(tokens, others, n):
-    """The share of the n-grams of a text that stand in any of the other texts; 0 if it has none."""
+    """The share of the n-grams of a text, each place counted, that stand in any of the other texts; 0 if it has none."""
     seen = {tuple(other[i : i + n]) for other in others for i in range(len(other) - n + 1)}
     grams = [tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
     return sum(gram in seen for gram in grams) / len(grams) if grams else 0.0
@@ -268,6 +284,14 @@ _OVERLAP_MISTAKES = {
     "only the first text": (
         lambda tokens, others, n: _overlap(tokens, others[:1], n),
         "Only the first of the training texts is searched. Is there a `return` inside your loop?",
+    ),
+    "each kind once": (
+        lambda tokens, others, n: len(set(_grams(tokens, n)) & _pool(others, n)) / max(1, len(set(_grams(tokens, n)))),
+        "You count each kind of n-gram once. Go through the test text place by place.",
+    ),
+    "only the last text": (
+        lambda tokens, others, n: _overlap(tokens, others[-1:], n),
+        "Only the last of the training texts is searched: do you start a new set for each?",
     ),
     "the worst single text": (
         lambda tokens, others, n: max(_overlap(tokens, [other], n) for other in others),
@@ -320,6 +344,9 @@ def _ask_overlap(ask):
             _overlap(*arguments), "The share is off: which n-grams of the text stand in at least one of the others?"
         )
     ask([4, 4], [[4, 4, 4, 4]], 3).is_number().equals(0.0, "A text of 2 tokens has no 3-gram: the answer should be 0.")
+    ask([1, 23], [[11, 23]], 2).is_number().equals(
+        0.0, "(1, 23) does not stand in (11, 23): do not paste ids together."
+    )
     ask([1, 2, 3, 4], [[9, 9]], 2).is_number().equals(0.0, "Nothing is shared here: the answer should be 0.")
 
 
@@ -341,6 +368,13 @@ overlap = Exercise(
         "a number of n-grams": (
             lambda tokens, others, n: sum(g in _pool(others, n) for g in _grams(tokens, n)),
             "Divide it by how many",
+        ),
+        "pasted together": (
+            lambda tokens, others, n: _share(
+                _grams(tokens, n),
+                lambda g: sum(any(" ".join(map(str, x)) in " ".join(map(str, o)) for o in others) for x in g),
+            ),
+            "paste",
         ),
         "yes or no": (lambda tokens, others, n: bool(set(_grams(tokens, n)) & _pool(others, n)), "Say how much"),
     },
@@ -377,6 +411,22 @@ _PERPLEXITY_MISTAKES = {
     "masked by zeros": (
         lambda logits, tokens, counts: (_each(logits, tokens) * counts[:-1]).mean().exp(),
         "You set what does not count to 0, and then divide by all places. Divide by the number of those that count.",
+    ),
+    "filtered before shifting": (
+        lambda logits, tokens, counts: _each(logits[counts], tokens[counts]).mean().exp(),
+        "You left places out first and shifted then: the next token that is *left* need not be the next one in the text.",
+    ),
+    "the mask the other way round": (
+        lambda logits, tokens, counts: _each(logits, tokens)[~counts[:-1]].mean().exp(),
+        "You score the places that do *not* count.",
+    ),
+    "the sum": (
+        lambda logits, tokens, counts: _each(logits, tokens)[counts[:-1]].sum().exp(),
+        "You took the sum of -log q: it grows with the length of the text. Take the mean.",
+    ),
+    "softmax twice": (
+        lambda logits, tokens, counts: _each(logits.softmax(1), tokens)[counts[:-1]].mean().exp(),
+        "Softmax was taken twice: cross_entropy and log_softmax want logits.",
     ),
     "no exp": (
         lambda logits, tokens, counts: _each(logits, tokens)[counts[:-1]].mean(),
@@ -503,6 +553,7 @@ def _ask_distinct_n(ask):
         ).equals(
             _distinct_n(texts, n), "The share is off: a set of the n-grams of all texts, and how many there are in all."
         )
+    ask([[1, 12], [11, 2]], 2).is_number().equals(1.0, "(1, 12) and (11, 2) are different: do not paste ids together.")
     answer = ask([[1, 2, 3, 4]] * 10, 2)
     answer.is_number().equals(0.1, "Ten times the same text has a tenth of different 2-grams.")
 
@@ -568,6 +619,7 @@ _HOURS_MISTAKES = {
     ),
     "in seconds": (_hours_variant(per_hour=1), "Those are seconds."),
     "in minutes": (_hours_variant(per_hour=60), "Those are minutes."),
+    "in days": (_hours_variant(per_hour=86_400), "Those are days."),
     "full speed": (
         _hours_variant(used=lambda peak, share: peak),
         "You count on the full speed. What is reached is the share `utilisation` of it.",
@@ -600,6 +652,8 @@ def _ask_gpu_hours(ask):
         _expect(answer, _HOURS_MISTAKES, *arguments)
         right = _gpu_hours(*arguments)
         both = [math.isclose(own, fine, rel_tol=1e-3) for own, fine in zip(hours, right, strict=True)]
+        rounded = all(own == round(fine) for own, fine in zip(hours, right, strict=True))
+        answer.holds(all(both) or not rounded, "Do not round the hours.")
         which = "teacher's" if not both[0] else "student's"
         answer.holds(all(both), f"The {which} hours are off: operations divided by operations in an hour.")
 
@@ -617,7 +671,11 @@ gpu_hours = Exercise(
         "`peak * utilisation * 3600`.",
         "`2 * teacher * tokens / speed` and `6 * student * tokens * epochs / speed`, with the speed of an hour.",
     ),
-    wrong={**_HOURS_MISTAKES, "only one": (lambda *a: _gpu_hours(*a)[0], "Return 2 values")},
+    wrong={
+        **_HOURS_MISTAKES,
+        "only one": (lambda *a: _gpu_hours(*a)[0], "Return 2 values"),
+        "rounded": (lambda *a: tuple(round(part) for part in _gpu_hours(*a)), "Do not round"),
+    },
 )
 
 # Quiz -----------------------------------------------------------------------------------------------------------

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, RED, SIZE, SKY, VOICE, picture
+from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, PINK, RED, SIZE, SKY, VOICE, picture
 
-# Colour and marker of each way of training, as in the panels.
-LOOKS = {"text only": (RED, "o"), "both": (GREEN, "^"), "probabilities": (BLUE, "D"), "teacher": (ORANGE, "*")}
+# Colour and marker of each way of training, as in the panel of this lesson.
+LOOKS = {"text only": (BLUE, "o"), "both": (GREEN, "^"), "probabilities": (PINK, "D"), "teacher": (ORANGE, "*")}
 
 
 def next_tokens(before, pieces, columns):
@@ -38,8 +38,8 @@ def vocabulary_sizes(sizes, shares, chosen, *, teacher=49_152):
     for (name, values), (color, dash) in zip(shares.items(), looks, strict=False):
         ax.plot(sizes, values, color=color, linestyle=dash, linewidth=2, label=name)
     ax.axvline(chosen, color=GRAY, linewidth=1)
-    ax.annotate(f"here: {chosen:,}".replace(",", " "), (chosen, 0.02), (5, 0), textcoords="offset points", color=GRAY,
-                fontsize="small")  # fmt: skip
+    ax.annotate(f"here: {chosen:,}".replace(",", " "), (chosen, 0.03), (-5, 0), textcoords="offset points", color=GRAY,
+                fontsize="small", ha="right")  # fmt: skip
     ax.set(xlabel=f"size of the vocabulary (the teacher's own: {teacher:,})".replace(",", " "), ylim=(0, 1.02),
            xscale="log")  # fmt: skip
     ax.set_xticks([size for size in (100, 300, 1000, 3000, 10000) if sizes[0] <= size <= sizes[-1]])
@@ -74,19 +74,33 @@ def overlaps(groups, *, n=8):
     return figure
 
 
-def three_ways(measures, *, recorded="benchmarks/distilling_an_llm.py"):
-    """A plot for each measure, {title: {way of training: values over seeds}}; dots are seeds, the bar is their mean."""
-    figure, axes = picture(len(measures), size=(SIZE[0], 2.9), squeeze=False)
-    for ax, (title, by) in zip(axes[0], measures.items(), strict=True):
+def three_ways(measures, curves=None, *, recorded="benchmarks/distilling_an_llm.py"):
+    """A plot for each measure, {title: {way of training: values over seeds}}; dots are seeds, the bar is their mean.
+
+    curves, if given, is (title, {way of training: [(step, value), ...]}): one more plot, of lines.
+    """
+    columns = len(measures) + (curves is not None)
+    ratios = [1] * len(measures) + [1.4] * (curves is not None)
+    figure, axes = picture(columns, size=(SIZE[0], 2.9), squeeze=False, width_ratios=ratios)
+    for ax, (title, by) in zip(axes[0], measures.items(), strict=False):
         for place, (name, values) in enumerate(by.items()):
-            color, marker = LOOKS.get(name, (GRAY, "o"))
+            color, marker = LOOKS.get(name.removesuffix(", long"), (GRAY, "o"))
             ax.plot([place - 0.28, place + 0.28], [np.mean(values)] * 2, color=color, linewidth=3)
             ax.plot(np.linspace(place - 0.12, place + 0.12, len(values)), values, marker, color=color, alpha=0.75,
                     markersize=11 if marker == "*" else 6, linestyle="")  # fmt: skip
-        ax.set_xticks(range(len(by)), [name.replace(" ", "\n") for name in by], fontsize="small")
+        ax.set_xticks(range(len(by)), [name.replace(" ", "\n") for name in by], fontsize="x-small")
         ax.set_title(title, fontsize="small")
         ax.margins(x=0.2, y=0.2)
         ax.grid(axis="x", visible=False)
+    if curves is not None:
+        title, lines = curves
+        for name, points in lines.items():
+            color, marker = LOOKS[name]
+            dash = "-" if name == "probabilities" else "--"
+            axes[0][-1].plot(*zip(*points, strict=True), color=color, marker=marker, linestyle=dash, label=name)
+        axes[0][-1].set(xlabel="step")
+        axes[0][-1].set_title(title, fontsize="small")
+        axes[0][-1].legend(fontsize="x-small")
     figure.suptitle(f"recorded: {recorded}", fontsize="small", color=GRAY)
     return figure
 
@@ -94,7 +108,7 @@ def three_ways(measures, *, recorded="benchmarks/distilling_an_llm.py"):
 def hours(rows):
     """Bars of hours on a logarithmic scale: rows of (what, hours, "teacher" or "student")."""
     figure, ax = picture(size=(SIZE[0], 0.5 * len(rows) + 0.8))
-    for place, (what, value, who) in enumerate(rows):
+    for place, (_, value, who) in enumerate(rows):
         ax.barh(place, value, color=VOICE if who == "teacher" else BLUE, height=0.6,
                 edgecolor=ORANGE if who == "teacher" else BLUE)  # fmt: skip
         ax.annotate(_in_words(value), (value, place), (4, 0), textcoords="offset points", va="center", fontsize="small")
