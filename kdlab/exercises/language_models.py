@@ -74,6 +74,19 @@ _BITS_MISTAKES = {
         _bits_variant(scored=lambda ids: ids[:-1], places=slice(1, None)),
         "You asked row i + 1 about character i: about the past. Row i is the guess of character i + 1.",
     ),
+    "both without the last": (
+        _bits_variant(scored=lambda ids: ids[:-1]),
+        "Rows and characters are cut alike, both lose their last: row i still meets character i, which it has just read.",
+    ),
+    "both without the first": (
+        _bits_variant(places=slice(1, None)),
+        "Rows and characters are cut alike, both lose their first: row i still meets character i, which it has just read.",
+    ),
+    "round the corner": (
+        _bits_variant(scored=lambda ids: ids.roll(-1), places=slice(None)),
+        "You moved the text round the corner: the last row is asked about the *first* character. What follows the last "
+        "character nobody knows, so that row has no answer.",
+    ),
     "a sum": (
         _bits_variant(reduce=lambda x: -x.sum() / math.log(2)),
         "Those are the bits of the whole text. Per character means: the mean.",
@@ -178,6 +191,16 @@ _CAUSAL_MISTAKES = {
         ),
         "Your tokens do not see themselves. A token knows itself: it guesses the one *after* it.",
     ),
+    "itself hidden from all": (
+        _causal_variant(allowed=lambda new, all_: torch.ones(new, all_, dtype=torch.bool).tril(all_ - new - 1)),
+        "Your tokens do not see themselves, so the first sees nothing at all: NaN. A token knows itself: it guesses the "
+        "one *after* it.",
+    ),
+    "hid what may be seen": (
+        _causal_variant(hide=lambda scores, allowed: scores.masked_fill(allowed, float("-inf")).softmax(-1)),
+        "You hid what may be seen, and left what may not; the last token then sees nothing. `masked_fill` fills where its "
+        "mask is True.",
+    ),
     "one ahead": (
         _causal_variant(allowed=lambda new, all_: torch.ones(new, all_, dtype=torch.bool).tril(all_ - new + 1)),
         "Each token sees one place ahead: that is the very character which it is to guess.",
@@ -211,6 +234,10 @@ def _ask_causal_attention(ask):
     answer = ask(queries, keys, values)
     _expect(answer, {n: m for n, m in _CAUSAL_MISTAKES.items() if n != "the cache forgotten"}, queries, keys, values)
     answer.is_tensor(values.shape)
+    for name, rows in (("itself hidden from all", slice(1, None)), ("hid what may be seen", slice(None, -1))):
+        function, message = _CAUSAL_MISTAKES[name]  # elsewhere there is NaN, which equals nothing
+        wrong = function(queries, keys, values)[:, :, rows]
+        answer.holds(not torch.allclose(answer.value[:, :, rows].to(wrong), wrong, atol=1e-4), message)
     right = F.scaled_dot_product_attention(queries, keys, values, is_causal=True)
     answer.equals(right, "The result is off. Score, divide, hide the future, softmax, mix: which of the five differs?")
     for new in (1, 2):
@@ -266,8 +293,9 @@ _NEXT_LOGITS = torch.tensor([2.5, 0.5, -0.5, -1.0, 1.2])
 
 
 def _next_wrong_p(logits, temperature):
-    """{what the shares of 4000 draws would be: message}."""
+    """What the shares of many draws would be, a row for each of the two rows of logits, and the message."""
     p = (logits / temperature).softmax(-1)
+    over_the_rows = (logits / temperature).softmax(0)
     return (
         (logits.softmax(-1), "The temperature is not used: the shares of the draws are those of T = 1."),
         (
@@ -279,20 +307,48 @@ def _next_wrong_p(logits, temperature):
             "Softmax was taken twice: divide the *logits* by the temperature.",
         ),
         (p.softmax(-1), "Softmax was taken twice: `multinomial` wants probabilities, and you have them already."),
-        (torch.full_like(p, 1 / len(p)), "All characters come equally often: where are the logits?"),
+        (torch.full_like(p, 1 / p.shape[-1]), "All characters come equally often: where are the logits?"),
+        (p[:1].expand_as(p), "All rows are drawn from the logits of the first. Each row is a text of its own."),
+        (p.mean(0).expand_as(p), "All rows are drawn alike. Each row is a text of its own, with its own logits."),
         (
-            F.one_hot(logits.argmax(), len(p)).float(),
+            over_the_rows / over_the_rows.sum(-1, keepdim=True),
+            "Your softmax runs over the rows. Each row is a text of its own: softmax over the last dimension.",
+        ),
+        (
+            F.one_hot(logits.argmax(-1), p.shape[-1]).float(),
             "It is always the likeliest character. *Draw* one, if T is above 0.",
         ),
     )
 
 
+def _generator_is_used(ask, *arguments):
+    """The generator that is handed over makes the draws: equal ones repeat them, another or a used one does not."""
+    first, again, other = (ask(*arguments, torch.Generator().manual_seed(seed)).value for seed in (0, 0, 1))
+    ask.answers[-1].holds(
+        torch.equal(first, again),
+        "The same generator gives other draws each time: hand it on to `multinomial`, or nobody can repeat what you got.",
+    )
+    ask.answers[-1].holds(
+        not torch.equal(first, other),
+        "Two generators with different seeds give the very same draws: yours come from a seed of your own. Hand the given "
+        "generator on to `multinomial`.",
+    )
+    generator = torch.Generator().manual_seed(0)
+    first, second = ask(*arguments, generator).value, ask(*arguments, generator).value
+    ask.answers[-1].holds(
+        not torch.equal(first, second),
+        "Two calls in a row with one generator give the very same draws: every character of a text would get the same "
+        "random number. Use the generator as it comes; do not set it back.",
+    )
+
+
 def _ask_next_character(ask):
     logits = _NEXT_LOGITS[torch.randperm(5)]
-    rows = logits.expand(4000, -1)
+    logits = torch.stack([logits, logits.roll(1)])  # two kinds of rows
+    rows = logits.repeat_interleave(4000, 0)
     for temperature in (0.5, 2.0):
         answer = ask(rows, temperature, torch.Generator().manual_seed(0))
-        answer.is_tensor((4000,))
+        answer.is_tensor((8000,))
         answer.holds(
             not answer.value.is_floating_point(), "ids are whole numbers; you returned floating-point numbers."
         )
@@ -300,25 +356,37 @@ def _ask_next_character(ask):
             int(answer.value.min()) >= 0 and int(answer.value.max()) < 5,
             "An id must be a column of the logits, 0 to V - 1.",
         )
-        shares = F.one_hot(answer.value.long(), 5).float().mean(0)
+        answer.holds(
+            len(answer.value.unique()) > 1,
+            "All rows got the very same character: that is one draw for all. Each row is a text of its own, with a draw of "
+            "its own.",
+        )
+        shares = F.one_hot(answer.value.long(), 5).float().view(2, 4000, 5).mean(1)
         right = (logits / temperature).softmax(-1)
         if (shares - right).abs().max() > 0.05:
-            for wrong, message in _next_wrong_p(logits, temperature):
-                if (shares - wrong).abs().max() < 0.05 and (wrong - right).abs().max() > 0.08:
-                    raise Mistake(message)
+            likely = _next_wrong_p(logits, temperature)
+            wrong, message = min(likely, key=lambda pair: (shares - pair[0]).abs().max())
+            if (shares - wrong).abs().max() < 0.05:
+                raise Mistake(message)
             raise Mistake("The shares of 4000 draws are not those of softmax(logits / temperature).", right)
-    again = ask(rows, 2.0, torch.Generator().manual_seed(0))
-    again.holds(
-        torch.equal(again.value, answer.value),
-        "The same generator gives another text each time: hand it on to `multinomial`, or nobody can repeat what you got.",
-    )
+    _generator_is_used(ask, rows, 2.0)
     several = torch.randn(6, 5)
     greedy = ask(several, 0, torch.Generator().manual_seed(0))
+    greedy.holds(
+        not isinstance(greedy.value, tuple),
+        "At temperature 0 you return several things: `max(-1)` gives the largest logits *and* their places. Only the places "
+        "are asked for.",
+    )
     greedy.is_not(several.amax(-1), "That is the largest logit. The *place* of it is asked for.")
     greedy.is_not(several.argmax(0), "Your argmax runs over the rows. Each row is a text of its own.")
     greedy.is_not(several.argmin(-1), "That is the unlikeliest.")
+    greedy.is_tensor()
     greedy.is_tensor((6,) if greedy.value.shape != (5,) else (5,))
     greedy.equals(several.argmax(-1), "At temperature 0 it is the likeliest character of each row.")
+    greedy.holds(
+        not greedy.value.is_floating_point(),
+        "At temperature 0 your ids are floating-point numbers. ids are whole numbers, whatever the temperature.",
+    )
 
 
 next_character = Exercise(
@@ -341,9 +409,35 @@ next_character = Exercise(
         "always greedy": (lambda z, t, g: z.argmax(-1), "always the likeliest"),
         "uniform": (_next_variant(p=lambda z, t: torch.ones_like(z)), "where are the logits"),
         "no generator": (
-            lambda z, t, g: z.argmax(-1) if t == 0 else torch.multinomial((z / t).softmax(-1), 1)[:, 0],
-            "another text each time",
+            lambda z, t, g: _next_character(z, t, None),
+            "other draws each time",
         ),
+        "a seed of its own": (
+            lambda z, t, g: _next_character(z, t, torch.Generator().manual_seed(0)),
+            "a seed of your own",
+        ),
+        "the global seed": (
+            lambda z, t, g: _next_character(z, t, None if torch.manual_seed(0) else g),
+            "a seed of your own",
+        ),
+        "set back": (
+            lambda z, t, g: _next_character(z, t, g.manual_seed(g.initial_seed())),
+            "do not set it back",
+        ),
+        "logits of the first row": (
+            lambda z, t, g: z.argmax(-1) if t == 0 else _next_character(z[:1].expand_as(z), t, g),
+            "drawn from the logits of the first",
+        ),
+        "one draw for all": (
+            lambda z, t, g: z.argmax(-1) if t == 0 else _next_character(z[:1], t, g).repeat(len(z)),
+            "one draw for all",
+        ),
+        "softmax over the rows": (
+            _next_variant(p=lambda z, t: (z / t).softmax(0)),
+            "softmax runs over the rows",
+        ),
+        "greedy with max": (_next_variant(greedy=lambda z: z.max(-1)), "Only the places"),
+        "greedy as float": (_next_variant(greedy=lambda z: z.argmax(-1).float()), "whatever the temperature"),
         "a column": (
             lambda z, t, g: torch.multinomial((z / max(t, 1e-3)).softmax(-1), 1, generator=g),
             "The shape should be",
@@ -410,6 +504,14 @@ _WORD_MISTAKES = {
         _word_variant(reduce=lambda x, m: x[~m].mean()),
         "You took the places that do *not* count. The mask is True where a place counts.",
     ),
+    "T = 2": (
+        lambda s, t, m: _word_level_loss(s / 2, t / 2, m),
+        "Your logits are divided by 2: the temperature is 1 here.",
+    ),
+    "T = 2, with T²": (
+        lambda s, t, m: 4 * _word_level_loss(s / 2, t / 2, m),
+        "That is lesson 04's loss at T = 2, with T² in front: the temperature is 1 here.",
+    ),
     "argmax": (
         _word_variant(each=lambda log_p, log_q: -log_q.gather(-1, log_p.argmax(-1, keepdim=True))[..., 0]),
         "You took the teacher's likeliest character as a label. Its whole distribution is the target.",
@@ -470,9 +572,9 @@ word_level_loss = Exercise(
 def _jensen_shannon_divergence(student_logits, teacher_logits, beta):
     """β KL(teacher || m) + (1 - β) KL(student || m) with m = β teacher + (1 - β) student, the mean over all places."""
     log_q, log_p = student_logits.log_softmax(-1), teacher_logits.detach().log_softmax(-1)
-    m = beta * log_p.exp() + (1 - beta) * log_q.exp()
-    to_teacher = (log_p.exp() * (log_p - m.log())).sum(-1)
-    to_student = (log_q.exp() * (log_q - m.log())).sum(-1)
+    log_m = torch.logaddexp(log_p + math.log(beta), log_q + math.log(1 - beta))  # of the mixture, never log 0
+    to_teacher = (log_p.exp() * (log_p - log_m)).sum(-1)
+    to_student = (log_q.exp() * (log_q - log_m)).sum(-1)
     return (beta * to_teacher + (1 - beta) * to_student).mean()
 
 
@@ -538,6 +640,10 @@ _JSD_MISTAKES = {
         lambda s, t, beta: _jensen_shannon_divergence(s, t, beta) * s[..., 0].numel(),
         "That is the sum over all places. Take the mean.",
     ),
+    "divided by the texts": (
+        lambda s, t, beta: _jensen_shannon_divergence(s, t, beta) * s.shape[1],
+        "You divided by the number of texts alone, the first dimension (`batchmean` does). Take the mean over *all* places.",
+    ),
 }
 
 
@@ -561,7 +667,7 @@ def _ask_jensen_shannon_divergence(ask):
         torch.allclose(torch.as_tensor(one.value), torch.as_tensor(other.value), atol=1e-5),
         "At β = ½ student and teacher may change places. Yours cares.",
     )
-    far = ask(50 * torch.eye(4)[:1], 50 * torch.eye(4)[1:2], 0.5)
+    far = ask(200 * torch.eye(2)[:1], 200 * torch.eye(2)[1:], 0.5)
     far.holds(
         torch.as_tensor(far.value).isfinite(),
         "Where both are sure of different characters, your result is not finite: 0 · log 0. Stay with `log_softmax` for the "
@@ -582,12 +688,20 @@ jensen_shannon_divergence = Exercise(
     questions=_ask_jensen_shannon_divergence,
     hints=(
         "First the mixture: a distribution again, with β of the teacher. Then each of the two is compared with it.",
-        "Mix probabilities, not logits. Then two KL divergences *to* the mixture, each a sum over the vocabulary.",
+        "Mix probabilities, not logits. Then two KL divergences *to* the mixture, each a sum over the vocabulary. "
+        "`log_softmax` gives the logarithms of both without any log 0.",
         "`m = beta * log_p.exp() + (1 - beta) * log_q.exp()`, then `(log_p.exp() * (log_p - m.log())).sum(-1)` with weight "
-        "beta, and the same with `log_q` and weight `1 - beta`; `.mean()` at the end.",
+        "beta, and the same with `log_q` and weight `1 - beta`; `.mean()` at the end. Safest: `torch.logaddexp` gives log m "
+        "from `log_p + math.log(beta)` and `log_q + math.log(1 - beta)`.",
     ),
     wrong={
         **_JSD_MISTAKES,
+        "0 log 0": (
+            _jsd_variant(
+                join=lambda p, q, m, b: b * (p * (p / m).log()).sum(-1) + (1 - b) * (q * (q / m).log()).sum(-1)
+            ),
+            "0 · log 0",
+        ),
         "teacher moves": (
             lambda s, t, beta: (
                 beta * _kl(t.softmax(-1), beta * t.softmax(-1) + (1 - beta) * s.softmax(-1))
@@ -627,7 +741,8 @@ _GAINS_MISTAKES = {
     ),
     "everything": (
         lambda p, q: (p - q).sum(-1, keepdim=True).expand_as(p),
-        "Every token gets the gain of the whole text, the past included. That is right on average, but it learns slowly.",
+        "Every token gets the gain of the whole text: the past, which only adds noise, and its own, which the divergence "
+        "has counted already. Only *later* tokens count.",
     ),
     "over the texts": (
         lambda p, q: (p - q).sum(0) - (p - q).cumsum(0),
@@ -661,6 +776,11 @@ def _ask_later_gains(ask):
         _later_gains(log_p, log_q), "The value is off: for each token, the sum of log p - log q of all later ones."
     )
     answer.holds(
+        answer.arguments[1].requires_grad,
+        "You changed `log_q` itself, in place: methods that end in `_` do. The loss still needs its gradient. `.detach()` "
+        "without it gives a new tensor and leaves the caller's alone.",
+    )
+    answer.holds(
         not answer.value.requires_grad,
         "A gradient flows into the gains. They say how good a token *was*: numbers, like marks in school. `.detach()`.",
     )
@@ -685,7 +805,9 @@ later_gains = Exercise(
             lambda p, q: (p - q).sum(-1, keepdim=True) - (p - q).cumsum(-1),
             "A gradient flows into the gains",
         ),
+        "detached in place": (lambda p, q: _later_gains(p, q.detach_()), "changed `log_q` itself"),
     },
+    praise="Well done. To the divergence a loss adds `-(later_gains(log_p, log_q) * log_q).mean()`.",
 )
 
 # 11.7 -----------------------------------------------------------------------------------------------------------
@@ -693,11 +815,13 @@ later_gains = Exercise(
 
 def _bucket_divergence(student_logits, ids, log_probabilities):
     """KL(teacher || student) if only k of the teacher's log-probabilities (N, k) are kept; one bucket for the rest."""
-    p = log_probabilities.exp()
-    log_q = student_logits.log_softmax(-1).gather(-1, ids)
-    rest_p, rest_q = 1 - p.sum(-1), 1 - log_q.exp().sum(-1)
-    kept = (p * (log_probabilities - log_q)).sum(-1)
-    return (kept + rest_p * (rest_p.log() - rest_q.log())).mean()
+    p, log_q = log_probabilities.exp(), student_logits.log_softmax(-1)
+    kept = (p * (log_probabilities - log_q.gather(-1, ids))).sum(-1)
+    if ids.shape[-1] == student_logits.shape[-1]:
+        return kept.mean()  # all are kept: the bucket is empty
+    rest_p = (1 - p.sum(-1)).clamp(min=0)  # rounding may leave less than nothing
+    log_rest_q = log_q.scatter(-1, ids, float("-inf")).logsumexp(-1)  # the others, added up; 1 - sum would round to 0
+    return (kept + torch.xlogy(rest_p, rest_p) - rest_p * log_rest_q).mean()
 
 
 def _bucket_variant(
@@ -711,6 +835,13 @@ def _bucket_variant(
         return (keep(p, log_q).sum(-1) + rest(left(p), left(log_q.exp()))).mean()
 
     return bucket_divergence
+
+
+def _bucket_unguarded(student_logits, ids, log_probabilities, rest):
+    """Sound for sure students, but not if all characters are kept."""
+    p, log_q = log_probabilities.exp(), student_logits.log_softmax(-1)
+    P, others = (1 - p.sum(-1)).clamp(min=0), log_q.scatter(-1, ids, float("-inf")).logsumexp(-1)
+    return ((p * (log_probabilities - log_q.gather(-1, ids))).sum(-1) + rest(P) - P * others).mean()
 
 
 _BUCKET_MISTAKES = {
@@ -785,12 +916,53 @@ def _ask_bucket_divergence(ask):
         _bucket_divergence(student, ids, log_p),
         "The value is off: the sum over the k kept, plus P log(P / Q) for what is left over.",
     )
-    answer.gradient(0)
+    (slope,) = torch.autograd.grad(_bucket_divergence(student, ids, log_p), student)
+    answer.gradient(0).equals(
+        slope,
+        "The value is right, its gradient is not: a part of the student's probabilities is cut off. Is there a `.detach()`, "
+        "`.data` or `no_grad()` too many? The student's rest must move, too.",
+        1e-3,
+    )
+    _ask_at_the_edges(ask)
     teacher = 1.5 * torch.randn(7, 9)
     log_p, ids = teacher.log_softmax(-1).topk(3)
     same = ask(teacher, ids, log_p)
     same.holds(
         abs(torch.as_tensor(same.value).item()) < 1e-4, "A student that says what its teacher says has a loss of 0."
+    )
+
+
+def _ask_at_the_edges(ask):
+    """Sure students, sure teachers, and nothing left over."""
+    log_p, ids = (1.5 * torch.randn(50, 9)).log_softmax(-1).topk(3)
+    noise = torch.randn(50, 9)
+    rather = ask(noise + 9.0 * torch.zeros(50, 9).scatter(-1, ids, 1.0), ids, log_p)
+    rather.equals(
+        _bucket_divergence(noise + 9.0 * torch.zeros(50, 9).scatter(-1, ids, 1.0), ids, log_p),
+        "For a student that leaves little for the rest (Q of about 0.0003) the value is off. Is its rest held above some "
+        "larger number?",
+        1e-2,
+    )
+    sure = ask(noise + 30.0 * torch.zeros(50, 9).scatter(-1, ids[:, :1], 1.0), ids, log_p)
+    sure.holds(
+        torch.as_tensor(sure.value).isfinite(),
+        "For a student that is very sure of a kept character your loss is not finite: 1 minus the sum rounds to 0, and the "
+        "logarithm breaks. Its rest is tiny, not 0: add up the *others* instead. `logsumexp` does so with logarithms.",
+    )
+    kept = torch.arange(9) < 3
+    log_p, ids = (torch.randn(400, 9) + 17.0 * kept).log_softmax(-1).topk(3)
+    certain = ask(torch.randn(400, 9), ids, log_p)
+    certain.holds(
+        torch.as_tensor(certain.value).isfinite(),
+        "For a teacher that is very sure your loss is not finite: rounding leaves 0, or a little less than 0, for its rest. "
+        "See that it is not negative, and that 0 · log 0 is 0 (`torch.xlogy` does that).",
+    )
+    log_p, ids = (1.5 * torch.randn(50, 9)).log_softmax(-1).topk(9)
+    every = ask(noise, ids, log_p)
+    every.equals(
+        (log_p.exp() * (log_p - noise.log_softmax(-1).gather(-1, ids))).sum(-1).mean(),
+        "If *all* characters are kept nothing is left over: then it is the full KL. Take care of an empty bucket's "
+        "logarithm.",
     )
 
 
@@ -805,13 +977,28 @@ bucket_divergence = Exercise(
         "Pretend that the vocabulary has k + 1 entries: the k that were kept, and “anything else”. What are teacher's and "
         "student's probability of “anything else”?",
         "Softmax of the student over its whole vocabulary, `gather` for the k ids; 1 minus the sum is what is left over, for "
-        "each of the two.",
-        "`(p * (log_probabilities - log_q)).sum(-1)` for the kept, `rest_p * (rest_p.log() - rest_q.log())` for the bucket; "
-        "add, then the mean.",
+        "each of the two. It rounds to 0 where a student is sure: the others, added up, do not.",
+        "`(p * (log_probabilities - log_q.gather(-1, ids))).sum(-1)` for the kept. For the bucket "
+        "`rest_p = (1 - p.sum(-1)).clamp(min=0)` and `log_rest_q = log_q.scatter(-1, ids, float('-inf')).logsumexp(-1)`: "
+        "`torch.xlogy(rest_p, rest_p) - rest_p * log_rest_q`, unless k is all. Add, then the mean.",
     ),
     wrong={
         **_BUCKET_MISTAKES,
         "no gradient": (lambda z, ids, log_p: _bucket_divergence(z.detach(), ids, log_p), "No gradient flows"),
+        "rest detached": (_bucket_variant(rest=lambda P, Q: torch.xlogy(P, P / Q.detach())), "gradient is not"),
+        "rest held up": (
+            _bucket_variant(rest=lambda P, Q: torch.xlogy(P, P / Q.clamp(min=1e-3))),
+            "held above some",
+        ),
+        "1 minus the sum": (_bucket_variant(), "very sure of a kept character"),
+        "teacher's rest rounded": (
+            lambda z, ids, log_p: _bucket_unguarded(z, ids, log_p, rest=lambda P: P * P.log()),
+            "rounding leaves 0",
+        ),
+        "empty bucket": (
+            lambda z, ids, log_p: _bucket_unguarded(z, ids, log_p, rest=lambda P: torch.xlogy(P, P)),
+            "empty bucket",
+        ),
     },
 )
 
@@ -819,13 +1006,20 @@ bucket_divergence = Exercise(
 
 
 def _sampled_targets(logits, draws, generator):
-    """For each row of logits (M, V): a few draws from its softmax, as target weights (M, V) that are right on average."""
+    """For each row of logits (M, V): a few draws from its softmax, as target weights (M, V): the shares of the draws."""
     ids = torch.multinomial(logits.softmax(-1), draws, replacement=True, generator=generator)
     return torch.zeros_like(logits).scatter_add(-1, ids, torch.ones(ids.shape) / draws)
 
 
 def _draw(logits, draws, generator, replacement=True):
     return torch.multinomial(logits.softmax(-1), draws, replacement=replacement, generator=generator)
+
+
+def _drawn_evenly(logits, draws, generator):
+    """Importance weights: right on average, but no shares of draws."""
+    ids = _draw(torch.zeros_like(logits), draws, generator)
+    weights = logits.softmax(-1).gather(-1, ids) * logits.shape[-1] / draws
+    return torch.zeros_like(logits).scatter_add(-1, ids, weights)
 
 
 def _weights_of_the_drawn(logits, draws, generator):
@@ -837,62 +1031,84 @@ def _weights_of_the_drawn(logits, draws, generator):
 
 def _ask_sampled_targets(ask):
     logits = torch.tensor([2.0, 1.0, 0.0, -1.0, 0.5])[torch.randperm(5)]
-    p = logits.softmax(-1)
-    one = ask(logits.expand(4, -1), 3, torch.Generator().manual_seed(0))
+    logits = torch.stack([logits, logits.roll(1)])  # two kinds of rows
+    p, rows = logits.softmax(-1), logits.repeat_interleave(6000, 0)
+
+    def means(weights):
+        return weights.view(2, 6000, 5).mean(1)
+
+    one = ask(logits.repeat(2, 1), 3, torch.Generator().manual_seed(0))
     one.is_tensor((4, 5))
-    answer = ask(logits.expand(6000, -1), 3, torch.Generator().manual_seed(1))
-    answer.is_tensor((6000, 5))
-    w = answer.value
-    answer.holds(w.is_floating_point(), "The weights must be floating-point numbers: shares of the draws.")
-    sums = w.sum(-1)
+    answer = ask(rows, 3, torch.Generator().manual_seed(1))
+    answer.is_tensor((12000, 5))
+    answer.holds(answer.value.is_floating_point(), "The weights must be floating-point numbers: shares of the draws.")
+    w = answer.value.float()
+    sums, mean = w.sum(-1), means(w)
     answer.holds(
         not torch.allclose(sums, torch.full_like(sums, 3.0)), "Your rows sum to 3, the number of draws: divide by it."
     )
     answer.holds(
-        (w - p).abs().max() > 0.01,
+        (means(w) - p).abs().max() > 1e-4 or (w - rows.softmax(-1)).abs().max() > 0.01,
         "Those are the teacher's probabilities themselves. They are what is too much to keep.",
     )
-    mean = w.mean(0)
-    top = torch.zeros(5).scatter(0, p.topk(3).indices, p.topk(3).values)
+    top = torch.zeros(2, 5).scatter(1, logits.topk(3).indices, 1.0)
     answer.holds(
-        not torch.allclose(mean, top / top.sum(), atol=0.01),
+        not ((w != 0).float() == top.repeat_interleave(6000, 0)).all(),
         "You keep the likeliest three each time. The rare ones never come, so the mean is wrong: *draw*.",
     )
-    weighted = _weights_of_the_drawn(logits.expand(6000, -1), 3, torch.Generator().manual_seed(2)).mean(0)
+    answer.holds(
+        (w - w[0]).abs().max() > 1e-3,
+        "All rows got the very same draws. Each row has logits of its own, and needs draws of its own.",
+    )
+    weighted = means(_weights_of_the_drawn(rows, 3, torch.Generator().manual_seed(2)))
     answer.holds(
         (mean - weighted).abs().max() > 0.02,
         "You weighted what was drawn with its probability. The likely ones come more often *already*: counted twice, they "
         "end up too heavy. A draw is worth 1 / draws, whatever it hit.",
     )
-    once = torch.zeros(6000, 5).scatter(-1, _draw(logits.expand(6000, -1), 3, None), 1.0)
-    distinct = (once / once.sum(-1, keepdim=True)).mean(0)
+    once = torch.zeros_like(rows).scatter(-1, _draw(rows, 3, None), 1.0)
     answer.holds(
-        (mean - distinct).abs().max() > 0.02,
+        (mean - means(once / once.sum(-1, keepdim=True))).abs().max() > 0.02,
         "A character that was drawn twice counts once in yours. Count each draw: `scatter_add`, not `scatter`.",
     )
+    whole = torch.allclose(sums, torch.ones_like(sums), atol=1e-3)
     answer.holds(
-        torch.allclose(sums, torch.ones_like(sums), atol=1e-4),
-        "Each row must sum to 1: the shares of all draws together.",
+        whole or (mean - p).abs().max() > 0.04,
+        "Right on average, but your rows do not sum to 1. Asked are the *shares of the draws*: draw from the softmax, then "
+        "each draw is worth 1 / draws.",
     )
+    answer.holds(whole, "Each row must sum to 1: the shares of all draws together.")
     answer.holds(
-        (w * 3 - (w * 3).round()).abs().max() < 1e-3,
+        (w * 3 - (w * 3).round()).abs().max() < 1e-2,
         "With 3 draws, a weight is 0, 1/3, 2/3 or 1: the share of the draws.",
     )
-    without = (
-        torch.zeros(6000, 5).scatter(-1, _draw(logits.expand(6000, -1), 3, None, replacement=False), 1 / 3).mean(0)
-    )
+    without = torch.zeros_like(rows).scatter(-1, _draw(rows, 3, None, replacement=False), 1 / 3)
     answer.holds(
-        (mean - without).abs().max() > 0.02,
+        (mean - means(without)).abs().max() > 0.02,
         "No character comes twice: you drew without replacement, so the rare ones come too often. `replacement=True`.",
     )
     answer.holds(
         (mean - 0.2).abs().max() > 0.05, "All characters come equally often: where is the softmax of the logits?"
     )
-    answer.holds((mean - p).abs().max() < 0.03, "The mean over 6000 places is not softmax(logits).")
-    again = ask(logits.expand(6000, -1), 3, torch.Generator().manual_seed(1))
-    again.holds(
-        torch.equal(again.value, w), "The same generator gives other draws each time: hand it on to `multinomial`."
+    answer.holds(
+        (mean - p[0]).abs().max() > 0.03,
+        "All rows are drawn from the softmax of the first. Each row has logits of its own.",
     )
+    answer.holds((mean - p).abs().max() < 0.03, "The mean over 6000 places is not softmax(logits).")
+    for draws in (2, 5):
+        fewer = ask(rows, draws, torch.Generator().manual_seed(3))
+        fewer.is_tensor((12000, 5))
+        w = fewer.value.float()
+        fewer.holds(
+            ((w > 0).sum(-1) > 1).any(),
+            f"Each row has a single character, though `draws` is {draws}: you drew once. Draw as often as `draws` says.",
+        )
+        fewer.holds(
+            (w * draws - (w * draws).round()).abs().max() < 1e-2
+            and torch.allclose(w.sum(-1), torch.ones(12000), atol=1e-3),
+            f"With `draws` = {draws} the weights are not shares of {draws} draws. Is a number fixed in your function?",
+        )
+    _generator_is_used(ask, rows, 3)
 
 
 sampled_targets = Exercise(
@@ -936,6 +1152,26 @@ sampled_targets = Exercise(
         ),
         "ids": (lambda z, k, g: _draw(z, k, g), "The shape should be"),
         "no generator": (lambda z, k, g: _sampled_targets(z, k, None), "other draws each time"),
+        "top k, alike": (
+            lambda z, k, g: torch.zeros_like(z).scatter(-1, z.topk(k).indices, 1 / k),
+            "keep the likeliest three",
+        ),
+        "softmax of the first row": (
+            lambda z, k, g: _sampled_targets(z[:1].expand_as(z), k, g),
+            "from the softmax of the first",
+        ),
+        "same draws for all": (
+            lambda z, k, g: _sampled_targets(z[:1], k, g).expand_as(z),
+            "the very same draws",
+        ),
+        "one draw": (lambda z, k, g: _sampled_targets(z, 1, g), "you drew once"),
+        "three draws": (lambda z, k, g: _sampled_targets(z, 3, g), "a number fixed"),
+        "a seed of its own": (
+            lambda z, k, g: _sampled_targets(z, k, torch.Generator().manual_seed(0)),
+            "a seed of your own",
+        ),
+        "set back": (lambda z, k, g: _sampled_targets(z, k, g.manual_seed(g.initial_seed())), "do not set it back"),
+        "drawn evenly, then weighted": (_drawn_evenly, "shares of the draws"),
     },
 )
 
@@ -999,7 +1235,7 @@ quiz = Quiz(
             Option("The same, only faster.", "It never hears of the other 49 995."),
             Option(
                 "To be too sure: rare tokens get nothing, at any place and however much text there is.",
-                "Right. That is what bias means. A bucket, or draws, would cure it.",
+                "Right. That is what bias means. Draws cure it; a bucket at least keeps the sum of the rest.",
                 True,
             ),
             Option("Nothing: KL divergence becomes infinite.", "It stays finite: the teacher's zeros have no weight."),
