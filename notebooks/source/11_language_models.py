@@ -1,0 +1,855 @@
+# %% [markdown]
+# # 11 · Language models
+#
+# *A model that guesses the next character can write. A small one learns to write from a large one: from its guesses, from
+# its texts, and from its opinion about the student's own.*
+#
+# | | |
+# |---|---|
+# | **Time** | 130 minutes alone, 75 in class (skip 11.5 to 11.8 and section 8) |
+# | **Builds on** | [02 · KL divergence](02_kl_divergence.ipynb), [03 · The distillation loss](03_distillation_loss.ipynb), [10 · Transformer distillation](10_transformer_distillation.ipynb) (sections 2, 3) |
+#
+# **After this lesson you can**
+#
+# - measure a language model in bits per character, and read one line by line,
+# - distil it word by word, by texts that the teacher wrote, and by both, and say which of these was worth what,
+# - tell forward from reverse KL by the text that a small student writes,
+# - let a student learn on its own text, and say when that pays,
+# - keep a few of a teacher's probabilities without teaching the student something false.
+
+# %%
+import copy
+import math
+import time
+from dataclasses import replace
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import kdlab
+from kdlab import data, generation, language, losses, models, plots, teachers, token_caches, training, widgets
+from kdlab.exercises import language_models as lesson
+from kdlab.metrics import count_parameters, distinct_n
+
+kdlab.setup()
+book = data.load_moby_dick()
+tokenizer, teacher = teachers.load_moby_dick_teacher()
+recorded = data.load_results("language_models")
+
+# %% [markdown]
+# ## 1 · What comes next?
+#
+# Here is Herman Melville's *Moby-Dick* as a sequence of characters: small letters, signs, the space and the new line, 39
+# symbols. Whole chapters are kept apart: those whose numbers end in 4 for validation, those that end in 9 for the test.
+#
+# A **language model** does one thing. It reads a text up to some place and says, as a distribution over the 39, what may
+# come *next*. Here is our teacher's answer to three beginnings.
+#
+# > **Predict.** After `the whit`, what comes, and how sure is the teacher? And after `the whale `?
+
+# %%
+train, validation, test = (torch.from_numpy(tokenizer.encode(text)) for text in book[:3])
+print(f"{len(train):,} characters for training, {len(validation):,} for validation, {len(test):,} for the test")
+
+
+def ids_of(text):
+    return torch.from_numpy(tokenizer.encode(text))
+
+
+guesses = {}
+for beginning in ("the whit", "the whale ", "call me ishmael. some years ag"):
+    p = language.predict_text(teacher, ids_of(beginning))[-1].softmax(-1)
+    guesses[f"{beginning[-16:]!r}"] = dict(zip(tokenizer.vocabulary, p.tolist(), strict=True))
+plots.next_characters(guesses)
+
+# %% [markdown]
+# Sometimes only one character will do, sometimes nobody can know. And sometimes the teacher bets on the wrong one: the
+# book goes on with `ago`. So a good model is not one that is always *right*. It
+# is one that gives much probability to what came. The measure is the mean of $-\log_2 p$ of the characters that came:
+# **bits per character**. It is the length of the text, in bits for each character, when it is packed with the model's help.
+#
+# > **Predict.** How many bits does a model need that finds all 39 symbols alike? One that knows how frequent each is? One
+# > that knows the character before? The three before?
+
+
+# %%
+def counting(before):
+    """Bits per character on validation text, if one counts what followed the last `before` characters in training."""
+    counts = torch.ones([39] * (before + 1))  # 1 for luck: what was never seen must not be impossible
+    seen, asked = (text.unfold(0, before + 1, 1).T for text in (train, validation))
+    counts.index_put_(tuple(seen), torch.ones(seen.shape[1]), accumulate=True)
+    return -(counts / counts.sum(-1, keepdim=True))[tuple(asked)].log2().mean().item()
+
+
+print(f"all alike: {math.log2(39):.2f} bits")
+for before, expected in enumerate((4.2, 3.4, 2.9, 2.6)):
+    assert abs(counting(before) - expected) < 0.1, counting(before)
+    print(f"knows {before} characters before: {expected} ± 0.1 bits: ok")
+
+# %% [markdown]
+# ### ✎ Exercise 11.1 · Bits per character  (7 minutes, easy)
+#
+# `logits` has a row for each character of the text. Row i is the model's guess when it has read `ids[: i + 1]`.
+
+
+# %%
+def bits_per_character(logits, ids):
+    """Mean of -log2 of the probability of each character of the text but the first; logits (L, V), ids (L,)."""
+    ...
+
+
+lesson.bits_per_character.check(bits_per_character)
+# lesson.bits_per_character.hint()
+# lesson.bits_per_character.solution()
+
+# %% [markdown]
+# <details><summary>My result is larger than log₂ of the vocabulary, for a good model</summary>
+#
+# Then the model is asked about the wrong character. The commonest bug of all language models is a shift by one, in either
+# direction. Asked about a character that it has *just read*, a model looks like a genius or like a fool.
+# </details>
+#
+# ## 2 · A transformer that must not look ahead
+#
+# Lesson 10's encoder let every token look at every other. Here that would give the answer away: the character that comes
+# next stands right there. So each token may look at itself and at what came before. This is a **causal mask**, and a
+# transformer that has it is a **decoder**. It makes a guess at *every* place at once: a text of 100 characters is 100
+# exercises.
+#
+# ### ✎ Exercise 11.2 · No looking ahead  (10 minutes, medium)
+#
+# There may be more keys than queries: then the queries are those of the *last* tokens. (Section 3 needs that.)
+
+
+# %%
+def causal_attention(queries, keys, values):
+    """softmax(queries · keys / √d) · values, (N, heads, L, d); nobody looks ahead. There may be older keys in front."""
+    ...
+
+
+lesson.causal_attention.check(causal_attention)
+# lesson.causal_attention.hint()
+# lesson.causal_attention.solution()
+
+# %% [markdown]
+# <details><summary>It works for whole texts, but not with one query and many keys</summary>
+#
+# `torch.ones(1, 9).tril()` leaves the first column only. The single query is the *last* token, it may see all nine.
+# How far must the triangle be moved, so that with equally many of both nothing changes?
+# </details>
+#
+# Around it stands the layer that you know, with two changes that GPT-2 made popular. The layer norms come *before*
+# attention and the small network, so that an unchanged **stream** runs from the bottom to the top, to which each part
+# adds something. And the three products for queries, keys and values are one.
+
+# %%
+from kdlab.models import causal_attention  # noqa: E402  kdlab's own, whether or not you solved 11.2
+
+
+class DecoderLayer(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.attention_norm, self.norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.queries_keys_values, self.mix = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, state, past=None):
+        parts = self.queries_keys_values(self.attention_norm(state)).chunk(3, -1)
+        queries, keys, values = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
+        if past is not None:  # the keys and values of what was read before
+            keys, values = torch.cat([past[0], keys], 2), torch.cat([past[1], values], 2)
+        mixed = causal_attention(queries, keys, values).transpose(1, 2).flatten(2)
+        state = state + self.mix(mixed)
+        return state + self.down(F.gelu(self.up(self.norm(state)))), (keys, values)
+
+
+# %%
+class LanguageModel(nn.Module):
+    def __init__(self, vocabulary, width, heads, layers, context):
+        super().__init__()
+        self.tokens, self.positions = nn.Embedding(vocabulary, width), nn.Embedding(context, width)
+        self.layers = nn.ModuleList(DecoderLayer(width, heads) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, ids, cache=None):
+        """Logits (N, L, vocabulary) of ids (N, L); entry [n, i] is the guess after ids[n, : i + 1]."""
+        past = cache[0][0].shape[2] if cache else 0  # so many tokens were read before
+        state = self.tokens(ids) + self.positions.weight[past : past + ids.shape[1]]
+        seen = []
+        for n, layer in enumerate(self.layers):
+            state, keys_values = layer(state, cache[n] if cache else None)
+            seen.append(keys_values)
+        if cache is not None:
+            cache[:] = seen
+        return self.norm(state) @ self.tokens.weight.T
+
+
+# %% [markdown]
+# Look at the last line. Where one expects another matrix, from the stream to 39 logits, it uses the table of embeddings
+# again: **weight tying**. A character's logit is the product of the stream with that character's own vector. (For 39
+# characters that saves little. In GPT-2, with 50 257 tokens, it saves 39 million weights.)
+#
+# kdlab's `LanguageModel` is this network, and can do dropout. Does ours agree with it, for the teacher's weights?
+#
+# > **Predict.** Change the *last* character of a text. At which places do the logits change? And if you change the tenth?
+
+# %%
+ours = LanguageModel(39, 160, 5, 4, teacher.context)
+ours.load_state_dict(teacher.state_dict())
+text = validation[None, :100]
+with torch.no_grad():
+    difference = (ours(text) - teacher(text)).abs().max()
+    changed = {}
+    for place in (99, 9):
+        other = text.clone()
+        other[0, place] = (other[0, place] + 1) % 39
+        moved = (ours(other) - ours(text)).abs().amax(-1)[0] > 1e-6
+        changed[place] = moved.nonzero()[:, 0].tolist()
+assert difference < 1e-4
+print("ours and kdlab's: largest difference below 1e-4: ok")
+for place, places in changed.items():
+    print(
+        f"character {place} is another: the logits change at places {places[0]} to {places[-1]}, {len(places)} in all"
+    )
+assert changed == {99: [99], 9: list(range(9, 100))}
+
+# %% [markdown]
+# Nothing before the change has moved. That is the whole promise of the mask, and a test that costs three lines: run it on
+# every decoder that you write.
+#
+# ## 3 · Writing
+#
+# A model that guesses can write: draw a character from its guess, append it, guess again. A **sampling temperature**
+# divides the logits before the draw. It has nothing to do with the temperature of distillation, which belongs into a loss.
+# At 1 the model writes what it believes. At 0, the limit, it always takes the likeliest: **greedy**.
+#
+# ### ✎ Exercise 11.3 · Draw the next character  (6 minutes, easy)
+
+
+# %%
+def next_character(logits, temperature, generator):
+    """One id for each row of logits (N, V): drawn from softmax(logits / temperature); the likeliest if it is 0."""
+    ...
+
+
+lesson.next_character.check(next_character)
+# lesson.next_character.hint()
+# lesson.next_character.solution()
+
+# %% [markdown]
+# ### Do not read everything again
+#
+# To guess the 101st character the model needs the keys and values of the 100 before. Those do not change when a character
+# is appended: nobody looks ahead! So keep them. This is the **key/value cache**, and the list `cache` of section 2 is it.
+#
+# > **Predict.** Without a cache, appending the 100th character costs how many times as much as with it? And why is the
+# > measured gain smaller?
+
+# %% tags=["nbval-ignore-output"]
+start = ids_of("the whale ")[None]
+texts, seconds = [], []
+for use_cache in (True, False):
+    began = time.perf_counter()
+    texts.append(generation.generate(teacher, start, 110, use_cache=use_cache))
+    seconds.append(time.perf_counter() - began)
+assert torch.equal(*texts)
+print(f"the same text; {seconds[0]:.2f} s with the cache, {seconds[1]:.2f} s without")
+
+# %% [markdown]
+# Both take the same draws, and both write the same text. Here the cache saves less than you may have guessed: for one short
+# text, most of the time goes into fetching weights and calling functions, not into arithmetic. With long or many texts it
+# is indispensable.
+#
+# > **Predict.** What will the teacher write at temperature 0? And at 1.5?
+
+# %% tags=["nbval-ignore-output"]
+for temperature in (0, 0.6, 1.0, 1.5):
+    generator = torch.Generator().manual_seed(1)
+    text = generation.generate(teacher, start, 110, temperature=temperature, generator=generator)[0]
+    print(f"{temperature:3}  {tokenizer.decode(text)!r}")
+
+beginnings = validation[:800].view(50, 16)
+greedy, drawn = (generation.generate(teacher, beginnings, 80, temperature=t)[:, 16:] for t in (0, 1))
+variety = {name: distinct_n(list(rows), 8) for name, rows in (("greedy", greedy), ("drawn", drawn))}
+assert variety["greedy"] < 0.5 * variety["drawn"]
+print("50 texts each: greedy text has less than half as many different runs of 8 characters: ok")
+
+# %% [markdown]
+# Greedy text goes round in circles. It is not that the likeliest character is wrong at any place. But a text in which
+# *every* character is the likeliest is not a likely text. Real writers surprise us at every other word; a model that knows
+# this needs to draw.
+#
+# ## 4 · A student that learns in seconds
+#
+# The teacher has 1.26 million weights. Our student has 32 thousand, one layer instead of four, and sees 32 characters
+# instead of 128. It gets 20 000 characters of the book, two chapters and a half, and 300 short steps.
+#
+# The first way of distilling is the one you know, at every place of the text: the loss is
+# $\mathrm{KL}(\text{teacher} \,\|\, \text{student})$ of the next character. It is called **word-level** distillation (Kim & Rush
+# 2016), whatever the tokens are.
+#
+# ### ✎ Exercise 11.4 · What the teacher expects next  (7 minutes, medium)
+#
+# Texts are of different length, as always, so there is a mask. At temperature 1.
+
+
+# %%
+def word_level_loss(student_logits, teacher_logits, mask):
+    """KL(teacher || student) at T = 1, the mean over the places that count; logits (N, L, V), mask bool (N, L)."""
+    ...
+
+
+lesson.word_level_loss.check(word_level_loss)
+# lesson.word_level_loss.hint()
+# lesson.word_level_loss.solution()
+
+# %% [markdown]
+# <details><summary>A long text costs me more than a short one</summary>
+#
+# `reduction="batchmean"` divides by the first dimension: the number of *texts*. You want to divide by the number of
+# characters that count.
+# </details>
+#
+# ### Why T = 1?
+#
+# A classifier of digits is nearly always sure, and a temperature brings its doubts to light. A language model has plenty
+# of doubts: several characters *are* possible. Are its shares of them too hard, too soft, or right?
+#
+# > **Predict.** Read the teacher at T = ½, 1, 2 and 4. At which does held-out text need the fewest bits?
+
+# %%
+heard = language.predict_text(teacher, validation[:8000])[:-1]
+bits = {T: losses.cross_entropy(heard / T, validation[1:8000]).item() / math.log(2) for T in (0.5, 1, 2, 4)}
+for T, value in bits.items():
+    print(f"T = {T}: {value:.1f} bits")
+assert bits[1] == min(bits.values()) and bits[2] > bits[1] + 0.2
+print("the fewest at T = 1, and T = 2 costs at least 0.2 bits more: ok")
+
+# %% [markdown]
+# The shares are right as they are; made softer, or harder, they are wrong. At $T = 1$ the soft targets are the best description of what may come, and the student will be asked, and will write, at
+# $T = 1$. With less room than its teacher it should spend none of it on getting softened shares right.
+#
+# ### The race
+#
+# Two students start from the same weights and read the same windows. One hears the teacher, the other the text only. The
+# curves are bits per character on held-out text.
+#
+# > **Predict.** Where will the two end, between 5.3 bits (all alike) and the teacher's level? And what will their texts look
+# > like: letters, words, sentences?
+#
+# > **Goal 1.** Move the place in the passage: find one where the text-only student is sure, and wrong.
+#
+# > **Goal 2.** Turn the *sampling* temperature down to 0. Which of the three goes round in circles?
+#
+# > **Goal 3.** Press **Reset**, set the temperature of *distillation* to 3, and **Start**. What is that worth, in bits?
+
+# %%
+few = train[:20_000]
+few_logits = language.predict_text(teacher, few)
+recipe = training.Recipe(temperature=1, alpha=0, steps=300, batch_size=32, learning_rate=0.01)
+
+
+def make_student(width=48, heads=4, seed=0):
+    """A narrow model of one layer; narrow models learn sooner from larger initial weights than GPT-2's 0.02."""
+    return models.LanguageModel(39, width=width, heads=heads, layers=1, context=32, std=0.55 / width**0.5, seed=seed)
+
+
+panel = widgets.WritingPanel(
+    make_student, few, few_logits, tokenizer=tokenizer, teacher=teacher, validation=validation[:3000],
+    recipe=recipe, length=32, evaluate_every=50, characters=100,
+)  # fmt: skip
+panel.run()
+
+# %%
+race = {name: copy.deepcopy(student) for name, student in panel.students.items()}
+end = {name: language.bits_per_character(student, validation[:20_000]) for name, student in race.items()}
+assert end["distilled"] < end["hard"] - 0.08
+print("20 000 characters: the distilled student is at least 0.08 bits ahead: ok")
+print(f"weights: teacher {count_parameters(teacher):,}, student {count_parameters(race['hard']):,}")
+
+# %% [markdown]
+# Same start, same windows, same number of steps. What differs is how much a step can teach. The text has *one* character at
+# each place: one draw from all that Melville might have written there. The teacher tells the whole distribution. Section 5
+# has the control that puts this to the test.
+#
+# ## 5 · The teacher writes the text
+#
+# Where does more text come from? From the teacher. That is **sequence-level** distillation: let the teacher write, and
+# train the student on it as if it were real. No logits need to be kept, and student and teacher may have different tokens.
+#
+# Kim & Rush, who invented it for *translation*, took the text that beam search finds: the likeliest translation of each
+# sentence. **Beam search** carries several beginnings along and keeps the best; greedy is a beam of one.
+#
+# > **Predict.** Is the likeliest text good food for a student that is to guess the next character of a novel?
+
+# %%
+for name in ("sampled", "greedy", "beam"):
+    row = next(row for row in recorded["texts"] if row["writer"] == name)
+    print(f"{name:8}", *(repr(text) for text in row["texts"][:2]), sep="\n   ")
+variety = {row["writer"]: row["distinct_4"] for row in recorded["texts"] if "distinct_4" in row}
+assert max(variety["beam"], variety["greedy"]) < 0.1 * variety["sampled"]
+print("greedy and beam text have less than a tenth as many different runs of 4 characters: ok")
+
+# %% [markdown]
+# Here is the whole picture, *recorded* by `benchmarks/language_models.py`: the student of section 4, 300 steps, the learning
+# rate of each arm chosen on validation text among four, three seeds. The teacher wrote 900 texts, each after 16 characters
+# from the 20 000, or (bottom) 96 texts: beam search is slow. Two controls tell *softness* from *answers*: the teacher's
+# argmax as a label, and one character **drawn** from the teacher as a label.
+#
+# > **Predict.** Put in order, for 20 000 characters: text, soft targets at $T = 1$ and at $T = 2$, half of each, text that the
+# > teacher wrote, and soft targets on that.
+
+
+# %%
+def tested(arm, characters):
+    """Recorded test bits, one for each seed."""
+    this = {"arm": arm, "characters": characters}.items()
+    return torch.tensor([row["test"] for row in recorded["transfer"] if this <= row.items()])
+
+
+EVERYTHING, MANY, SHORT = len(train), 100_800, 10_752
+words = (("text", "text"), ("text and soft targets", "both"), ("soft targets, T = 1", "targets"),
+         ("soft targets, T = 2", "targets"), ("teacher's argmax", "bare"), ("one draw from the teacher", "bare"))  # fmt: skip
+own = (("sampled", "written"), ("sampled, soft targets", "targets"), ("greedy", "written"), ("greedy, soft targets", "targets"),
+       ("beam", "written"))  # fmt: skip
+groups = {
+    title: {arm: (color, tested(arm, count).tolist()) for arm, color in words if len(tested(arm, count))}
+    for title, count in (("20 000 characters of real text", 20_000), ("all 919 607 characters", EVERYTHING))
+}
+for title, count in (("100 000 characters that the teacher wrote", MANY), ("11 000 characters that it wrote", SHORT)):
+    found = {name: (color, tested(f"teacher's text: {name}", count).tolist()) for name, color in own}
+    groups[title] = {name: arm for name, arm in found.items() if arm[1]}
+groups["100 000 characters that the teacher wrote"] |= {"as much real text": ("text", tested("text", MANY).tolist())}
+teacher_row = next(row for row in recorded["texts"] if row["writer"] == "teacher")
+plots.transfer_arms(groups, teacher=teacher_row["test"])
+
+# %%
+text, soft, softer = (("text", 20_000), ("soft targets, T = 1", 20_000), ("soft targets, T = 2", 20_000))
+sampled, taught = ("teacher's text: sampled", MANY), ("teacher's text: sampled, soft targets", MANY)
+for ours, theirs in (
+    (soft, text), (soft, softer), (soft, ("text and soft targets", 20_000)), (soft, ("one draw from the teacher", 20_000)),
+    (("text", EVERYTHING), text), (("soft targets, T = 1", EVERYTHING), ("text", EVERYTHING)),
+    (sampled, ("text", MANY)), (taught, sampled), (taught, soft),
+    (("teacher's text: sampled", SHORT), ("teacher's text: greedy", SHORT)),
+):  # fmt: skip
+    each = tested(*theirs) - tested(*ours)
+    words = f"{ours[0]} ({ours[1]:,}) against {theirs[0]} ({theirs[1]:,})"
+    print(f"{words:79} {each.mean():+.2f} bits saved, ± {each.std():.2f}")
+draw, short, beam = (
+    ("one draw from the teacher", 20_000),
+    ("teacher's text: sampled", SHORT),
+    ("teacher's text: beam", SHORT),
+)
+for ours, theirs in ((soft, text), (soft, draw), (short, beam)):
+    each = tested(*theirs) - tested(*ours)
+    assert each.mean() > 5 * each.std() and each.mean() > 0.1
+print(
+    "soft targets against text and against one draw, sampled text against beam text: more than 5 times the scatter: ok"
+)
+
+# %% [markdown]
+# - **Soft targets** save about 0.2 bits, from the same 20 000 characters, in the same steps. The control says why: one
+#   character *drawn* from the same teacher at each place has the same mean, and saves nothing. It is the whole
+#   distribution that helps: less noise in every step. And $T = 1$ beats $T = 2$, half labels lie between.
+# - **The teacher's argmax** is a disaster here. In lesson 10 it did nearly as well as soft targets; there, one answer was
+#   right. Here it makes a student that is sure of one character where several are possible.
+# - **Text that the teacher drew** is worth as much as real text of the same amount, and with soft targets on it the student
+#   is as good as with soft targets on real text. After 900 beginnings, no real text is needed.
+# - **Greedy and beam text** are poison: 5 bits and more, like someone who finds all 39 alike (5.3). Even with soft targets
+#   greedy text stays bad: the student hears honest answers, but to the same few questions. Kim & Rush
+#   were right to take the likeliest *translation*: one that is right is all that is asked for. A novel has no right one.
+# - **All the text** instead of 20 000 characters is worth 0.06 bits in 300 steps, in which the student reads only 300 000.
+#   With soft targets it is worth nothing: 20 000 characters and a teacher beat all 919 607 without one.
+#
+# (± is the standard deviation of one seed. Some arms scatter by 0.1 bits; trust only what is larger than that.)
+#
+# ## 6 · A student that is too small
+#
+# Now a student of 6000 weights. Whatever it learns, it will not become its teacher. *Which* faults it keeps, the loss
+# decides (lesson 02):
+#
+# - **Forward** KL(teacher || student) punishes it for finding impossible what the teacher finds possible.
+# - **Reverse** KL(student || teacher) punishes it for saying what the teacher would not say.
+#
+# Between the two lies the **generalised Jensen–Shannon divergence** of GKD, against a mixture of both:
+#
+# $$\mathrm{JSD}_\beta = \beta\,\mathrm{KL}(p \,\|\, m) + (1-\beta)\,\mathrm{KL}(q \,\|\, m), \qquad m = \beta p + (1-\beta) q$$
+#
+# with $p$ the teacher and $q$ the student.
+#
+# ### ✎ Exercise 11.5 · Between forward and reverse  (10 minutes, medium)
+
+
+# %%
+def jensen_shannon_divergence(student_logits, teacher_logits, beta):
+    """β KL(teacher || m) + (1 - β) KL(student || m) with m = β teacher + (1 - β) student, the mean over all places."""
+    ...
+
+
+lesson.jensen_shannon_divergence.check(jensen_shannon_divergence)
+# lesson.jensen_shannon_divergence.hint()
+# lesson.jensen_shannon_divergence.solution()
+
+# %% [markdown]
+# <details><summary>At β = ½ all is well, elsewhere it is not</summary>
+#
+# β appears twice in front and twice inside the mixture. At ½ nobody notices which of them belongs to the teacher. Test a
+# symmetric formula at an asymmetric place.
+# </details>
+#
+# > **Predict.** Libraries let you set β = 0 for the forward and β = 1 for the reverse KL. What does the *formula* give at
+# > β = 0.001?
+
+# %%
+pair = language.predict_text(race["hard"], validation[:2000], 32), heard[:2000]
+betas = [0.002, *(k / 50 for k in range(1, 50)), 0.998]
+between = [losses.jensen_shannon_divergence(*pair, beta=beta).item() for beta in betas]
+forward, reverse = losses.kl_divergence(*pair).item(), losses.reverse_kl_divergence(*pair).item()
+assert max(between[0], between[-1]) < 0.01 * forward
+assert abs(between[0] / betas[0] / forward - 1) < 0.05 and abs(between[-1] / (1 - betas[-1]) / reverse - 1) < 0.05
+print("the formula vanishes at both ends; divided by β or by 1 − β it is forward or reverse KL within 5 %: ok")
+plots.jump_at_the_ends(betas, between, forward, reverse)
+
+# %% [markdown]
+# The mixture comes so close to one of the two that there is nothing left to tell apart. Libraries treat β = 0 and β = 1 as
+# special cases, and the value jumps from nearly 0 to the whole KL. With β = 0.01 you have *not* “almost the forward KL”: you
+# have a hundredth of it, and plain gradient descent at the same learning rate moves a hundred times more slowly. (Adam
+# divides the factor away again.)
+#
+# Now train two of the small students: forward and reverse, the same start, the same windows.
+#
+# > **Predict.** Which of them has fewer bits per character? Which of them writes the more believable words?
+
+# %% tags=["nbval-ignore-output"]
+small, starts = {}, ids_of("the white whale ").expand(64, -1)
+
+
+def write_on(model, rows, length=112, seed=5):
+    """`length` more characters for each row; a model that sees 32 characters reads on from the last 16."""
+    generator, end = torch.Generator().manual_seed(seed), rows.shape[1] + length
+    while rows.shape[1] < end:
+        rows = torch.cat([rows, generation.generate(model, rows[:, -16:], 16, generator=generator)[:, 16:]], 1)
+    return rows[:, :end]
+
+
+for name, divergence in (("forward", losses.kl_divergence_core), ("reverse", losses.reverse_kl_divergence_core)):
+    small[name] = make_student(width=16, heads=2)
+    plan = replace(recipe, learning_rate=0.015)
+    run = language.train_language_model(small[name], few, few_logits, recipe=plan, length=32, divergence=divergence)
+    training.drain(run)
+    print(f"{name} KL: {tokenizer.decode(write_on(small[name], starts)[0])!r}")
+
+# %%
+measures = {}
+for title, key in (("bits per character, test", "test"), ("teacher's bits per character\nof its text", "teacher_bits"),
+                   ("entropy of its text,\nbits per character", "own_bits"), ("words that the book has", "real_words")):  # fmt: skip
+    arms = ("forward KL", "JSD 0.1", "JSD 0.5", "JSD 0.9", "reverse KL")
+    measures[title] = {arm: [row[key] for row in recorded["divergences"] if row["arm"] == arm] for arm in arms}
+bits, entropy, liked = (
+    {arm: torch.tensor(values) for arm, values in measures[title].items()}
+    for title in ("bits per character, test", "entropy of its text,\nbits per character", "teacher's bits per character\nof its text")
+)  # fmt: skip
+for name, found, ours, theirs in (
+    ("bits on test text: forward KL has fewer than reverse KL", bits, "forward KL", "reverse KL"),
+    ("entropy of its text: reverse KL has less than forward KL", entropy, "reverse KL", "forward KL"),
+    ("the teacher prefers the text of JSD 0.1 to that of forward KL", liked, "JSD 0.1", "forward KL"),
+):
+    each = found[theirs] - found[ours]
+    assert each.mean() > 5 * each.std() / 3**0.5
+    print(f"{name}: by {each.mean():.2f} ± {each.std():.2f}, more than 5 standard errors: ok")
+plots.divergence_measures(measures)
+
+# %% [markdown]
+# Neither writes English; 6000 weights are few. But the faults differ, and the recorded runs (five divergences, all of the
+# text, each at its own learning rate, three seeds) show how.
+#
+# - **Forward KL** keeps everything possible that the teacher finds possible. So it gives held-out text the probability that
+#   it deserves, and rambles when it writes: only 28 % of its words stand in the book.
+# - **Reverse KL** stays with what is safe. Its text has less entropy, and it pays with half a bit per character on real text,
+#   which does what it has ruled out.
+# - **In between**, even at β = 0.1, is text that the teacher clearly prefers to forward KL's, for next to no bits. So β is
+#   worth trying.
+#
+# One thing is not as the textbook says. Reverse KL ought to please the teacher most, and is hardly ahead of forward KL. Its
+# gradient at a character is proportional to the *student's* probability of it: what the student does not yet think of, it
+# is not taught. From a cold start that is a slow way to learn. Reverse KL wants a student that has something to lose.
+#
+# ## 7 · Its own mistakes
+#
+# In training each character is guessed after *given* text. When the student writes, it goes on from what **it** wrote, odd
+# words included, and no training text has shown it how to recover. That is called **exposure bias**. Does it matter here?
+#
+# Take 128 beginnings of 16 held-out characters. Let the teacher go on, let the book go on, let the student go on. At each
+# place ask both for their guess: how far is the student from its teacher, in bits of KL(teacher || student), after these
+# three kinds of text? Exposure bias is the **excess** after its own text over that after the teacher's.
+#
+# > **Predict.** How do the three curves run, from the 16th character to the 128th? (The first plot is the student of
+# > section 6, forward KL; the other two belong to what comes next.)
+
+
+# %%
+def recorded_curves(arm):
+    """KL at 14 stretches of 8 characters after three kinds of text, each a list over seeds."""
+    rows = [row for row in recorded["on_policy"] if row["arm"] == arm and row["budget"] != "equal time"]
+    before = {"what the teacher wrote": "teacher", "real text": "real", "what it wrote itself": "own"}
+    return {words: [row[f"kl_after_{key}"] for row in rows] for words, key in before.items()}
+
+
+shown = {
+    "300 steps on real text": recorded_curves("start"),
+    "80 more on real text": recorded_curves("given text, forward KL"),
+    "80 more on its own text": recorded_curves("own text, forward KL"),
+}
+plots.exposure(shown)
+
+
+# %%
+def surprise(student, count=64):
+    """The teacher's bits for what a student writes after 64 held-out beginnings, at 7 stretches of 16 characters."""
+    rows = write_on(student, validation[: count * 16].view(count, 16))
+    with torch.no_grad():
+        logits = teacher(rows)[:, 15:-1]
+    bits = F.cross_entropy(logits.flatten(0, 1), rows[:, 16:].flatten(), reduction="none") / math.log(2)
+    return bits.view(count, 7, 16).mean((0, 2))
+
+
+for name, curves in shown.items():
+    own, theirs = torch.tensor(curves["what it wrote itself"]), torch.tensor(curves["what the teacher wrote"])
+    excess = own - theirs  # (seeds, 14)
+    growth = excess[:, 7:].mean() - excess[:, :7].mean()
+    assert -0.2 < excess.mean() < 0.02 and growth.abs() < 0.05
+    print(f"{name:25} excess {excess.mean():+.2f} bits; second half against first half {growth:+.2f}")
+along = surprise(race["distilled"])
+assert along[0] > 3 and (along[1:] - along[0]).abs().max() < 0.6
+print("text of the student of section 4: the teacher needs more than 3 bits from the first stretch on: ok")
+
+# %% [markdown]
+# There is none to be seen. After its own text the student is a little *nearer* to its teacher than after the teacher's: it
+# writes what it knows, and stays where it knows its way. And nothing grows from the 16th to the 128th character. A model
+# that looks back 32 characters forgets its blunders after 32 characters. (A long answer, in which one false step
+# spoils all the rest, may be another matter.)
+#
+# The teacher does find the student's text strange, 3.5 bits instead of the 2.1 of its own. But it does so from the first
+# word, and no more later on: each character is drawn from a guess that is not quite right.
+#
+# ### On-policy distillation
+#
+# The cure seems plain. Let the *student* write, ask the teacher for its guess at each place of the student's text, and
+# learn from that: **on-policy** distillation, or GKD (Agarwal et al. 2024). No gradient flows through the drawing.
+#
+# With reverse KL one can look further ahead. A character may look fine by itself and lead into a corner where the teacher
+# has little good to say. The reverse KL of *whole texts* blames it for all that came after. MiniLLM (Gu et al. 2024) takes
+# that part from reinforcement learning, as a **policy gradient**: make a token likelier if the teacher liked what followed
+# better than the student did.
+#
+# ### ✎ Exercise 11.6 · What came of it  (8 minutes, hard)
+#
+# `log_p` is the teacher's log-probability of each token that the student wrote, `log_q` the student's own.
+
+
+# %%
+def later_gains(log_p, log_q):
+    """For each token of each text (N, L): the sum of log p - log q over all tokens *after* it."""
+    ...
+
+
+lesson.later_gains.check(later_gains)
+# lesson.later_gains.hint()
+# lesson.later_gains.solution()
+
+# %% [markdown]
+# The small student of section 6 (forward KL) goes on for 40 steps on its own text. What does the teacher say of its texts,
+# before and after?
+
+
+# %% tags=["nbval-ignore-output"]
+def teacher_says(student):
+    """The teacher's bits per character of 64 texts that the student writes."""
+    rows = write_on(student, starts)
+    with torch.no_grad():
+        logits = teacher(rows)[:, 15:-1]
+    return losses.cross_entropy(logits, rows[:, 16:]).item() / math.log(2)
+
+
+student = copy.deepcopy(small["forward"])
+before, bits_before = teacher_says(student), language.bits_per_character(student, validation[:10_000])
+plan = replace(recipe, steps=40, learning_rate=0.003)
+training.drain(language.distill_on_policy(student, teacher, few, recipe=plan, length=32, prompt=8))
+after, bits_after = teacher_says(student), language.bits_per_character(student, validation[:10_000])
+assert after < before - 0.05
+print("the teacher's bits per character of its texts: at least 0.05 fewer: ok")
+print("its own bits on held-out text:", "more" if bits_after > bits_before else "fewer")
+print(repr(tokenizer.decode(write_on(student, starts)[0])))
+
+# %% [markdown]
+# The teacher likes what the student writes better than before. But a student can also please its teacher by saying little
+# and being safe, so hold that against the bits on held-out text. Recorded, with three seeds: all arms go on from the same
+# student for 80 steps. A step on its own text takes longer: the student has to write, and the teacher to read. So two arms
+# also get the *time* of the others, in many more steps on given text with the teacher's logits at hand.
+#
+# > **Predict.** Left is better in bits, low is better in the teacher's eyes. Who will stand where?
+
+# %%
+arms = {}
+for row in recorded["on_policy"]:
+    name = row["arm"] + (", equal time" if row["budget"] == "equal time" else "")
+    arms.setdefault(name, []).append((row["test"], row["teacher_bits"]))
+begun = arms.pop("start")
+for name, points in arms.items():
+    bits, says = torch.tensor(points).mean(0)
+    print(f"{name:42} {bits:.3f} bits on test text, the teacher finds {says:.2f} in its own")
+mean = {name: torch.tensor(points).mean(0) for name, points in arms.items()}
+assert mean["own text, reverse KL"][1] < torch.tensor(begun).mean(0)[1] - 0.3
+assert mean["given text, reverse KL, equal time"][1] < mean["own text, reverse KL"][1] - 0.3
+print("reverse KL on its own text pleases the teacher, and as much time on given text pleases it more: ok")
+plots.text_against_bits(arms, start=begun)
+
+# %% [markdown]
+# - **From a warm start, reverse KL does what it promises.** Eighty steps, and the teacher needs half a bit less for the
+#   student's text. The student pays on held-out text, as in section 6.
+# - **Own text or given text?** For equal *steps* they come out level: with reverse KL the same bits from the teacher, with
+#   forward KL nothing gained.
+# - **Looking ahead** gained nothing either, and its seeds scatter widely: a policy gradient is a noisy guide, which is why
+#   MiniLLM surrounds it with tricks that we left out.
+# - **For equal time it is no contest.** A step on its own text takes fourteen times as long. In that time the student takes
+#   about 1100 steps on given text, and is better in both respects.
+#
+# So when does on-policy distillation pay? When given text runs out or is of another kind than what the student will have to
+# write: instructions, proofs, conversations, where papers report their gains. When the student has converged, so that more
+# steps on given text bring nothing. When long texts let errors pile up. None of this holds for a small student in its
+# first seconds. (One learning rate for all arms here, and the time of caching the teacher's logits is left out of account.)
+#
+# ## 8 · A few probabilities for each character
+#
+# 39 numbers for each character can be kept. A large model's vocabulary has 50 000 entries or more, and a billion tokens
+# with all of them would be 100 terabytes. So people keep the **top k**. What becomes of the rest?
+#
+# - **Renormalise**: blow the k up to a sum of 1, as if nothing else could come.
+# - **Bucket**: one more class, *anything else*. The student is told how much belongs there, not to whom.
+#
+# ### ✎ Exercise 11.7 · The rest in a bucket  (12 minutes, hard)
+
+
+# %%
+def bucket_divergence(student_logits, ids, log_probabilities):
+    """KL(teacher || student) if only k of the teacher's log-probabilities (N, k) are kept; one bucket for the rest."""
+    ...
+
+
+lesson.bucket_divergence.check(bucket_divergence)
+# lesson.bucket_divergence.hint()
+# lesson.bucket_divergence.solution()
+
+# %% [markdown]
+# Another way: do not keep the likeliest, **draw**. k draws from the teacher's distribution, each worth $1/k$. At one place
+# that is a poor picture. But it is right *on average*: what is drawn rarely is drawn now and then. A statistician says: top
+# k is **biased**, draws are **unbiased**, and noise averages out over many places where a bias does not (Anshumann et al.
+# 2025).
+#
+# ### ✎ Exercise 11.8 · Few draws, right on average  (8 minutes, medium)
+
+
+# %%
+def sampled_targets(logits, draws, generator):
+    """For each row of logits (M, V): a few draws from its softmax, as target weights (M, V) that are right on average."""
+    ...
+
+
+lesson.sampled_targets.check(sampled_targets)
+# lesson.sampled_targets.hint()
+# lesson.sampled_targets.solution()
+
+# %% [markdown]
+# > **Predict.** Keep the top 2 of each place, renormalised, and take the mean over all 20 000 places. Which characters get
+# > less than their due? A student that learns from this: what will be missing in its text? And with 2 draws?
+
+
+# %%
+def kept_on_average(cache, renormalise=False):
+    """The mean over all places of what a cache gives each of the 39 characters."""
+    weights = cache.weights / cache.weights.sum(1, keepdim=True) if renormalise else cache.weights
+    return torch.zeros(len(few), 39).scatter_add(1, cache.ids, weights).mean(0)
+
+
+due = few_logits.softmax(1).mean(0)
+top, drawn = token_caches.top_k_cache(few_logits, 2), token_caches.sampled_cache(few_logits, 2, torch.Generator())
+shares = {"top 2, renormalised": kept_on_average(top, True) / due, "2 draws": kept_on_average(drawn) / due}
+order = due.argsort(descending=True)
+signs = ids_of(".;-!")
+assert shares["top 2, renormalised"][signs].max() < 0.1 and (shares["2 draws"][order[:21]] - 1).abs().max() < 0.1
+print("of full stops, semicolons, hyphens and ! the top 2 keep less than a tenth of what the teacher gives them: ok")
+print("of the 21 most frequent characters 2 draws keep the right share to within a tenth: ok")
+print("bytes for 20 000 characters:", few_logits.numel() * 2, "all,", top.nbytes, "top 2,", drawn.nbytes, "2 draws")
+characters = [tokenizer.vocabulary[i] for i in order]
+plots.kept_shares(characters, {name: share[order].tolist() for name, share in shares.items()})
+
+# %%
+names = {"top, renormalised": "top k, renormalised", "top, bucket": "top k and a bucket", "sampled": "draws"}
+kinds = {name: {} for name in names.values()}
+for row in recorded["caches"]:
+    if row["kind"] in names:
+        point = kinds[names[row["kind"]]].setdefault(round(row["bytes"]), {"bits": []})
+        point["bits"].append(row["test"])
+        if row["kind"] != "top, bucket":  # what a bucket gives to whom is not said
+            point.setdefault("bias", []).append(row["bias"])
+full = torch.tensor([row["test"] for row in recorded["caches"] if row["kind"] == "full"])
+for size, bits in ((2, 0.3), (4, 0.1)):
+    reached = {kind: torch.tensor([row["test"] for row in recorded["caches"] if (row["kind"], row["size"]) == (kind, size)])
+               for kind in names}  # fmt: skip
+    assert (reached["sampled"] < reached["top, renormalised"] - bits).all()
+    assert (reached["sampled"] < reached["top, bucket"]).all()
+print("2 or 4 draws beat top 2 or top 4, renormalised or with a bucket, on every seed: ok")
+plots.cache_curves(kinds, full=full.mean().item())
+
+# %% [markdown]
+# - **Renormalised** is the worst at every size. On the right you see why: its error on average stays large until k is large.
+#   No amount of text will cure that; a student that learned from the top 2 will hardly ever end a sentence.
+# - **A bucket** admits that there is more, without saying what. The student is free there, and guesses.
+# - **Draws** need the fewest bytes (a character that is drawn twice is stored once) and teach the most. Four of them, 7 bytes,
+#   come within 0.06 bits of all 39 probabilities in 78. At any single place they are further off than the top 4; on average
+#   over the text they are right, and averages are what a student learns from.
+#
+# One draw for each character is an old friend: it is the control of section 5, and, but for the beginnings, training on text
+# that the teacher wrote.
+#
+# ## Quiz
+
+# %%
+lesson.quiz
+
+# %% [markdown]
+# ## Summary
+#
+# - A language model guesses the next token; bits per character say how much probability it gave to what came. Check the
+#   shift by one, and that nothing moves *before* a character that you change.
+# - Soft targets at every place teach more per step than text, because they carry the whole distribution. At $T = 1$: that is
+#   where the teacher is honest, and where the student is asked.
+# - A text that the teacher *drew* is as good as a real one. Its likeliest texts, greedy or beam, are not.
+# - Too small a student must choose its faults. Forward KL keeps everything possible, and rambles. Reverse KL stays with
+#   what is safe, and is wrong about the rest. The generalised JSD is a good compromise; at its ends the formula is 0.
+# - On-policy distillation with reverse KL makes text that the teacher likes better. Here a step costs fourteen times as much,
+#   and given text wins for equal time. Exposure bias as a snowball was not to be seen. Measure before you cure.
+# - Top k is biased, draws are not. A cache that is wrong at each place, but right on average, teaches better.
+#
+# **Left out.** Words and word pieces (lesson 12 has them); length normalisation, teacher-mixed sampling and the other tricks
+# that MiniLLM needs to keep its policy gradient steady; sequence-level interpolation (Kim & Rush); students whose tokens
+# differ from the teacher's; anything about large models that only large models show.
+#
+# **References**
+#
+# - Y. Kim, A. M. Rush: *Sequence-Level Knowledge Distillation*, EMNLP 2016, arXiv 1606.07947.
+# - R. Agarwal et al.: *On-Policy Distillation of Language Models: Learning from Self-Generated Mistakes* (GKD), ICLR 2024,
+#   arXiv 2306.13649.
+# - Y. Gu, L. Dong, F. Wei, M. Huang: *MiniLLM: Knowledge Distillation of Large Language Models*, ICLR 2024, arXiv
+#   2306.08543.
+# - Anshumann et al.: *Sparse Logit Sampling: Accelerating Knowledge Distillation in LLMs*, ACL 2025, arXiv 2503.16870.
+# - M. Ranzato, S. Chopra, M. Auli, W. Zaremba: *Sequence Level Training with Recurrent Neural Networks*, ICLR 2016, and K.
+#   Arora et al.: *Why Exposure Bias Matters*, Findings of ACL 2022: exposure bias, and how to measure it.
+# - A. Radford et al.: *Language Models are Unsupervised Multitask Learners* (GPT-2), 2019. O. Press, L. Wolf: *Using the
+#   Output Embedding to Improve Language Models*, EACL 2017: weight tying.
+# - The jump at the ends of the generalised JSD: issues 3043 and 6780 of huggingface/trl.
+# - H. Melville: *Moby-Dick; or, The Whale*, 1851.
+#
+# **Next:** 12 · Distilling a large language model.
