@@ -156,7 +156,8 @@ def cache_curves(kinds, *, full):
                      textcoords="offset points", fontsize="x-small", color=GRAY, ha="right", va="top")  # fmt: skip
     axes[0].set(title="what the student reaches", ylabel="bits per character, test")
     axes[1].set(title="bias of the cache", ylabel="off on average over all places", ylim=(0, None))
-    axes[1].yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    axes[1].yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+    axes[0].set_ylim(full - 0.2, None)  # room for the words below the line
     for ax in axes:
         ax.set_xscale("log", base=2)
         ax.set_xlabel("bytes for each character")
