@@ -80,10 +80,6 @@ _TRIM_MISTAKES = {
         lambda p, kept: _trim(p, kept.sort().values),
         "Your columns are in the order of the old ids. Entry j of the new vocabulary is the old id kept[j].",
     ),
-    "summed after dividing": (
-        lambda p, kept: (_trim(p, kept)[0], torch.zeros(len(p))),
-        "You took the sum after dividing: then it is 1, and nothing seems to have gone. Keep the sum from before.",
-    ),
     "what stays instead of what goes": (
         lambda p, kept: (_trim(p, kept)[0], p[:, kept].sum(1)),
         "The second result is how much *stays*. Return how much went.",
@@ -91,6 +87,10 @@ _TRIM_MISTAKES = {
     "the mean of what went": (
         lambda p, kept: (_trim(p, kept)[0], (1 - p[:, kept].sum(1)).mean()),
         "The second result is a single number: give one for each place.",
+    ),
+    "the columns that go": (
+        lambda p, kept: _trim(p, torch.tensor([i for i in range(p.shape[1]) if i not in kept.tolist()])),
+        "Your columns are the ones that go. `kept` holds the ids that *stay*.",
     ),
 }
 
@@ -103,7 +103,10 @@ def _ask_trim(ask):
     answer.is_sequence(2, "what is left, how much went")
     right = _trim(probabilities, kept)
     first, second = (type(answer)(part).is_tensor() for part in answer.value)
-    first.holds(first.value.ndim != 1, "The two are swapped: first the distributions (L, K), then how much went (L,).")
+    first.holds(
+        first.value.ndim >= second.value.ndim,
+        "The two are swapped: first the distributions (L, K), then how much went (L,).",
+    )
     first.holds(
         first.value.shape != probabilities.shape,
         "Your result has still the whole vocabulary. Take the columns `kept` only: `probabilities[:, kept]`.",
@@ -112,11 +115,16 @@ def _ask_trim(ask):
         for part, wrong, fine in zip((first, second), function(probabilities, kept), right, strict=True):
             if wrong.shape != fine.shape or not torch.allclose(wrong, fine, atol=1e-3):
                 part.is_not(wrong, message)
+    first.equals(right[0], "What is left is off: take the columns, then divide each row by its sum.")
+    second.holds(
+        second.value.abs().max() > 1e-5,
+        "Nothing seems to have gone: the row sums of what you have *divided already* are 1. Take them before.",
+    )
+    second.holds(second.value.ndim != 0, _TRIM_MISTAKES["the mean of what went"][1])
     second.holds(
         second.value.ndim != 2,
         "How much went should be one number for each place, of shape (L,): yours has two dimensions.",
     )
-    first.equals(right[0], "What is left is off: take the columns, then divide each row by its sum.")
     second.equals(right[1], "How much went is off: 1 minus what the kept columns sum to, for each place.")
 
 
@@ -134,6 +142,14 @@ trim = Exercise(
     ),
     wrong={
         **_TRIM_MISTAKES,
+        "summed after dividing": (
+            lambda p, kept: (_trim(p, kept)[0], 1 - _trim(p, kept)[0].sum(1)),
+            "divided already",
+        ),
+        "everything in one sum": (
+            lambda p, kept: (_trim(p, kept)[0], 1 - p[:, kept].sum()),
+            "a single number",
+        ),
         "swapped": (lambda p, kept: _trim(p, kept)[::-1], "swapped"),
         "a column": (lambda p, kept: (_trim(p, kept)[0], _trim(p, kept)[1][:, None]), "two dimensions"),
         "only one result": (lambda p, kept: _trim(p, kept)[0], "Return 2 values"),
@@ -194,6 +210,22 @@ _REPEAT_MISTAKES = {
         lambda tokens, n: _share(_grams(tokens, n), lambda g: sum(a == b for a, b in zip(g, g[1:], strict=False))),
         "You compare each n-gram with the next one only. A loop may be many tokens long: look at all that came before.",
     ),
+    "order ignored": (
+        lambda tokens, n: _repeated_share([tuple(sorted(gram)) for gram in _grams(tokens, n)], 1),
+        "You sort the tokens of an n-gram, or make a set of them. “dog bites man” does not repeat “man bites dog”.",
+    ),
+    "divided by the different ones": (
+        lambda tokens, n: len(_grams(tokens, n)) / max(1, len(set(_grams(tokens, n)))) - 1,
+        "You divided by the number of *different* n-grams. The share is one of all n-grams.",
+    ),
+    "in percent": (
+        lambda tokens, n: 100 * _repeated_share(tokens, n),
+        "That is in percent. Return a share from 0 to 1.",
+    ),
+    "pasted together": (
+        lambda tokens, n: _repeated_share(["".join(map(str, gram)) for gram in _grams(tokens, n)], 1),
+        "You paste ids together: then (1, 12) and (11, 2) look the same. Compare tuples.",
+    ),
 }
 
 
@@ -217,8 +249,9 @@ def _ask_repeated_share(ask):
 
 
 def _loopy(length):
+    """A text that runs into a loop; (1, 12, 3) and (11, 2, 3), once each, look alike to who pastes ids together."""
     phrase = _some_text(7, 40)
-    return (_some_text(length // 2, 5) + phrase * 4 + _some_text(4, 40) + phrase)[:length]
+    return ([1, 12, 3, 11, 2, 3] + _some_text(length // 2 - 6, 5) + phrase * 4 + _some_text(4, 40) + phrase)[:length]
 
 
 repeated_share = Exercise(
@@ -242,10 +275,6 @@ repeated_share = Exercise(
         "fails on a short text": (
             lambda tokens, n: 1 - len(set(_grams(tokens, n))) / len(_grams(tokens, n)),
             "ZeroDivisionError",
-        ),
-        "pasted together": (
-            lambda tokens, n: _repeated_share(["".join(map(str, gram)) for gram in _grams(tokens, n)], 1),
-            "paste",
         ),
     },
 )
@@ -293,6 +322,42 @@ _OVERLAP_MISTAKES = {
         lambda tokens, others, n: _overlap(tokens, others[-1:], n),
         "Only the last of the training texts is searched: do you start a new set for each?",
     ),
+    "the mean over texts": (
+        lambda tokens, others, n: sum(_overlap(tokens, [other], n) for other in others) / len(others),
+        "You took the mean of the overlaps with single texts. With many training texts it is always tiny: put all "
+        "they have into one set.",
+    ),
+    "the share of texts": (
+        lambda tokens, others, n: sum(_overlap(tokens, [other], n) > 0 for other in others) / len(others),
+        "That is the share of training *texts* that have something in common with the test text. Count its n-grams.",
+    ),
+    "order ignored": (
+        lambda tokens, others, n: _overlap(
+            [tuple(sorted(gram)) for gram in _grams(tokens, n)],
+            [[tuple(sorted(gram)) for gram in _grams(other, n)] for other in others],
+            1,
+        ),
+        "You sort the tokens of an n-gram, or make a set of them. “man bites dog” is not “dog bites man”.",
+    ),
+    "in percent": (
+        lambda tokens, others, n: 100 * _overlap(tokens, others, n),
+        "That is in percent. Return a share from 0 to 1.",
+    ),
+    "searched as words": (
+        lambda tokens, others, n: _share(
+            _grams(tokens, n),
+            lambda g: sum(any(" ".join(map(str, x)) in " ".join(map(str, o)) for o in others) for x in g),
+        ),
+        "You search in ids pasted together to one string: then (1, 23) is found in (11, 23). Compare tuples.",
+    ),
+    "pasted together": (
+        lambda tokens, others, n: _overlap(
+            ["".join(map(str, gram)) for gram in _grams(tokens, n)],
+            [["".join(map(str, gram)) for gram in _grams(other, n)] for other in others],
+            1,
+        ),
+        "You paste ids together: then (1, 12) and (11, 2) look the same. Compare tuples.",
+    ),
     "the worst single text": (
         lambda tokens, others, n: max(_overlap(tokens, [other], n) for other in others),
         "You take the largest overlap with a *single* text. An n-gram counts if it stands in any of them.",
@@ -321,13 +386,47 @@ _OVERLAP_MISTAKES = {
 
 def _ask_overlap(ask):
     def draw(n):
-        text = _some_text(26, 9)
-        copied = [
+        text = _some_text(27, 9)
+        text[4], text[14], text[26] = 50, 51, 52  # no training text has these
+        others = [
+            _some_text(14, 9) + text[20:24],
             _some_text(9, 9) + text[5:14] + _some_text(4, 9),
             text[15:21] + _some_text(12, 9),
+            [30, 31, 32, 33, 34, 35, 70, 71],  # (71, 72) is across the border
+            [
+                72,
+                11,
+                23,
+                4,
+                37,
+                11,
+                24,
+                5,
+                38,
+                *(i for k in range(2, 7) for i in (11, k, 3)),
+            ],  # (1, 23) and (1, 12) only if ids are pasted
+            [64, 63, 62, 61, 60, 36],  # 60 to 64 in another order
+            [41, 42, 43],  # nothing in common
             text[7:13] + text[:4],
+            text[16:26] + _some_text(8, 9),
         ]
-        return text, [_some_text(14, 9) + text[20:22], text[22:26] + _some_text(8, 9), *copied], n
+        traps = [
+            1,
+            23,
+            4,
+            53,
+            1,
+            24,
+            5,
+            54,
+            *(i for k in range(12, 17) for i in (1, k, 3)),
+            *range(60, 65),
+            70,
+            71,
+            72,
+            57,
+        ]
+        return [*text, *traps, *text[5:10]], others, n
 
     for n in (2, 3):
         arguments = _apart(lambda n=n: draw(n), _overlap, _OVERLAP_MISTAKES)
@@ -339,7 +438,8 @@ def _ask_overlap(ask):
         _expect(answer, _OVERLAP_MISTAKES, *arguments)
         answer.is_number()
         answer.holds(
-            not 1 < answer.value <= 26, "That is a *number* of n-grams. Divide it by how many the test text has."
+            not 1 < answer.value <= len(arguments[0]),
+            "That is a *number* of n-grams. Divide it by how many the test text has.",
         ).equals(
             _overlap(*arguments), "The share is off: which n-grams of the text stand in at least one of the others?"
         )
@@ -368,13 +468,6 @@ overlap = Exercise(
         "a number of n-grams": (
             lambda tokens, others, n: sum(g in _pool(others, n) for g in _grams(tokens, n)),
             "Divide it by how many",
-        ),
-        "pasted together": (
-            lambda tokens, others, n: _share(
-                _grams(tokens, n),
-                lambda g: sum(any(" ".join(map(str, x)) in " ".join(map(str, o)) for o in others) for x in g),
-            ),
-            "paste",
         ),
         "yes or no": (lambda tokens, others, n: bool(set(_grams(tokens, n)) & _pool(others, n)), "Say how much"),
     },
@@ -427,6 +520,18 @@ _PERPLEXITY_MISTAKES = {
     "softmax twice": (
         lambda logits, tokens, counts: _each(logits.softmax(1), tokens)[counts[:-1]].mean().exp(),
         "Softmax was taken twice: cross_entropy and log_softmax want logits.",
+    ),
+    "logits for log q": (
+        lambda logits, tokens, counts: (-logits[:-1].gather(1, tokens[1:, None])[:, 0][counts[:-1]].mean()).exp(),
+        "You took the logits themselves for log q. What makes logits into log probabilities?",
+    ),
+    "no logarithm": (
+        lambda logits, tokens, counts: (-(-_each(logits, tokens)[counts[:-1]]).exp().mean()).exp(),
+        "You took the probability q where its logarithm belongs.",
+    ),
+    "divided by all tokens": (
+        lambda logits, tokens, counts: (_each(logits, tokens)[counts[:-1]].sum() / len(tokens)).exp(),
+        "You divided by the number of all tokens. Divide by the number of places that count.",
     ),
     "no exp": (
         lambda logits, tokens, counts: _each(logits, tokens)[counts[:-1]].mean(),
@@ -531,17 +636,36 @@ _DISTINCT_MISTAKES = {
         ),
         "You count an n-gram anew in each text. Put those of all texts into one set.",
     ),
+    "order ignored": (
+        lambda texts, n: _distinct_n([[tuple(sorted(gram)) for gram in _grams(text, n)] for text in texts], 1),
+        "You sort the tokens of an n-gram, or make a set of them. “dog bites man” and “man bites dog” are two.",
+    ),
+    "upside down": (
+        lambda texts, n: 1 / (_distinct_n(texts, n) or 1),
+        "Your fraction is upside down: different ones by all of them.",
+    ),
+    "in percent": (
+        lambda texts, n: 100 * _distinct_n(texts, n),
+        "That is in percent. Return a share from 0 to 1.",
+    ),
+    "pasted together": (
+        lambda texts, n: _distinct_n([["".join(map(str, gram)) for gram in _grams(text, n)] for text in texts], 1),
+        "You paste ids together: then (1, 12) and (11, 2) look the same. Compare tuples.",
+    ),
 }
 
 
 def _ask_distinct_n(ask):
     def draw(n):
         shared = _some_text(8, 12)
-        return [
-            [*_some_text(12, 12), *shared],
-            [*shared, *_some_text(5, 12)],
-            [*shared[2:], *_some_text(9, 12), *shared],
-        ], n
+        return (
+            [
+                [*_some_text(12, 12), *shared],
+                [1, 12, 3, *shared, *_some_text(5, 12), 11, 2, 3],  # two that look alike to who pastes ids together
+                [*shared[2:], *_some_text(9, 12), *shared],
+            ],
+            n,
+        )
 
     for n in (2, 3):
         texts, _ = _apart(lambda n=n: draw(n), _distinct_n, _DISTINCT_MISTAKES)
@@ -651,11 +775,20 @@ def _ask_gpu_hours(ask):
         answer = type(answer)(hours)
         _expect(answer, _HOURS_MISTAKES, *arguments)
         right = _gpu_hours(*arguments)
-        both = [math.isclose(own, fine, rel_tol=1e-3) for own, fine in zip(hours, right, strict=True)]
-        rounded = all(own == round(fine) for own, fine in zip(hours, right, strict=True))
-        answer.holds(all(both) or not rounded, "Do not round the hours.")
-        which = "teacher's" if not both[0] else "student's"
-        answer.holds(all(both), f"The {which} hours are off: operations divided by operations in an hour.")
+        off = [i for i in (0, 1) if not math.isclose(hours[i], right[i], rel_tol=1e-3)]
+        answer.holds(
+            not any(hours[i].is_integer() and abs(hours[i] - right[i]) <= 1 for i in off), "Do not round the hours."
+        )
+        for i in off:  # a known mistake in one of the two only
+            whose = ("teacher's", "student's")[i]
+            for name, (function, message) in _HOURS_MISTAKES.items():
+                wrong = function(*arguments)[i]
+                likely = name != "swapped" and not math.isclose(wrong, right[i], rel_tol=1e-3)
+                answer.holds(
+                    not (likely and math.isclose(hours[i], wrong, rel_tol=1e-3)),
+                    f"The {whose} hours are off. {message}",
+                )
+            answer.holds(False, f"The {whose} hours are off: operations divided by operations in an hour.")
 
 
 gpu_hours = Exercise(
@@ -675,6 +808,15 @@ gpu_hours = Exercise(
         **_HOURS_MISTAKES,
         "only one": (lambda *a: _gpu_hours(*a)[0], "Return 2 values"),
         "rounded": (lambda *a: tuple(round(part) for part in _gpu_hours(*a)), "Do not round"),
+        "rounded down": (lambda *a: tuple(int(part) for part in _gpu_hours(*a)), "Do not round"),
+        "the teacher at full speed": (
+            lambda *a: (_HOURS_MISTAKES["full speed"][0](*a)[0], _gpu_hours(*a)[1]),
+            "The teacher's hours are off. You count on the full speed",
+        ),
+        "the student at full speed": (
+            lambda *a: (_gpu_hours(*a)[0], _HOURS_MISTAKES["full speed"][0](*a)[1]),
+            "The student's hours are off. You count on the full speed",
+        ),
     },
 )
 
