@@ -333,8 +333,8 @@ print("the fewest at T = 1, and T = 2 costs at least 0.2 bits more: ok")
 #
 # ### The race
 #
-# Two students start from the same weights and read the same windows. One hears the teacher, the other the text only. The
-# curves are bits per character on held-out text.
+# Two students start from the same weights and read the same windows. One hears the teacher, the other the text only (*hard
+# labels* in the panel: each character of the text is the label of what stands before it). The curves are bits per character on held-out text.
 #
 # > **Predict.** Where will the two end, between 5.3 bits (all alike) and the teacher's level? And what will their texts look
 # > like: letters, words, sentences?
