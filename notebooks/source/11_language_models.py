@@ -40,8 +40,8 @@ recorded = data.load_results("language_models")
 # %% [markdown]
 # ## 1 · What comes next?
 #
-# Here is Herman Melville's *Moby-Dick* as a sequence of characters: small letters, signs, the space and the new line, 39
-# symbols. Whole chapters are kept apart: those whose numbers end in 4 for validation, those that end in 9 for the test.
+# Here is Herman Melville's *Moby-Dick* as a sequence of characters: small letters, punctuation, the space and the new line,
+# 39 symbols. Whole chapters are kept apart: those whose numbers end in 4 for validation, those that end in 9 for the test.
 #
 # A **language model** does one thing. It reads a text up to some place and says, as a distribution over the 39, what may
 # come *next*. Here is our teacher's answer to three beginnings.
@@ -258,9 +258,9 @@ assert torch.equal(*texts)
 print(f"the same text; {seconds[0]:.2f} s with the cache, {seconds[1]:.2f} s without")
 
 # %% [markdown]
-# Both take the same draws, and both write the same text. Here the cache saves less than you may have guessed: for one short
-# text, most of the time goes into fetching weights and calling functions, not into arithmetic. With long or many texts it
-# is indispensable.
+# Both take the same draws, and both write the same text. Without a cache the 100th character costs a hundred times the
+# arithmetic: 100 characters go through every layer instead of one. Here the clock says less, since for one short text most
+# of the time goes into fetching weights and calling functions. With long or many texts the cache is indispensable.
 #
 # > **Predict.** What will the teacher write at temperature 0? And at 1.5?
 
@@ -278,13 +278,15 @@ print("50 texts each: greedy text has less than half as many different runs of 8
 
 # %% [markdown]
 # Greedy text goes round in circles. It is not that the likeliest character is wrong at any place. But a text in which
-# *every* character is the likeliest is not a likely text. Real writers surprise us at every other word; a model that knows
-# this needs to draw.
+# *every* character is the likeliest is not a likely text. Real text keeps surprising a good model; whoever wants to write
+# like it needs to draw.
 #
 # ## 4 · A student that learns in seconds
 #
 # The teacher has 1.26 million weights. Our student has 32 thousand, one layer instead of four, and sees 32 characters
-# instead of 128. It gets 20 000 characters of the book, two chapters and a half, and 300 short steps.
+# instead of 128. It gets 20 000 characters of the book, its first two chapters, and 300 short steps. (The
+# teacher has read all 919 607, these included. Its guesses there are hardly better than elsewhere, but it knows more
+# than these pages, and that is what it can hand on.)
 #
 # The first way of distilling is the one you know, at every place of the text: the loss is
 # $\mathrm{KL}(\text{teacher} \,\|\, \text{student})$ of the next character. It is called **word-level** distillation (Kim & Rush
@@ -370,9 +372,10 @@ print("20 000 characters: the distilled student is at least 0.08 bits ahead: ok"
 print(f"weights: teacher {count_parameters(teacher):,}, student {count_parameters(race['hard']):,}")
 
 # %% [markdown]
-# Same start, same windows, same number of steps. What differs is how much a step can teach. The text has *one* character at
-# each place: one draw from all that Melville might have written there. The teacher tells the whole distribution. Section 5
-# has the control that puts this to the test.
+# Same start, same windows, same number of steps. (Goal 3: three is too soft. The next plot has $T = 2$, measured.) What
+# differs is how much a step can teach. The text has *one* character at each place: one draw from all that Melville
+# might have written there. The teacher tells the whole distribution. Section 5 has the control that puts this to the
+# test.
 #
 # ## 5 · The teacher writes the text
 #
@@ -380,7 +383,7 @@ print(f"weights: teacher {count_parameters(teacher):,}, student {count_parameter
 # train the student on it as if it were real. No logits need to be kept, and student and teacher may have different tokens.
 #
 # Kim & Rush, who invented it for *translation*, took the text that beam search finds: the likeliest translation of each
-# sentence. **Beam search** carries several beginnings along and keeps the best; greedy is a beam of one.
+# sentence. **Beam search** carries several beginnings along and keeps the likeliest; with a single one it is greedy.
 #
 # > **Predict.** Is the likeliest text good food for a student that is to guess the next character of a novel?
 
@@ -452,11 +455,13 @@ print(
 # %% [markdown]
 # - **Soft targets** save about 0.2 bits, from the same 20 000 characters, in the same steps. The control says why: one
 #   character *drawn* from the same teacher at each place has the same mean, and saves nothing. It is the whole
-#   distribution that helps: less noise in every step. And $T = 1$ beats $T = 2$, half labels lie between.
+#   distribution that helps: less noise in every step. (Each is drawn once, and seen many times in 300 steps.)
+#   And $T = 1$ beats $T = 2$, half labels lie between.
 # - **The teacher's argmax** is a disaster here. In lesson 10 it did nearly as well as soft targets; there, one answer was
 #   right. Here it makes a student that is sure of one character where several are possible.
 # - **Text that the teacher drew** is worth as much as real text of the same amount, and with soft targets on it the student
-#   is as good as with soft targets on real text. After 900 beginnings, no real text is needed.
+#   is as good as with soft targets on real text. After 900 beginnings the *student* needs no real text; the teacher
+#   has read it.
 # - **Greedy and beam text** are poison: 5 bits and more, like someone who finds all 39 alike (5.3). Even with soft targets
 #   greedy text stays bad: the student hears honest answers, but to the same few questions. Kim & Rush
 #   were right to take the likeliest *translation*: one that is right is all that is asked for. A novel has no right one.
@@ -467,13 +472,13 @@ print(
 #
 # ## 6 · A student that is too small
 #
-# Now a student of 6000 weights. Whatever it learns, it will not become its teacher. *Which* faults it keeps, the loss
+# Now a student of 4448 weights. Whatever it learns, it will not become its teacher. *Which* faults it keeps, the loss
 # decides (lesson 02):
 #
 # - **Forward** KL(teacher || student) punishes it for finding impossible what the teacher finds possible.
 # - **Reverse** KL(student || teacher) punishes it for saying what the teacher would not say.
 #
-# Between the two lies the **generalised Jensen–Shannon divergence** of GKD, against a mixture of both:
+# Between the two lies the **generalised Jensen–Shannon divergence** (Agarwal et al. 2024), against a mixture of both:
 #
 # $$\mathrm{JSD}_\beta = \beta\,\mathrm{KL}(p \,\|\, m) + (1-\beta)\,\mathrm{KL}(q \,\|\, m), \qquad m = \beta p + (1-\beta) q$$
 #
@@ -562,19 +567,21 @@ for name, found, ours, theirs in (
 plots.divergence_measures(measures)
 
 # %% [markdown]
-# Neither writes English; 6000 weights are few. But the faults differ, and the recorded runs (five divergences, all of the
-# text, each at its own learning rate, three seeds) show how.
+# Neither writes English; 4448 weights are few. But the faults differ, and the recorded runs (five divergences, all of the
+# text, each at the learning rate with the fewest bits on validation text, which favours forward KL, three seeds) show how.
 #
 # - **Forward KL** keeps everything possible that the teacher finds possible. So it gives held-out text the probability that
 #   it deserves, and rambles when it writes: only 28 % of its words stand in the book.
 # - **Reverse KL** stays with what is safe. Its text has less entropy, and it pays with half a bit per character on real text,
 #   which does what it has ruled out.
-# - **In between**, even at β = 0.1, is text that the teacher clearly prefers to forward KL's, for next to no bits. So β is
-#   worth trying.
+# - **In between**, even at β = 0.1, is text that the teacher clearly prefers to forward KL's. It does not even cost bits: at
+#   β = 0.1 there are fewer than with forward KL, on every seed. That cannot be its aim; it seems to train better, at twice
+#   the learning rate. So β is worth trying.
 #
 # One thing is not as the textbook says. Reverse KL ought to please the teacher most, and is hardly ahead of forward KL. Its
 # gradient at a character is proportional to the *student's* probability of it: what the student does not yet think of, it
-# is not taught. From a cold start that is a slow way to learn. Reverse KL wants a student that has something to lose.
+# is not taught. That would make it a slow way to learn from a cold start, and a better one for a student that has something
+# to lose. Section 7 can say: there it begins where forward KL ends.
 #
 # ## 7 · Its own mistakes
 #
@@ -627,7 +634,8 @@ print("text of the student of section 4: the teacher needs more than 3 bits from
 
 # %% [markdown]
 # There is none to be seen. After its own text the student is a little *nearer* to its teacher than after the teacher's: it
-# writes what it knows, and stays where it knows its way. And nothing grows from the 16th to the 128th character. A model
+# writes what it knows, and stays where it knows its way. (Or the teacher helps: after odd text, of a kind that it was not
+# trained on either, it is less sure, and a vague guess is easier to match.) And nothing grows from the 16th to the 128th character. A model
 # that looks back 32 characters forgets its blunders after 32 characters. (A long answer, in which one false step
 # spoils all the rest, may be another matter.)
 #
@@ -660,8 +668,13 @@ lesson.later_gains.check(later_gains)
 # lesson.later_gains.solution()
 
 # %% [markdown]
-# The small student of section 6 (forward KL) goes on for 40 steps on its own text. What does the teacher say of its texts,
-# before and after?
+# The loss then gains `-(later_gains(log_p, log_q) * log_q).mean()`, in which the gains count as constants
+# (`losses.policy_gradient_loss`; `distill_on_policy(..., long_term=1)` adds it).
+#
+# Now the small student of section 6, forward KL, goes on for 40 steps with *reverse* KL: once on its own text, once on given
+# text. What does the teacher say of its texts, before and after?
+#
+# > **Predict.** Which of the two pleases the teacher more?
 
 
 # %% tags=["nbval-ignore-output"]
@@ -673,20 +686,28 @@ def teacher_says(student):
     return losses.cross_entropy(logits, rows[:, 16:]).item() / math.log(2)
 
 
-student = copy.deepcopy(small["forward"])
-before, bits_before = teacher_says(student), language.bits_per_character(student, validation[:10_000])
 plan = replace(recipe, steps=40, learning_rate=0.003)
-training.drain(language.distill_on_policy(student, teacher, few, recipe=plan, length=32, prompt=8))
-after, bits_after = teacher_says(student), language.bits_per_character(student, validation[:10_000])
-assert after < before - 0.05
-print("the teacher's bits per character of its texts: at least 0.05 fewer: ok")
-print("its own bits on held-out text:", "more" if bits_after > bits_before else "fewer")
-print(repr(tokenizer.decode(write_on(student, starts)[0])))
+before = teacher_says(small["forward"])
+print(f"before: the teacher needs {before:.2f} bits per character of its text")
+for name in ("its own text", "given text"):
+    student = copy.deepcopy(small["forward"])
+    if name == "its own text":
+        run = language.distill_on_policy(student, teacher, few, recipe=plan, length=32, prompt=8)  # reverse KL
+    else:
+        options = {"length": 32, "divergence": losses.reverse_kl_divergence_core}
+        run = language.train_language_model(student, few, few_logits, recipe=plan, **options)
+    training.drain(run)
+    after, bits = teacher_says(student), language.bits_per_character(student, validation[:10_000])
+    assert after < before - 0.05
+    print(f"40 steps on {name}: {after:.2f}; its own bits on held-out text: {bits:.2f}")
 
 # %% [markdown]
-# The teacher likes what the student writes better than before. But a student can also please its teacher by saying little
-# and being safe, so hold that against the bits on held-out text. Recorded, with three seeds: all arms go on from the same
-# student for 80 steps. A step on its own text takes longer: the student has to write, and the teacher to read. So two arms
+# The teacher likes what the student writes better than before, and it hardly matters *whose* text the student learned on:
+# most of this is the change of divergence. Who changes both at once and compares with the start gives one the credit of the
+# other.
+#
+# A student can also please its teacher by saying little and being safe, so hold that against the bits on held-out text.
+# Recorded, with three seeds: all arms go on from the same student for 80 steps. A step on its own text takes longer: the student has to write, and the teacher to read. So two arms
 # also get the *time* of the others, in many more steps on given text with the teacher's logits at hand.
 #
 # > **Predict.** Left is better in bits, low is better in the teacher's eyes. Who will stand where?
@@ -724,7 +745,7 @@ plots.text_against_bits(arms, start=begun)
 # ## 8 · A few probabilities for each character
 #
 # 39 numbers for each character can be kept. A large model's vocabulary has 50 000 entries or more, and a billion tokens
-# with all of them would be 100 terabytes. So people keep the **top k**. What becomes of the rest?
+# with all of them, at two bytes each, would be 100 terabytes. So people keep the **top k**. What becomes of the rest?
 #
 # - **Renormalise**: blow the k up to a sum of 1, as if nothing else could come.
 # - **Bucket**: one more class, *anything else*. The student is told how much belongs there, not to whom.
@@ -753,7 +774,7 @@ lesson.bucket_divergence.check(bucket_divergence)
 
 # %%
 def sampled_targets(logits, draws, generator):
-    """For each row of logits (M, V): a few draws from its softmax, as target weights (M, V) that are right on average."""
+    """For each row of logits (M, V): a few draws from its softmax, as target weights (M, V): the shares of the draws."""
     ...
 
 
@@ -778,9 +799,9 @@ top, drawn = token_caches.top_k_cache(few_logits, 2), token_caches.sampled_cache
 shares = {"top 2, renormalised": kept_on_average(top, True) / due, "2 draws": kept_on_average(drawn) / due}
 order = due.argsort(descending=True)
 signs = ids_of(".;-!")
-assert shares["top 2, renormalised"][signs].max() < 0.1 and (shares["2 draws"][order[:21]] - 1).abs().max() < 0.1
+assert shares["top 2, renormalised"][signs].max() < 0.1 and (shares["2 draws"][order[:21]] - 1).abs().max() < 0.25
 print("of full stops, semicolons, hyphens and ! the top 2 keep less than a tenth of what the teacher gives them: ok")
-print("of the 21 most frequent characters 2 draws keep the right share to within a tenth: ok")
+print("of the 21 most frequent characters 2 draws keep the right share to within a quarter: ok")
 print("bytes for 20 000 characters:", few_logits.numel() * 2, "all,", top.nbytes, "top 2,", drawn.nbytes, "2 draws")
 characters = [tokenizer.vocabulary[i] for i in order]
 plots.kept_shares(characters, {name: share[order].tolist() for name, share in shares.items()})
@@ -829,8 +850,8 @@ lesson.quiz
 # - A text that the teacher *drew* is as good as a real one. Its likeliest texts, greedy or beam, are not.
 # - Too small a student must choose its faults. Forward KL keeps everything possible, and rambles. Reverse KL stays with
 #   what is safe, and is wrong about the rest. The generalised JSD is a good compromise; at its ends the formula is 0.
-# - On-policy distillation with reverse KL makes text that the teacher likes better. Here a step costs fourteen times as much,
-#   and given text wins for equal time. Exposure bias as a snowball was not to be seen. Measure before you cure.
+# - Reverse KL, from a warm start, makes text that the teacher likes better, on given text as on the student's own. A step on
+#   its own text costs fourteen times as much, and given text wins for equal time. Exposure bias as a snowball was not to be seen. Measure before you cure.
 # - Top k is biased, draws are not. A cache that is wrong at each place, but right on average, teaches better.
 #
 # **Left out.** Words and word pieces (lesson 12 has them); length normalisation, teacher-mixed sampling and the other tricks
