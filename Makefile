@@ -26,6 +26,7 @@ notebooks: $(VENV)/ready-for-test  ## turn notebooks/source into executed notebo
 bench: $(VENV)/ready-for-test  ## speed, as ratios within one run
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/sweeps.py
+	$(BIN)/python benchmarks/language_speed.py
 	$(BIN)/python benchmarks/panels.py
 	$(BIN)/python benchmarks/lessons.py
 
