@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, PINK, RED, SIZE, SKY, VOICE, picture
+from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, RED, SIZE, SKY, VOICE, picture
 
 # Colour and marker of each way of training, as in the panel of this lesson.
-LOOKS = {"text only": (BLUE, "o"), "both": (GREEN, "^"), "probabilities": (PINK, "D"), "teacher": (ORANGE, "*")}
+LOOKS = {"text only": (RED, "s"), "both": (GREEN, "^"), "probabilities": (BLUE, "o"), "teacher": (GRAY, "*")}
 
 
 def next_tokens(before, pieces, columns):
@@ -38,7 +38,7 @@ def vocabulary_sizes(sizes, shares, chosen, *, teacher=49_152):
     for (name, values), (color, dash) in zip(shares.items(), looks, strict=False):
         ax.plot(sizes, values, color=color, linestyle=dash, linewidth=2, label=name)
     ax.axvline(chosen, color=GRAY, linewidth=1)
-    ax.annotate(f"here: {chosen:,}".replace(",", " "), (chosen, 0.03), (-5, 0), textcoords="offset points", color=GRAY,
+    ax.annotate(f"here: {chosen:,}".replace(",", " "), (chosen, 0.5), (-5, 0), textcoords="offset points", color=GRAY,
                 fontsize="small", ha="right")  # fmt: skip
     ax.set(xlabel=f"size of the vocabulary (the teacher's own: {teacher:,})".replace(",", " "), ylim=(0, 1.02),
            xscale="log")  # fmt: skip

@@ -225,9 +225,9 @@ def sweep_panel(cells, limits, rows, columns, *, chosen, step):
 
 def words(text):
     """Text as a picture: what a panel without a figure of its own shows where no kernel answers."""
-    lines = text.splitlines()
+    lines = [part for line in text.splitlines() for part in textwrap.wrap(line, 104, subsequent_indent=" " * 6) or [""]]
     figure = Picture(figsize=(SIZE[0], 0.24 * len(lines) + 0.2), dpi=DPI, facecolor="white")
-    figure.text(0.01, 0.98, text, va="top", fontsize=9.5, linespacing=1.5)
+    figure.text(0.01, 0.98, "\n".join(lines), va="top", fontsize=9.5, linespacing=1.5)
     return figure
 
 

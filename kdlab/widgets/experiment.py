@@ -22,7 +22,10 @@ STYLES = [
     {"color": "red", "dash": "7 4", "marker": "ring"},
     {"color": "text", "dash": "12 3 2 3 2 3", "marker": "cross"},
 ]
-USUAL = {"distilled": STYLES[0], "teacher's argmax": STYLES[3], "hard labels": STYLES[4]}
+USUAL = {
+    "distilled": STYLES[0], "probabilities": STYLES[0], "teacher's argmax": STYLES[3], "hard labels": STYLES[4],
+    "text only": STYLES[4],
+}  # fmt: skip
 
 
 @dataclass
