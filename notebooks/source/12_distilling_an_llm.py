@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 12 · Distilling an LLM
 #
-# *A real language model writes; a student a hundred times smaller reads it for two minutes, and begins to write
+# *A real language model writes; a student a hundred times smaller reads it for a minute, and begins to write
 # English.*
 #
 # | | |
@@ -54,12 +54,10 @@ for number in (3, 60, 90):
 
 # %% [markdown]
 # Fluent, and a little mad. It has a fine ear for how a children's story *sounds*, and keeps forgetting what it is
-# about.
-# That is our teacher: a student can hardly learn more than that from it.
+# about. That is our teacher: a student can hardly learn more than that from it.
 #
 # If you have installed the extra (see the end of `README.md`), the next cell asks the model itself. Without it, the
-# cell
-# says so, and nothing else changes.
+# cell says so, and nothing else changes.
 
 # %% tags=["nbval-ignore-output"]
 try:
@@ -77,9 +75,8 @@ else:
 # ### What the teacher said, and what it might have said
 #
 # A language model does not say a word, it gives a probability to each token of its vocabulary. One of them is drawn,
-# and
-# the text goes on from there. The script kept more than the text: for each place the eight likeliest tokens and their
-# probabilities, a byte each.
+# and the text goes on from there. The script kept more than the text: for each place the eight likeliest tokens and
+# their probabilities, a byte each.
 #
 # > **Predict.** *“The day was filled with the sweet scent of the lake …”* How sure will the teacher be of the next
 # > token?
@@ -138,8 +135,7 @@ print(len(tokenizer), "pieces; some of them:", tokenizer.vocabulary[1200:1210])
 
 # %% [markdown]
 # A space belongs to the piece behind it (unless the vocabulary has no such piece). What is frequent is one piece,
-# what is rare falls apart, and nothing is
-# unknown.
+# what is rare falls apart, and nothing is unknown.
 #
 # > **Predict.** The teacher's vocabulary has 49 152 pieces. A student of width 192 keeps a vector for each. How many
 # > weights is that, and how many has the rest of a student of two layers? If we kept only the thousand most frequent
@@ -158,21 +154,17 @@ plots.vocabulary_sizes(raw["sizes"], shares, len(tokenizer))
 
 # %% [markdown]
 # The whole table would be ten times as large as the network, nearly all of it for pieces that stories for small
-# children
-# never use. And each step would compute 49 152 logits for each place. So the vocabulary is **trimmed**, to 2110 pieces.
+# children never use. And each step would compute 49 152 logits for each place. So the vocabulary is **trimmed**, to
+# 2110 pieces.
 #
-# Look at the other curve, too. (Both were counted before anything was trimmed: 4718 different pieces in the answers to
-# train on.) *A* rare piece is rare, *some* rare piece is in almost every text: even 2110 pieces leave a gap in 85 of
-# 100
-# answers. So it would not do to throw away all texts with gaps. The script kept every piece that three training answers
-# use, each character, and the pieces of all prompts. A rarer word is spelled with smaller pieces that *are* there:
-# three
-# tokens in a hundred. But the teacher's probabilities are about its own next piece. Where ours is another one, nothing
-# counts: those places are `False` in `counts`, as the prompts are. (So the test is a little easier than the teacher's
-# raw
-# text, and the student learns a distribution that differs a little from what the text is a sample of: at the places
-# that
-# count, 1.5 % of the probability was on pieces that went.)
+# Look at the other curve, too. (Both were counted before anything was trimmed: 4718 different pieces in the answers
+# to train on.) *A* rare piece is rare, *some* rare piece is in almost every text: even 2110 pieces leave a gap in 85
+# of 100 answers. So it would not do to throw away all texts with gaps. The script kept every piece that three
+# training answers use, each character, and the pieces of all prompts. A rarer word is spelled with smaller pieces
+# that *are* there: three tokens in a hundred. But the teacher's probabilities are about its own next piece. Where
+# ours is another one, nothing counts: those places are `False` in `counts`, as the prompts are. (So the test is a
+# little easier than the teacher's raw text, and the student learns a distribution that differs a little from what the
+# text is a sample of: at the places that count, 1.5 % of the probability was on pieces that went.)
 #
 # What becomes of the probabilities of pieces that went? In the script their share joins “something else”. The other
 # way is to share it out among those that stay:
@@ -223,9 +215,8 @@ for ours, theirs in (pair for pair in pairs if not np.array_equal(*pair)):
 # %% [markdown]
 # Six in a hundred: 94 of the 1600. (The cell shows those among the training answers that need no respelling of ours.)
 # From the first such word on, every cached distribution would stand beside the wrong token. No error, no warning,
-# just a
-# worse student. The cure is dull: **keep the ids that the teacher wrote.** Ids can be turned into text at any time; the
-# way back is not safe.
+# just a worse student. The cure is dull: **keep the ids that the teacher wrote.** Ids can be turned into text at any
+# time; the way back is not safe.
 #
 # ## 3 · What to ask
 #
@@ -237,8 +228,7 @@ for ours, theirs in (pair for pair in pairs if not np.array_equal(*pair)):
 # (The lists know no grammar: the teacher was asked about “a elephant”, too.)
 #
 # *Tell me a story about **Lily** who **plants a seed**.* · *Say in simple words **why it rains**.* · *Describe a day
-# **at
-# the lake** with a **goat**.*
+# **at the lake** with a **goat**.*
 #
 # The instruction (“You write for small children …”) stood before every prompt, and the student never sees it. It learns
 # to do always what its teacher did when told to. That is called **context distillation**: a long instruction, paid for
@@ -262,10 +252,8 @@ print("somebody is named:", dict(names.most_common(6)))
 # ## 4 · What to throw away
 #
 # A teacher of this size goes astray. The commonest way: *“He was very happy. He was very happy. He was very happy. He
-# was
-# …”*, until the limit. A student that reads much of this learns to do it. How does one find such texts without
-# reading sixteen hundred of
-# them?
+# was …”*, until the limit. A student that reads much of this learns to do it. How does one find such texts without
+# reading sixteen hundred of them?
 #
 # ### ✎ Exercise 12.2 · He was very happy. He was very happy  (8 minutes, medium)
 
@@ -290,8 +278,7 @@ lesson.repeated_share.check(repeated_share)
 #
 # - letters that are not ASCII: now and then the teacher slips into another alphabet;
 # - fewer than 20 tokens. (Nine answers in ten reached the limit of 128 tokens; they were first cut after their last
-#   whole
-#   sentence. That such a text ends there is our word, not the teacher's, so the end does not count.)
+#   whole sentence. That such a text ends there is our word, not the teacher's, so the end does not count.)
 # - more than 15 % of the 4-grams are repetitions;
 # - more than half of the 8-grams stand in an earlier answer, of any split: a copy;
 # - more than one token in ten is outside the vocabulary.
@@ -308,8 +295,7 @@ plots.left_out({why: counts[why] for why in order}, total)
 # %% [markdown]
 # Each filter is a decision about what the student will become, so its count belongs into the record, and what it took
 # into a file that one can read (`written.left_out`). Read some. You will find good texts among them: a filter is a
-# blunt
-# tool.
+# blunt tool.
 #
 # ## 5 · Whose text is it?
 #
@@ -390,15 +376,12 @@ plots.overlaps({"test answers": shares})
 
 # %% [markdown]
 # Hardly any. Half of the answers share a single 8-gram with the training answers, or none (“Once upon a time, there
-# was a
-# little …”). A contaminated test would show a heap on the right. But n-grams see copies only: a story that is
-# *retold* in
-# other words stays unseen.
+# was a little …”). A contaminated test would show a heap on the right. But n-grams see copies only: a story that is
+# *retold* in other words stays unseen.
 #
 # What stays: the test has new *combinations* of looks, animals and things, no new animals. A student that does well
-# on it
-# can write this kind of story, nothing more. And what the *teacher* read in its two trillion tokens we cannot check
-# at all.
+# on it can write this kind of story, nothing more. And what the *teacher* read in its two trillion tokens we cannot
+# check at all.
 #
 # ## 7 · Three ways to train
 #
@@ -438,10 +421,8 @@ print(f"{metrics.count_parameters(new_student()) / 1e6:.1f} million weights, the
 
 # %% [markdown]
 # How do we measure it? By the **perplexity** of held-out answers: the exponential of the mean $-\log q$. A perplexity
-# of
-# 30 means: as perplexed as if it had to choose among 30 equally likely tokens each time. (The teacher's own, on this
-# text,
-# is about 3: that is the floor. Text sampled at 0.7 is easy text, so do not compare with lesson 11.)
+# of 30 means: as perplexed as if it had to choose among 30 equally likely tokens each time. (The teacher's own, on
+# this text, is about 3: that is the floor. Text sampled at 0.7 is easy text, so do not compare with lesson 11.)
 #
 # ### ✎ Exercise 12.4 · Perplexity, where it counts  (8 minutes, medium)
 
@@ -464,7 +445,7 @@ lesson.perplexity.check(perplexity)
 #
 # ### From noise to English
 #
-# Now it learns: from cached probabilities, 500 steps. Here is what it writes before the first step, and soon after. (We
+# Now it learns: from cached probabilities, 300 steps. Here is what it writes before the first step, and soon after. (We
 # sample it at temperature 0.6. It is less sure than its teacher, and at 1 its luck would hide what it knows.)
 #
 # > **Predict.** What will it have learned first?
@@ -477,7 +458,7 @@ def look(student):
     return {"perplexity": loss.exp().item()}
 
 
-recipe = training.Recipe(temperature=1, alpha=0, steps=500, batch_size=8, learning_rate=2e-3)
+recipe = training.Recipe(temperature=1, alpha=0, steps=300, batch_size=8, learning_rate=2e-3)
 student = new_student()
 run = language.train_language_model(student, ids, cache, recipe=recipe, length=160, mask=counting, evaluate=look)
 story = "Tell a short story about a brave dog and a boat."
@@ -493,24 +474,24 @@ for steps in (10, 30):
 # First the frequent pieces, in any order: *the*, *a*, a full stop. Then which of them stand side by side. Go on:
 
 # %% tags=["nbval-ignore-output"]
-records += islice(run, 140)
+records += islice(run, 80)
 print(f"step {len(records)}:", ask(student, story), "\n")
 
 # %% tags=["nbval-ignore-output"]
-records += islice(run, 160)
+records += islice(run, 90)
 print(f"step {len(records)}:", ask(student, story), "\n")
 
 # %% tags=["nbval-ignore-output"]
-records += islice(run, 160)
+records += islice(run, 90)
 print(f"step {len(records)}:", ask(student, story, length=110), "\n")
 first, last = records[0]["perplexity"], records[-1]["perplexity"]
-assert len(records) == 500 and first > 500 and last < 50
+assert len(records) == 300 and first > 500 and last < 50
 print("perplexity of held-out answers: from above 500 to below 50: ok")
 
 # %% [markdown]
 # Words, sentences, a rabbit named Luna, a forest; commas and full stops where they belong. And no story: a sentence
-# hardly
-# remembers the one before it. Two minutes of reading, four times through 150 000 tokens, buy the sound of the language.
+# hardly remembers the one before it. A good minute of reading, two and a half times through 150 000 tokens, buys the sound
+# of the language.
 #
 # ### Text, probabilities, or both?
 #
@@ -554,10 +535,9 @@ assert reached["probabilities"] < reached["text only"]
 #
 # > **Goal.** With 50 answers instead of all: who suffers most?
 #
-# Forty steps are no training. Here are longer ones, *recorded* by `benchmarks/distilling_an_llm.py`. On the left three
-# seeds, 250 steps (twice through the answers), and for each way the learning rate that was best on the validation
-# answers.
-# On the right a single seed, and 1000 steps.
+# Forty steps are no training. Here are longer ones, *recorded* by `benchmarks/distilling_an_llm.py`. On the left
+# three seeds, 250 steps (twice through the answers), and for each way the learning rate that was best on the
+# validation answers. On the right a single seed, and 1000 steps.
 
 # %%
 ways = ("text only", "both", "probabilities")
@@ -584,18 +564,15 @@ plots.three_ways(
 # differs is how much of the teacher each place tells: one draw, or what it was drawn from.
 #
 # Is that only a head start? On the right, after 1000 steps and eight times through the answers, it is 17 against 23:
-# the gap
-# has grown, not closed. (One seed, and at a learning rate twice as large; but the gap is more than five times the
-# scatter of
-# one seed on the left.) The teacher's own perplexity on such text is about 3. A student of this size, after minutes,
-# is far away.
+# the gap has grown, not closed. (One seed, and at a learning rate twice as large; but the gap is more than five times
+# the scatter of one seed on the left.) The teacher's own perplexity on such text is about 3. A student of this size,
+# after minutes, is far away.
 #
 # ## 8 · What it writes
 #
-# Perplexity asks how well a student continues what the *teacher* began. In use it has to continue what it began itself.
-# So let each student of 250 steps answer the same forty test prompts, and ask three things. (All are sampled at 0.7.
-# That
-# alone raises the score and lowers the variety, for all alike.)
+# Perplexity asks how well a student continues what the *teacher* began. In use it has to continue what it began
+# itself. So let each student of 250 steps answer the same forty test prompts, and ask three things. (All are sampled
+# at 0.7. That alone raises the score and lowers the variety, for all alike.)
 #
 # 1. **What does the teacher think of it?** Mean $\log p$ of the student's tokens under SmolLM2 (at 0.7 again).
 # 2. **Does it tell more than one story?** The share of different n-grams among all n-grams: **distinct-n** (Li et al.
@@ -625,16 +602,14 @@ variety = {way: [row["distinct_2"] for row in recorded["teacher"] if row["writer
 plots.three_ways({"teacher's score, mean log p": score, "distinct-2": variety})
 
 # %% [markdown]
-# The teacher gives its own text a mean log p of -1.2, that of the students -4.3 to -4.9: it would hardly ever write so.
-# Among the students the text alone comes last, -4.7 against -4.5, but that is hardly more than two seeds differ by. The
-# score is a blunt instrument: 16 texts for each student, 60 tokens each, and after its first odd word a text has lost
-# its
-# reader. In variety all students fall behind: sampled as cool as this, they say the same few things (*very happy*, *a
-# big*) again and again.
+# The teacher gives its own text a mean log p of -1.2, that of the students -4.3 to -4.9: it would hardly ever write
+# so. Among the students the text alone comes last, -4.7 against -4.5, but that is hardly more than two seeds differ
+# by. The score is a blunt instrument: 16 texts for each student, 60 tokens each, and after its first odd word a text
+# has lost its reader. In variety all students fall behind: sampled as cool as this, they say the same few things
+# (*very happy*, *a big*) again and again.
 #
 # Any of these numbers can be fooled alone: one sentence repeated for ever has a splendid score and no variety, dice
-# have
-# variety and no score. Together they are harder to fool. And then there is reading:
+# have variety and no score. Together they are harder to fool. And then there is reading:
 
 # %%
 texts = {way: next(row["texts"] for row in recorded["arms"] if row["arm"] == way and row["seed"] == 0) for way in ways}
@@ -648,8 +623,7 @@ for number in (1, 9):
 # ## 9 · Blind
 #
 # You knew who wrote what, and that is how one fools oneself. Hide the names, and let *your* student, the one of
-# section 7, answer prompts that
-# stood nowhere above.
+# section 7, answer prompts that stood nowhere above.
 #
 # > **Predict.** Out of twelve pairs, how often will you find the teacher's text? And how often would a coin?
 
@@ -669,15 +643,13 @@ blind
 # `widgets.blind_score(anna.answers + ben.answers)`.
 #
 # Such a test needs four things: the same prompts for both, sides drawn by lot, texts cut to the same length (length
-# alone
-# gives many students away), and the number of pairs fixed *before* the first look.
+# alone gives many students away), and the number of pairs fixed *before* the first look.
 #
 # ## 10 · What it costs
 #
 # Where did the time go here, and where would it go with models of real size? For the latter one rule of thumb is
-# enough: a
-# network of $N$ weights takes about $2N$ operations for each token that it reads (a product and a sum for each weight),
-# and $6N$ when it learns it: the way back costs twice the way forward.
+# enough: a network of $N$ weights takes about $2N$ operations for each token that it reads (a product and a sum for
+# each weight), and $6N$ when it learns it: the way back costs twice the way forward.
 #
 # ### ✎ Exercise 12.6 · A bill for seven billion weights  (8 minutes, medium)
 #
@@ -699,11 +671,10 @@ lesson.gpu_hours.check(gpu_hours)
 # > How
 # > many hours on one large GPU? And on this laptop's core? First guess for *this* lesson's models: what took longest?
 #
-# The upper four bars are measured (*recorded*, one core; the first by the clock while the machine was busy, the others
-# in processor time). The lower four are your formula with speeds that are
-# *assumptions*: a data-centre GPU with a peak of 4·10¹⁴ operations a second (half precision), of which a good program
-# gets
-# 40 %; a core of a laptop, 5·10¹⁰, of which it gets 60 %.
+# The upper four bars are measured (*recorded*, one core; the first by the clock while the machine was busy, the
+# others in processor time). The lower four are your formula with speeds that are *assumptions*: a data-centre GPU
+# with a peak of 4·10¹⁴ operations a second (half precision), of which a good program gets 40 %; a core of a laptop,
+# 5·10¹⁰, of which it gets 60 %.
 
 # %%
 cost = {row["model"]: row["tokens_per_second_16"] for row in recorded["cost"]}
@@ -744,8 +715,7 @@ lesson.quiz
 # - A transfer set is prompts, a sampling temperature, filters and a licence: each decides what the student becomes, and
 #   each belongs in the record.
 # - Text is the teacher's distribution, drawn once. Keep the distribution at the temperature of the draws, and the ids
-#   that
-#   were drawn.
+#   that were drawn.
 # - With equal steps, students of cached probabilities were ahead of students of the text alone: by 11 % of perplexity
 #   after 250 steps (three seeds), by a quarter after 1000 (one seed).
 # - Perplexity, the teacher's score, distinct-n and reading blind: each can be fooled, all together less easily.
@@ -758,8 +728,7 @@ lesson.quiz
 # **References**
 #
 # - N. Boizard et al.: *Towards Cross-Tokenizer Distillation: the Universal Logit Distillation Loss for LLMs*, 2024,
-#   arXiv
-#   2402.12030.
+#   arXiv 2402.12030.
 # - L. B. Allal et al.: *SmolLM2: When Smol Goes Big*, 2025, arXiv 2502.02737.
 # - R. Eldan, Y. Li: *TinyStories: How Small Can Language Models Be and Still Speak Coherent English?*, 2023, arXiv
 #   2305.07759: stories made by a large model teach small ones.
