@@ -56,7 +56,7 @@ for number in (3, 60, 90):
 # Fluent, and a little mad. It has a fine ear for how a children's story *sounds*, and keeps forgetting what it is
 # about. That is our teacher: a student can hardly learn more than that from it.
 #
-# If you have installed the extra (see the end of `README.md`), the next cell asks the model itself. Without it, the
+# If you have installed the extra (“the real teachers” in `README.md`), the next cell asks the model itself. Without it, the
 # cell says so, and nothing else changes.
 
 # %% tags=["nbval-ignore-output"]
@@ -79,8 +79,7 @@ else:
 # their probabilities, a byte each.
 #
 # > **Predict.** *“The day was filled with the sweet scent of the lake …”* How sure will the teacher be of the next
-# > token?
-# > And over all places: how much of the probability do the eight likeliest of 49 152 tokens hold?
+# > token? And over all places: how much of the probability do the eight likeliest of 49 152 tokens hold?
 
 
 # %%
@@ -193,8 +192,7 @@ lesson.trim.check(trim)
 # Most people store the *texts*, and encode them again for training. The tokenizer always cuts a text in the same way.
 #
 # > **Predict.** But the teacher does not have to! It draws one piece after another. In how many of a hundred answers
-# > does
-# > it write a word with other pieces than its tokenizer would?
+# > does it write a word with other pieces than its tokenizer would?
 
 
 # %%
@@ -316,8 +314,7 @@ plots.left_out({why: counts[why] for why in order}, total)
 # together from lists?
 #
 # > **Predict.** Shuffle all prompts, put one in ten aside for testing. No prompt stands in both piles. For how many
-# > of a
-# > hundred test prompts does the training pile have the *same question in other words*?
+# > of a hundred test prompts does the training pile have the *same question in other words*?
 
 
 # %%
@@ -496,10 +493,8 @@ print("perplexity of held-out answers: from above 500 to below 50: ok")
 # ### Text, probabilities, or both?
 #
 # > **Predict.** Three students, the same start, the same batches, the same forty steps. One learns from the *text*
-# > alone
-# > (`teacher=None`), one from the cached *probabilities* alone (α = 0), one from *both* (α = ½). Who is ahead, and by
-# > how
-# > much?
+# > alone (`teacher=None`), one from the cached *probabilities* alone (α = 0), one from *both* (α = ½). Who is ahead,
+# > and by how much?
 
 
 # %%
@@ -558,10 +553,9 @@ plots.three_ways(
 )
 
 # %% [markdown]
-# After 250 steps the students of the text have a perplexity of 45.7, those of both 42.0, those of the probabilities
-# 40.5: 11 %
-# less than the text, in the same order with every seed. The same teacher, the same tokens, the same steps. All that
-# differs is how much of the teacher each place tells: one draw, or what it was drawn from.
+# After 250 steps the students of the text have a perplexity of 45.7, those of both 42.0, those of the probabilities 40.5.
+# That is 11 % less than the text, and the order is the same with every seed. The same teacher, the same tokens, the same
+# steps. All that differs is how much of the teacher each place tells: one draw, or what it was drawn from.
 #
 # Is that only a head start? On the right, after 1000 steps and eight times through the answers, it is 17 against 23:
 # the gap has grown, not closed. (One seed, and at a learning rate twice as large; but the gap is more than five times
@@ -668,8 +662,8 @@ lesson.gpu_hours.check(gpu_hours)
 
 # %% [markdown]
 # > **Predict.** A billion tokens, a teacher of 7 billion weights, a student of 1 billion that reads them three times.
-# > How
-# > many hours on one large GPU? And on this laptop's core? First guess for *this* lesson's models: what took longest?
+# > How many hours on one large GPU? And on this laptop's core? First guess for *this* lesson's models: what took
+# > longest?
 #
 # The upper four bars are measured (*recorded*, one core; the first by the clock while the machine was busy, the
 # others in processor time). The lower four are your formula with speeds that are *assumptions*: a data-centre GPU
