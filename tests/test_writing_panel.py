@@ -181,18 +181,18 @@ def test_prompts(prompt, opening, words):
 
 def test_texts_follow_the_run_and_stay_whole(monkeypatch):
     """Each text is finished before the next begins; at the end it is the trained student's."""
-    monkeypatch.setattr("kdlab.widgets.writing.SHARE", 0.5)  # these steps are short
+    monkeypatch.setattr("kdlab.widgets.writing.SHARE", 0.5)  # these steps are short, so are the texts
 
     async def main():
-        panel = make(Recipe(temperature=1.0, steps=300, batch_size=4), evaluate_every=3, characters=60)
+        panel = make(Recipe(temperature=1.0, steps=600, batch_size=4), evaluate_every=3, characters=12)
         shown = []
         panel.observe(lambda change: shown.append(change["new"]["hard"]), "_written")
         panel.start()
         await until(lambda: panel.state == FINISHED)
         await until(lambda: not panel._busy)
         steps = [step for _, _, step in shown]
-        assert steps == sorted(steps) and steps[-1] == 300 and len(set(steps)) > 3
-        assert all(len(new + old) == 60 for new, old, _ in shown), "the place of every text is kept"
+        assert steps == sorted(steps) and steps[-1] == 600 and len(set(steps)) > 3
+        assert all(len(new + old) == 12 for new, old, _ in shown), "the place of every text is kept"
         assert shown[-1][0] == written(panel.students["hard"], panel, 24)[len("the whale ") :] and shown[-1][1] == ""
 
     asyncio.run(asyncio.wait_for(main(), 120))
