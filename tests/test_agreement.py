@@ -53,7 +53,8 @@ def arguments(function, generator):
     """Random arguments for a loss or metric, chosen by the names of its parameters."""
     draw = lambda: 3 * torch.randn(6, 5, generator=generator, dtype=torch.double)  # noqa: E731
     labels = torch.randint(5, (6,), generator=generator)
-    values = {"temperature": 3.0, "alpha": 0.3, "beta": 0.4, "smoothing": 0.2, "per_class": 1, "share": 0.5}
+    values = {"temperature": 3.0, "alpha": 0.3, "beta": 0.4, "smoothing": 0.2, "per_class": 1, "share": 0.5, "n": 2}
+    values["texts"] = labels.view(2, 3).tolist()
     tensors = {"states": (6, 5, 4), "values": (6, 5, 4), "scores": (6, 2, 5, 5), "projection": (4, 4)}
     values["mask"] = torch.arange(5) < torch.randint(1, 6, (6, 1), generator=generator)
     chosen = {}
