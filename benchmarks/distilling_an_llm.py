@@ -1,4 +1,4 @@
-"""The experiments of lesson 12 on a real language model: python benchmarks/distilling_an_llm.py [--again] [section ...]
+"""The experiments of lesson 13 on a real language model: python benchmarks/distilling_an_llm.py [--again] [section ...]
 
 rates    one seed for each way of training and each learning rate: validation perplexity chooses
 arms     text only, cached probabilities, both: equal steps and tokens, the chosen rates, 3 seeds; what each student writes

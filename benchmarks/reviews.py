@@ -1,4 +1,4 @@
-"""The experiments of lesson 10 on rated reviews: python benchmarks/reviews.py [--again] [section ...]
+"""The experiments of lesson 11 on rated reviews: python benchmarks/reviews.py [--again] [section ...]
 
 few_labels    200, 1000 or all labels: for the student alone, for a teacher that gives its opinion on all sentences
 teachers      the heads on the frozen encoder that taught in few_labels, and the fine-tuned teacher

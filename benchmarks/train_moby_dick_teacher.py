@@ -1,4 +1,4 @@
-"""Train data/moby_dick_teacher.safetensors, the language model of lesson 11 (see data/README.md).
+"""Train data/moby_dick_teacher.safetensors, the language model of lesson 12 (see data/README.md).
 
     python benchmarks/train_moby_dick_teacher.py
 

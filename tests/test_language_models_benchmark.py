@@ -1,4 +1,4 @@
-"""benchmarks/language_models.py: what its arms differ in, and that the recorded runs show what lesson 11 says of them."""
+"""benchmarks/language_models.py: what its arms differ in, and that the recorded runs show what lesson 12 says of them."""
 
 import importlib.util
 import math

@@ -7,6 +7,7 @@ import pytest
 from lessons import CHECK, ROOT, SOURCES, build, code_cells, exercises_of, fill_in
 
 import kdlab
+from kdlab.course import LESSONS
 
 IDS = [source.stem[:2] for source in SOURCES]
 NOTEBOOKS = [ROOT / "notebooks" / f"{source.stem}.ipynb" for source in SOURCES]
@@ -62,8 +63,8 @@ def test_every_exercise_stands_in_the_lesson_with_its_time_and_difficulty(source
     assert set(CHECK.findall(text)) == set(declared)
     for exercise in declared.values():
         assert (
-            f"### ✎ Exercise {exercise.number} · {exercise.title}  ({exercise.minutes} minutes, {exercise.difficulty})"
-            in text
+            f"### ✎ Exercise {LESSONS.index(source.stem[3:])}.{exercise.place} · {exercise.title}  "
+            f"({exercise.minutes} minutes, {exercise.difficulty})" in text
         )
     assert "lesson.quiz" in text
 

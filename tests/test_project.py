@@ -3,7 +3,9 @@
 import pathlib
 import re
 import shlex
+import shutil
 import subprocess
+import sys
 import tomllib
 
 import nbformat
@@ -143,21 +145,78 @@ def test_readme_opens_with_a_sentence_a_picture_and_the_two_commands():
     assert image.read_bytes().startswith(b"\x89PNG")
 
 
-def test_lessons_are_copied_once_and_never_overwritten(tmp_path):
+def test_lessons_are_copied_once_without_outputs_and_never_overwritten(tmp_path):
     target = tmp_path / "my course"
-    first = course.copy_lessons(target)
+    first = course.copy_lessons(target).new
     assert [path.name for path in first] == [path.name for path in NOTEBOOKS]
+    for copy, original in zip(first, NOTEBOOKS, strict=True):
+        mine, theirs = (nbformat.read(path, as_version=4) for path in (copy, original))
+        nbformat.validate(mine)
+        assert [cell.source for cell in mine.cells] == [cell.source for cell in theirs.cells]
+        assert not any(cell.get("outputs") or cell.get("execution_count") for cell in mine.cells)
     first[0].write_text("my work")
-    assert course.copy_lessons(target) == []
+    assert course.copy_lessons(target).new == []
     assert first[0].read_text() == "my work"
+
+
+def edit(path, change):
+    """Let a reader work in a notebook: `change` is given the notebook."""
+    notebook = nbformat.read(path, as_version=4)
+    change(notebook)
+    nbformat.write(notebook, path)
+
+
+def test_copies_that_an_update_left_behind_are_named_in_one_line(tmp_path, monkeypatch):
+    lessons, target = tmp_path / "notebooks", tmp_path / "mine"
+    lessons.mkdir()
+    for path in NOTEBOOKS[:5]:
+        shutil.copy(path, lessons)
+    monkeypatch.setattr(course, "NOTEBOOKS", lessons)
+    copies = course.copy_lessons(target)
+    assert str(copies).startswith("new: 00_start_here, 01_softmax") and "reset" not in str(copies)
+    mine = copies.new
+    for path in mine:  # a reader works in every copy
+        edit(path, lambda notebook: notebook.cells.pop())
+    assert str(course.copy_lessons(target)) == "Your copies are up to date."
+    edit(mine[1], lambda notebook: notebook.metadata.pop("kdlab"))  # copied before copies kept a digest
+    edit(lessons / mine[2].name, lambda notebook: notebook.cells[0].update(source="# Another title"))
+    moved = mine[3].rename(target / mine[3].name.replace("03", "02"))  # the lesson had another number once
+    before = moved.read_bytes()
+    (lessons / mine[4].name).write_bytes(NOTEBOOKS[4].read_bytes() + b"\n")  # not a change of the lesson
+    copies = course.copy_lessons(target)
+    assert str(copies) == (
+        "new: 03_distillation_loss; changed since you copied: 02_kl_divergence; copies of an older version: "
+        "01_softmax_and_temperature, 02_distillation_loss. Yours stay as they are; `make reset LESSON=NN` brings one "
+        "as it is now, beside yours."
+    )
+    assert moved.read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ["", "my work", "[]", '{"cells": 3}', '{"metadata": {"kdlab": 3}, "cells": []}'])
+def test_a_damaged_copy_stops_nothing(text, tmp_path):
+    course.copy_lessons(tmp_path)
+    damaged = tmp_path / NOTEBOOKS[1].name
+    damaged.write_text(text)
+    copies = course.copy_lessons(tmp_path)
+    assert copies.older == [damaged] and damaged.read_text() == text
+
+
+def test_what_copying_found_is_printed(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    shutil.copy(NOTEBOOKS[0], tmp_path / "notebooks")
+    words = "from kdlab import course; from pathlib import Path as P; course.NOTEBOOKS = P('notebooks').resolve(); "
+    words += "course.copy_lessons.__defaults__ = (P('mine').resolve(),); course.main(['copy'])"
+    ran = subprocess.run([sys.executable, "-c", words], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert ran.stdout == "new: 00_start_here.\n"
 
 
 def test_reset_keeps_the_reader_s_copy_even_twice_in_a_second(tmp_path):
     course.copy_lessons(tmp_path)
     mine = tmp_path / NOTEBOOKS[1].name
+    as_it_came = mine.read_bytes()
     mine.write_text("my work")
     fresh, kept = course.reset_lesson("1", tmp_path)
-    assert fresh == mine and mine.read_bytes() == NOTEBOOKS[1].read_bytes()
+    assert fresh == mine and mine.read_bytes() == as_it_came
     assert kept != mine and kept.read_text() == "my work"
     _, again = course.reset_lesson("01", tmp_path)
     assert again not in (kept, mine) and kept.read_text() == "my work"

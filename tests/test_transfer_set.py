@@ -1,4 +1,4 @@
-"""The transfer set of lesson 12: what is stored, how it was filtered and split, and whether the real teacher says so."""
+"""The transfer set of lesson 13: what is stored, how it was filtered and split, and whether the real teacher says so."""
 
 import importlib.util
 import pathlib

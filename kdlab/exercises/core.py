@@ -233,11 +233,11 @@ class Exercise:
     """One exercise: `check(answer)`, `hint()`, `solution()`.
 
     `reference` is the solution (a function, or a value), `questions` the check, and `wrong` holds known wrong
-    answers: name -> (answer, words that its diagnosis must contain). The lesson shows number, title, minutes and
+    answers: name -> (answer, words that its diagnosis must contain). The lesson shows place, title, minutes and
     difficulty in the exercise's heading; a test holds the two together.
     """
 
-    number: str
+    place: int
     title: str
     minutes: int
     difficulty: str

@@ -20,7 +20,7 @@ def _draw_apart(draw):
             return arguments, expected, mistakes
 
 
-# 5.1 ------------------------------------------------------------------------------------------------------------
+# 1 --------------------------------------------------------------------------------------------------------------------
 
 
 def _balanced_draw(labels, per_class, generator):
@@ -110,7 +110,7 @@ def _draw_by_position_in_class(labels, per_class, generator):
 
 
 balanced_draw = Exercise(
-    number="5.1",
+    place=1,
     title="Two of each",
     minutes=5,
     difficulty="easy",
@@ -142,7 +142,7 @@ balanced_draw = Exercise(
     },
 )
 
-# 5.2 ------------------------------------------------------------------------------------------------------------
+# 2 --------------------------------------------------------------------------------------------------------------------
 
 
 def _transfer_loss(student_logits, teacher_logits, labels, temperature, alpha):
@@ -255,7 +255,7 @@ def _transfer_variant(
 
 
 transfer_loss = Exercise(
-    number="5.2",
+    place=2,
     title="A loss for pictures without labels",
     minutes=10,
     difficulty="medium",
@@ -301,7 +301,7 @@ transfer_loss = Exercise(
     },
 )
 
-# 5.3 ------------------------------------------------------------------------------------------------------------
+# 3 --------------------------------------------------------------------------------------------------------------------
 
 
 def _omit_digit(digit, inputs, labels, teacher_logits):
@@ -374,7 +374,7 @@ def _omit_variant(x=True, y=True, z=True, keep=lambda digit, y, z: y != digit):
 
 
 omit_digit = Exercise(
-    number="5.3",
+    place=3,
     title="A digit goes missing",
     minutes=5,
     difficulty="easy",
@@ -405,7 +405,7 @@ omit_digit = Exercise(
     },
 )
 
-# 5.4 ------------------------------------------------------------------------------------------------------------
+# 4 --------------------------------------------------------------------------------------------------------------------
 
 
 def _best_bias(logits, labels, digit, candidates):
@@ -556,7 +556,7 @@ def _bias_in_place(logits, labels, digit, candidates):
 
 
 best_bias = Exercise(
-    number="5.4",
+    place=4,
     title="The bias that was missing",
     minutes=10,
     difficulty="medium",
@@ -583,7 +583,7 @@ best_bias = Exercise(
     },
 )
 
-# 5.5 ------------------------------------------------------------------------------------------------------------
+# 5 --------------------------------------------------------------------------------------------------------------------
 
 
 def _flip_labels(labels, share, generator, classes=10):
@@ -681,7 +681,7 @@ def _flip_variant(new=None, chosen=None, copy=True):
 
 
 flip_labels = Exercise(
-    number="5.5",
+    place=5,
     title="Wrong on purpose",
     minutes=10,
     difficulty="medium",
@@ -733,7 +733,7 @@ flip_labels = Exercise(
     },
 )
 
-# 5.6 ------------------------------------------------------------------------------------------------------------
+# 6 --------------------------------------------------------------------------------------------------------------------
 
 
 def _expected_calibration_error(logits, labels, bins=15):
@@ -865,7 +865,7 @@ def _ece_variant(combine, guard=True, confidence=None):
 
 
 expected_calibration_error = Exercise(
-    number="5.6",
+    place=6,
     title="How far confidence is off",
     minutes=10,
     difficulty="medium",
@@ -908,7 +908,7 @@ expected_calibration_error = Exercise(
     },
 )
 
-# 5.7 ------------------------------------------------------------------------------------------------------------
+# 7 --------------------------------------------------------------------------------------------------------------------
 
 
 def _macro_f1(logits, labels):
@@ -1003,7 +1003,7 @@ def _f1_of_predicted_classes(logits, labels):
 
 
 macro_f1 = Exercise(
-    number="5.7",
+    place=7,
     title="Every class counts alike",
     minutes=10,
     difficulty="medium",
@@ -1029,7 +1029,7 @@ macro_f1 = Exercise(
     },
 )
 
-# 5.8 ------------------------------------------------------------------------------------------------------------
+# 8 --------------------------------------------------------------------------------------------------------------------
 
 
 def _copied_mistakes(student_logits, teacher_logits, labels):
@@ -1093,7 +1093,7 @@ def _copied_variant(result, guard=True):
 
 
 copied_mistakes = Exercise(
-    number="5.8",
+    place=8,
     title="Do mistakes travel?",
     minutes=5,
     difficulty="easy",

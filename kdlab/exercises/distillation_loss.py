@@ -36,7 +36,7 @@ def _name_mistakes(answer, likely):
     answer.finish()
 
 
-# 3.1 ------------------------------------------------------------------------------------------------------------
+# 1 --------------------------------------------------------------------------------------------------------------------
 
 
 def _distillation_loss(student_logits, teacher_logits, labels, *, temperature, alpha):
@@ -169,7 +169,7 @@ def _as_a_number(student_logits, teacher_logits, labels, *, temperature, alpha):
 
 
 distillation_loss = Exercise(
-    number="3.1",
+    place=1,
     title="The distillation loss",
     minutes=10,
     difficulty="medium",
@@ -217,7 +217,7 @@ distillation_loss = Exercise(
     praise="Well done. That is the loss of Hinton, Vinyals and Dean, and lesson 04 trains with it.",
 )
 
-# 3.2 ------------------------------------------------------------------------------------------------------------
+# 2 --------------------------------------------------------------------------------------------------------------------
 
 
 def _soft_term_gradient(student_logits, teacher_logits, temperature):
@@ -255,7 +255,7 @@ def _ask_soft_term_gradient(ask):
 
 
 soft_term_gradient = Exercise(
-    number="3.2",
+    place=2,
     title="What the teacher asks of each logit",
     minutes=10,
     difficulty="medium",
@@ -286,7 +286,7 @@ soft_term_gradient = Exercise(
     },
 )
 
-# 3.3 ------------------------------------------------------------------------------------------------------------
+# 3 --------------------------------------------------------------------------------------------------------------------
 
 
 def _hidden_alpha(alpha, temperature):
@@ -326,7 +326,7 @@ def _ask_hidden_alpha(ask):
 
 
 hidden_alpha = Exercise(
-    number="3.3",
+    place=3,
     title="The alpha they really used",
     minutes=5,
     difficulty="medium",
@@ -350,7 +350,7 @@ hidden_alpha = Exercise(
     praise="Well done. Now put in alpha = 0.1 and T = 20.",
 )
 
-# 3.4 ------------------------------------------------------------------------------------------------------------
+# 4 --------------------------------------------------------------------------------------------------------------------
 
 
 def _logit_matching_loss(student_logits, teacher_logits):
@@ -394,7 +394,7 @@ def _ask_logit_matching_loss(ask):
 
 
 logit_matching_loss = Exercise(
-    number="3.4",
+    place=4,
     title="Matching logits",
     minutes=10,
     difficulty="easy",
@@ -434,7 +434,7 @@ logit_matching_loss = Exercise(
     },
 )
 
-# 3.5 ------------------------------------------------------------------------------------------------------------
+# 5 --------------------------------------------------------------------------------------------------------------------
 
 
 def _label_smoothing_loss(student_logits, labels, *, smoothing=0.1):
@@ -488,7 +488,7 @@ def _ask_label_smoothing_loss(ask):
 
 
 label_smoothing_loss = Exercise(
-    number="3.5",
+    place=5,
     title="A teacher who knows nothing",
     minutes=5,
     difficulty="easy",
@@ -544,7 +544,7 @@ label_smoothing_loss = Exercise(
     },
 )
 
-# 3.6 ------------------------------------------------------------------------------------------------------------
+# 6 --------------------------------------------------------------------------------------------------------------------
 
 
 def _repaired_article_loss(student, teacher, images, labels, alpha=0.5, temperature=2.0):
@@ -647,7 +647,7 @@ def _broken_loss(evaluate=True, stop=True, reduction="batchmean", both=False, ti
 
 
 repaired_article_loss = Exercise(
-    number="3.6",
+    place=6,
     title="Repair a published loss",
     minutes=10,
     difficulty="medium",
@@ -680,7 +680,7 @@ repaired_article_loss = Exercise(
             "0.5 and 2",
         ),
     },
-    praise="Well done. Lesson 14 repairs a dozen more.",
+    praise="Well done. Lesson 17 repairs a dozen more.",
 )
 
 quiz = Quiz(

@@ -1,4 +1,4 @@
-"""Exercises of lesson 12, distilling an LLM."""
+"""Exercises of lesson 13, distilling an LLM."""
 
 import math
 from collections import Counter
@@ -37,7 +37,7 @@ def _grams(tokens, n):
     return [tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
 
 
-# 12.1 -----------------------------------------------------------------------------------------------------------
+# 1 --------------------------------------------------------------------------------------------------------------------
 
 
 def _trim(probabilities, kept):
@@ -129,7 +129,7 @@ def _ask_trim(ask):
 
 
 trim = Exercise(
-    number="12.1",
+    place=1,
     title="A smaller vocabulary",
     minutes=6,
     difficulty="easy",
@@ -160,7 +160,7 @@ trim = Exercise(
     },
 )
 
-# 12.2 -----------------------------------------------------------------------------------------------------------
+# 2 --------------------------------------------------------------------------------------------------------------------
 
 
 def _repeated_share(tokens, n):
@@ -255,7 +255,7 @@ def _loopy(length):
 
 
 repeated_share = Exercise(
-    number="12.2",
+    place=2,
     title="He was very happy. He was very happy",
     minutes=8,
     difficulty="medium",
@@ -279,7 +279,7 @@ repeated_share = Exercise(
     },
 )
 
-# 12.3 -----------------------------------------------------------------------------------------------------------
+# 3 --------------------------------------------------------------------------------------------------------------------
 
 
 def _overlap(tokens, others, n):
@@ -451,7 +451,7 @@ def _ask_overlap(ask):
 
 
 overlap = Exercise(
-    number="12.3",
+    place=3,
     title="Has it been seen before?",
     minutes=8,
     difficulty="medium",
@@ -473,7 +473,7 @@ overlap = Exercise(
     },
 )
 
-# 12.4 -----------------------------------------------------------------------------------------------------------
+# 4 --------------------------------------------------------------------------------------------------------------------
 
 
 def _perplexity(logits, tokens, counts):
@@ -578,7 +578,7 @@ def _ask_perplexity(ask):
 
 
 perplexity = Exercise(
-    number="12.4",
+    place=4,
     title="Perplexity, where it counts",
     minutes=8,
     difficulty="medium",
@@ -592,7 +592,7 @@ perplexity = Exercise(
     wrong=_PERPLEXITY_MISTAKES,
 )
 
-# 12.5 -----------------------------------------------------------------------------------------------------------
+# 5 --------------------------------------------------------------------------------------------------------------------
 
 
 def _distinct_n(texts, n):
@@ -683,7 +683,7 @@ def _ask_distinct_n(ask):
 
 
 distinct_n = Exercise(
-    number="12.5",
+    place=5,
     title="Does it tell more than one story?",
     minutes=6,
     difficulty="easy",
@@ -704,7 +704,7 @@ distinct_n = Exercise(
     },
 )
 
-# 12.6 -----------------------------------------------------------------------------------------------------------
+# 6 --------------------------------------------------------------------------------------------------------------------
 
 
 def _gpu_hours(teacher, student, tokens, epochs, peak, utilisation):
@@ -792,7 +792,7 @@ def _ask_gpu_hours(ask):
 
 
 gpu_hours = Exercise(
-    number="12.6",
+    place=6,
     title="A bill for seven billion weights",
     minutes=8,
     difficulty="medium",

@@ -13,7 +13,7 @@ def _errors_of_seeds(count):
     return [float(value) for value in torch.randint(600, 800, (count,))]
 
 
-# 6.1 ------------------------------------------------------------------------------------------------------------
+# 1 --------------------------------------------------------------------------------------------------------------------
 
 
 def _summarise(values):
@@ -64,7 +64,7 @@ def _summary_variant(sd=statistics.stdev, error=lambda sd, n: sd / math.sqrt(n),
 
 
 summarise = Exercise(
-    number="6.1",
+    place=1,
     title="Mean, spread and standard error",
     minutes=5,
     difficulty="easy",
@@ -92,7 +92,7 @@ summarise = Exercise(
     },
 )
 
-# 6.2 ------------------------------------------------------------------------------------------------------------
+# 2 --------------------------------------------------------------------------------------------------------------------
 
 
 def _paired(ours, theirs):
@@ -164,7 +164,7 @@ def _separate(ours, theirs):
 
 
 paired = Exercise(
-    number="6.2",
+    place=2,
     title="Seed against seed",
     minutes=6,
     difficulty="medium",
@@ -205,7 +205,7 @@ paired = Exercise(
     },
 )
 
-# 6.3 ------------------------------------------------------------------------------------------------------------
+# 3 --------------------------------------------------------------------------------------------------------------------
 
 
 def _chance_of_wrong_winner(difference, sd, seeds):
@@ -277,7 +277,7 @@ def _simulated_chance(difference, sd, seeds):
 
 
 chance_of_wrong_winner = Exercise(
-    number="6.3",
+    place=3,
     title="How often does the wrong one win?",
     minutes=8,
     difficulty="medium",
@@ -312,7 +312,7 @@ chance_of_wrong_winner = Exercise(
     },
 )
 
-# 6.4 ------------------------------------------------------------------------------------------------------------
+# 4 --------------------------------------------------------------------------------------------------------------------
 
 
 def _optimizer_steps(images, batch_size, epochs, drop_last):
@@ -351,7 +351,7 @@ def _ask_optimizer_steps(ask):
 
 
 optimizer_steps = Exercise(
-    number="6.4",
+    place=4,
     title="Count the steps",
     minutes=4,
     difficulty="easy",
@@ -374,7 +374,7 @@ optimizer_steps = Exercise(
     },
 )
 
-# 6.5 ------------------------------------------------------------------------------------------------------------
+# 5 --------------------------------------------------------------------------------------------------------------------
 
 
 def _linear_of_all(inputs, weights, biases):
@@ -428,7 +428,7 @@ def _ask_linear_of_all(ask):
 
 
 linear_of_all = Exercise(
-    number="6.5",
+    place=5,
     title="One layer of many students",
     minutes=8,
     difficulty="hard",
@@ -460,7 +460,7 @@ linear_of_all = Exercise(
     },
 )
 
-# 6.6 ------------------------------------------------------------------------------------------------------------
+# 6 --------------------------------------------------------------------------------------------------------------------
 
 
 def _choose(validation_errors, test_errors):
@@ -522,7 +522,7 @@ def _chosen_by(choose_on, report_on):
 _best = lambda errors: min(errors, key=errors.get)  # noqa: E731
 
 choose = Exercise(
-    number="6.6",
+    place=6,
     title="Choose here, report there",
     minutes=4,
     difficulty="easy",
@@ -554,7 +554,7 @@ choose = Exercise(
     },
 )
 
-# 6.7 ------------------------------------------------------------------------------------------------------------
+# 7 --------------------------------------------------------------------------------------------------------------------
 
 # What the reader may accuse a published comparison of. Those that hold have True in front.
 ACCUSATIONS = {
@@ -596,7 +596,7 @@ def _ask_faults(answer):
 
 
 faults = Exercise(
-    number="6.7",
+    place=7,
     title="What is wrong with this comparison?",
     minutes=8,
     difficulty="medium",

@@ -39,7 +39,7 @@ def _needs_gradient(answer, name="student_logits"):
     answer.holds(answer.value.requires_grad, message)
 
 
-# 2.1 ------------------------------------------------------------------------------------------------------------
+# 1 --------------------------------------------------------------------------------------------------------------------
 
 
 def _kl_from_probabilities(p, q):
@@ -88,7 +88,7 @@ def _ask_kl_from_probabilities(ask):
 
 
 kl_from_probabilities = Exercise(
-    number="2.1",
+    place=1,
     title="KL from probabilities",
     minutes=10,
     difficulty="easy",
@@ -125,7 +125,7 @@ kl_from_probabilities = Exercise(
     },
 )
 
-# 2.2 ------------------------------------------------------------------------------------------------------------
+# 2 --------------------------------------------------------------------------------------------------------------------
 
 
 def _kl_divergence(student_logits, teacher_logits, *, temperature=1.0):
@@ -194,7 +194,7 @@ def _ask_kl_divergence(ask):
 
 
 kl_divergence = Exercise(
-    number="2.2",
+    place=2,
     title="KL from logits",
     minutes=10,
     difficulty="medium",
@@ -285,7 +285,7 @@ kl_divergence = Exercise(
     },
 )
 
-# 2.3 ------------------------------------------------------------------------------------------------------------
+# 3 --------------------------------------------------------------------------------------------------------------------
 
 
 def _jensen_shannon_divergence(student_logits, teacher_logits):
@@ -358,7 +358,7 @@ def _ask_jensen_shannon_divergence(ask):
 
 
 jensen_shannon_divergence = Exercise(
-    number="2.3",
+    place=3,
     title="Jensen-Shannon",
     minutes=10,
     difficulty="medium",
@@ -411,7 +411,7 @@ jensen_shannon_divergence = Exercise(
     },
 )
 
-# 2.4 ------------------------------------------------------------------------------------------------------------
+# 4 --------------------------------------------------------------------------------------------------------------------
 
 
 def _kl_gradient(student_logits, teacher_logits):
@@ -454,7 +454,7 @@ def _ask_kl_gradient(ask):
 
 
 kl_gradient = Exercise(
-    number="2.4",
+    place=4,
     title="What pulls the student",
     minutes=10,
     difficulty="medium",
@@ -490,7 +490,7 @@ kl_gradient = Exercise(
     },
 )
 
-# 2.5 ------------------------------------------------------------------------------------------------------------
+# 5 --------------------------------------------------------------------------------------------------------------------
 
 
 def _repaired_loss(student_logits, teacher_logits):
@@ -565,7 +565,7 @@ def _ask_repaired_loss(ask):
 
 
 repaired_loss = Exercise(
-    number="2.5",
+    place=5,
     title="Repair it",
     minutes=10,
     difficulty="medium",

@@ -1,4 +1,4 @@
-"""Exercises of lesson 11, language models."""
+"""Exercises of lesson 12, language models."""
 
 import math
 
@@ -44,7 +44,7 @@ def _teacher_stands_still(answer):
     )
 
 
-# 11.1 -----------------------------------------------------------------------------------------------------------
+# 1 --------------------------------------------------------------------------------------------------------------------
 
 
 def _bits_per_character(logits, ids):
@@ -136,7 +136,7 @@ def _ask_bits_per_character(ask):
 
 
 bits_per_character = Exercise(
-    number="11.1",
+    place=1,
     title="Bits per character",
     minutes=7,
     difficulty="easy",
@@ -151,7 +151,7 @@ bits_per_character = Exercise(
     wrong=_BITS_MISTAKES,
 )
 
-# 11.2 -----------------------------------------------------------------------------------------------------------
+# 2 --------------------------------------------------------------------------------------------------------------------
 
 
 def _causal_attention(queries, keys, values):
@@ -252,7 +252,7 @@ def _ask_causal_attention(ask):
 
 
 causal_attention = Exercise(
-    number="11.2",
+    place=2,
     title="No looking ahead",
     minutes=10,
     difficulty="medium",
@@ -269,7 +269,7 @@ causal_attention = Exercise(
     wrong=_CAUSAL_MISTAKES,
 )
 
-# 11.3 -----------------------------------------------------------------------------------------------------------
+# 3 --------------------------------------------------------------------------------------------------------------------
 
 
 def _next_character(logits, temperature, generator):
@@ -390,7 +390,7 @@ def _ask_next_character(ask):
 
 
 next_character = Exercise(
-    number="11.3",
+    place=3,
     title="Draw the next character",
     minutes=6,
     difficulty="easy",
@@ -451,7 +451,7 @@ next_character = Exercise(
     },
 )
 
-# 11.4 -----------------------------------------------------------------------------------------------------------
+# 4 --------------------------------------------------------------------------------------------------------------------
 
 
 def _word_level_loss(student_logits, teacher_logits, mask):
@@ -543,7 +543,7 @@ def _ask_word_level_loss(ask):
 
 
 word_level_loss = Exercise(
-    number="11.4",
+    place=4,
     title="What the teacher expects next",
     minutes=7,
     difficulty="medium",
@@ -566,7 +566,7 @@ word_level_loss = Exercise(
     },
 )
 
-# 11.5 -----------------------------------------------------------------------------------------------------------
+# 5 --------------------------------------------------------------------------------------------------------------------
 
 
 def _jensen_shannon_divergence(student_logits, teacher_logits, beta):
@@ -680,7 +680,7 @@ def _ask_jensen_shannon_divergence(ask):
 
 
 jensen_shannon_divergence = Exercise(
-    number="11.5",
+    place=5,
     title="Between forward and reverse",
     minutes=10,
     difficulty="medium",
@@ -712,7 +712,7 @@ jensen_shannon_divergence = Exercise(
     },
 )
 
-# 11.6 -----------------------------------------------------------------------------------------------------------
+# 6 --------------------------------------------------------------------------------------------------------------------
 
 
 def _later_gains(log_p, log_q):
@@ -787,7 +787,7 @@ def _ask_later_gains(ask):
 
 
 later_gains = Exercise(
-    number="11.6",
+    place=6,
     title="What came of it",
     minutes=8,
     difficulty="hard",
@@ -810,7 +810,7 @@ later_gains = Exercise(
     praise="Well done. To the divergence a loss adds `-(later_gains(log_p, log_q) * log_q).mean()`.",
 )
 
-# 11.7 -----------------------------------------------------------------------------------------------------------
+# 7 --------------------------------------------------------------------------------------------------------------------
 
 
 def _bucket_divergence(student_logits, ids, log_probabilities):
@@ -967,7 +967,7 @@ def _ask_at_the_edges(ask):
 
 
 bucket_divergence = Exercise(
-    number="11.7",
+    place=7,
     title="The rest in a bucket",
     minutes=12,
     difficulty="hard",
@@ -1002,7 +1002,7 @@ bucket_divergence = Exercise(
     },
 )
 
-# 11.8 -----------------------------------------------------------------------------------------------------------
+# 8 --------------------------------------------------------------------------------------------------------------------
 
 
 def _sampled_targets(logits, draws, generator):
@@ -1112,7 +1112,7 @@ def _ask_sampled_targets(ask):
 
 
 sampled_targets = Exercise(
-    number="11.8",
+    place=8,
     title="Few draws, right on average",
     minutes=8,
     difficulty="medium",

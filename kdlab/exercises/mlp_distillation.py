@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from kdlab.exercises.core import Exercise, Option, Question, Quiz
 from kdlab.losses import distillation_loss
 
-# 4.1 ------------------------------------------------------------------------------------------------------------
+# 1 --------------------------------------------------------------------------------------------------------------------
 
 
 def _shuffle_together(inputs, labels, teacher_logits, generator):
@@ -93,7 +93,7 @@ def _shuffle_seeded(inputs, labels, teacher_logits, generator):
 
 
 shuffle_together = Exercise(
-    number="4.1",
+    place=1,
     title="Keep them together",
     minutes=5,
     difficulty="easy",
@@ -116,7 +116,7 @@ shuffle_together = Exercise(
     },
 )
 
-# 4.2 ------------------------------------------------------------------------------------------------------------
+# 2 --------------------------------------------------------------------------------------------------------------------
 
 
 def _distillation_step(student, optimizer, inputs, labels, teacher_logits, temperature, alpha):
@@ -217,7 +217,7 @@ def _zero_grad_too_late(student, optimizer, inputs, labels, teacher_logits, temp
 
 
 distillation_step = Exercise(
-    number="4.2",
+    place=2,
     title="One training step",
     minutes=15,
     difficulty="medium",
@@ -244,7 +244,7 @@ distillation_step = Exercise(
     },
 )
 
-# 4.3 ------------------------------------------------------------------------------------------------------------
+# 3 --------------------------------------------------------------------------------------------------------------------
 
 
 def _twins(make_model):
@@ -295,7 +295,7 @@ def _zero_twins(make_model):
 
 
 twins = Exercise(
-    number="4.3",
+    place=3,
     title="A fair start",
     minutes=5,
     difficulty="easy",
@@ -316,7 +316,7 @@ twins = Exercise(
     },
 )
 
-# 4.4 ------------------------------------------------------------------------------------------------------------
+# 4 --------------------------------------------------------------------------------------------------------------------
 
 
 @torch.no_grad()
@@ -382,7 +382,7 @@ def _predict_variant(
 
 
 predict = Exercise(
-    number="4.4",
+    place=4,
     title="After the training",
     minutes=10,
     difficulty="medium",
@@ -405,7 +405,7 @@ predict = Exercise(
     },
 )
 
-# 4.5 ------------------------------------------------------------------------------------------------------------
+# 5 --------------------------------------------------------------------------------------------------------------------
 
 
 def _agreement(student_logits, teacher_logits):
@@ -446,7 +446,7 @@ def _ask_agreement(ask):
 
 
 agreement = Exercise(
-    number="4.5",
+    place=5,
     title="Does the student agree?",
     minutes=5,
     difficulty="easy",

@@ -6,7 +6,7 @@ import torch
 
 from kdlab.exercises.core import Exercise, Option, Question, Quiz
 
-# 1.1 ------------------------------------------------------------------------------------------------------------
+# 1 --------------------------------------------------------------------------------------------------------------------
 
 
 def _stable_softmax(logits):
@@ -64,7 +64,7 @@ def _ask_stable_softmax(ask):
 
 
 stable_softmax = Exercise(
-    number="1.1",
+    place=1,
     title="A softmax that never overflows",
     minutes=10,
     difficulty="easy",
@@ -96,7 +96,7 @@ stable_softmax = Exercise(
     },
 )
 
-# 1.2 ------------------------------------------------------------------------------------------------------------
+# 2 --------------------------------------------------------------------------------------------------------------------
 
 
 def _soft_targets(logits, temperature=1.0):
@@ -142,7 +142,7 @@ def _ask_soft_targets(ask):
 
 
 soft_targets = Exercise(
-    number="1.2",
+    place=2,
     title="Softmax with a temperature",
     minutes=5,
     difficulty="easy",
@@ -176,7 +176,7 @@ soft_targets = Exercise(
     },
 )
 
-# 1.3 ------------------------------------------------------------------------------------------------------------
+# 3 --------------------------------------------------------------------------------------------------------------------
 
 
 def _temperature_for_ratio(gap, ratio):
@@ -203,7 +203,7 @@ def _ask_temperature_for_ratio(ask):
 
 
 temperature_for_ratio = Exercise(
-    number="1.3",
+    place=3,
     title="How hot must it be?",
     minutes=10,
     difficulty="medium",
@@ -226,7 +226,7 @@ temperature_for_ratio = Exercise(
     },
 )
 
-# 1.4 ------------------------------------------------------------------------------------------------------------
+# 4 --------------------------------------------------------------------------------------------------------------------
 
 
 def _entropy(logits, temperature=1.0):
@@ -274,7 +274,7 @@ def _ask_entropy(ask):
 
 
 entropy = Exercise(
-    number="1.4",
+    place=4,
     title="Entropy",
     minutes=10,
     difficulty="medium",
@@ -312,7 +312,7 @@ entropy = Exercise(
     },
 )
 
-# 1.5 ------------------------------------------------------------------------------------------------------------
+# 5 --------------------------------------------------------------------------------------------------------------------
 
 
 def _runner_up(logits):
@@ -343,7 +343,7 @@ def _ask_runner_up(ask):
 
 
 runner_up = Exercise(
-    number="1.5",
+    place=5,
     title="Who comes second?",
     minutes=5,
     difficulty="easy",

@@ -12,7 +12,7 @@ def _ask_second_picture(answer):
 
 
 second_picture = Exercise(
-    number="0.1",
+    place=1,
     title="The second picture",
     minutes=2,
     difficulty="easy",

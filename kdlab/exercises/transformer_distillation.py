@@ -1,4 +1,4 @@
-"""Exercises of lesson 10, transformer distillation."""
+"""Exercises of lesson 11, transformer distillation."""
 
 import numpy as np
 import torch
@@ -46,7 +46,7 @@ def _lengths_mask(*lengths):
     return torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
 
 
-# 10.1 -----------------------------------------------------------------------------------------------------------
+# 1 --------------------------------------------------------------------------------------------------------------------
 
 
 def _pad_and_mask(rows):
@@ -139,7 +139,7 @@ def _ask_pad_and_mask(ask):
 
 
 pad_and_mask = Exercise(
-    number="10.1",
+    place=1,
     title="Padding and mask",
     minutes=6,
     difficulty="easy",
@@ -161,7 +161,7 @@ pad_and_mask = Exercise(
     },
 )
 
-# 10.2 -----------------------------------------------------------------------------------------------------------
+# 2 --------------------------------------------------------------------------------------------------------------------
 
 
 def _attention(queries, keys, values, mask):
@@ -276,7 +276,7 @@ def _ask_attention(ask):
 
 
 attention = Exercise(
-    number="10.2",
+    place=2,
     title="Attention with a mask",
     minutes=12,
     difficulty="medium",
@@ -301,7 +301,7 @@ attention = Exercise(
     },
 )
 
-# 10.3 -----------------------------------------------------------------------------------------------------------
+# 3 --------------------------------------------------------------------------------------------------------------------
 
 
 def _layer_map(teacher_layers, student_layers):
@@ -363,7 +363,7 @@ def _ask_layer_map(ask):
 
 
 layer_map = Exercise(
-    number="10.3",
+    place=3,
     title="Who answers for whom",
     minutes=4,
     difficulty="easy",
@@ -382,7 +382,7 @@ layer_map = Exercise(
     },
 )
 
-# 10.4 -----------------------------------------------------------------------------------------------------------
+# 4 --------------------------------------------------------------------------------------------------------------------
 
 
 def _hidden_state_loss(student_states, teacher_states, projection, mask):
@@ -475,7 +475,7 @@ def _ask_hidden_state_loss(ask):
 
 
 hidden_state_loss = Exercise(
-    number="10.4",
+    place=4,
     title="Hidden states, another width",
     minutes=8,
     difficulty="medium",
@@ -503,7 +503,7 @@ hidden_state_loss = Exercise(
     },
 )
 
-# 10.5 -----------------------------------------------------------------------------------------------------------
+# 5 --------------------------------------------------------------------------------------------------------------------
 
 
 def _hidden_cosine_loss(student_states, teacher_states, mask):
@@ -589,7 +589,7 @@ def _ask_hidden_cosine_loss(ask):
 
 
 hidden_cosine_loss = Exercise(
-    number="10.5",
+    place=5,
     title="The direction only",
     minutes=5,
     difficulty="easy",
@@ -613,7 +613,7 @@ hidden_cosine_loss = Exercise(
     },
 )
 
-# 10.6 -----------------------------------------------------------------------------------------------------------
+# 6 --------------------------------------------------------------------------------------------------------------------
 
 
 def _attention_kl_loss(student_scores, teacher_scores, mask):
@@ -771,7 +771,7 @@ def _ask_attention_kl_loss(ask):
 
 
 attention_kl_loss = Exercise(
-    number="10.6",
+    place=6,
     title="Look where the teacher looks",
     minutes=12,
     difficulty="hard",
@@ -810,7 +810,7 @@ attention_kl_loss = Exercise(
     },
 )
 
-# 10.7 -----------------------------------------------------------------------------------------------------------
+# 7 --------------------------------------------------------------------------------------------------------------------
 
 
 def _value_relation_loss(student_values, teacher_values, mask):
@@ -895,7 +895,7 @@ def _value_relation_loss_reference(student, teacher, mask):
 
 
 value_relation_loss = Exercise(
-    number="10.7",
+    place=7,
     title="Relations need no projection",
     minutes=10,
     difficulty="hard",

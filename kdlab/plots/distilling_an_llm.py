@@ -1,4 +1,4 @@
-"""Figures of lesson 12."""
+"""Figures of lesson 13."""
 
 import numpy as np
 

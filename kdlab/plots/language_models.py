@@ -1,4 +1,4 @@
-"""Figures of lesson 11."""
+"""Figures of lesson 12."""
 
 import numpy as np
 

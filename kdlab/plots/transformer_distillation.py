@@ -1,4 +1,4 @@
-"""Figures of lesson 10."""
+"""Figures of lesson 11."""
 
 import textwrap
 

@@ -5,7 +5,7 @@
 #
 # | | |
 # |---|---|
-# | **Time** | 70 minutes alone, 45 in class (skip 1.3, 1.5 and the box in section 5) |
+# | **Time** | 70 minutes alone, 45 in class (skip exercises 1.3, 1.5 and the box in section 5) |
 # | **Builds on** | basic Python; you have seen a neural network before |
 #
 # **After this lesson you can**
@@ -385,7 +385,7 @@ lesson.quiz
 #
 # **Left out.** Whether the probabilities are honest: does 80 % mean "right eight times out of ten"? That is
 # calibration, where a temperature chosen on validation data helps too (lesson 05; Guo et al. 2017). Temperature in
-# text generation sharpens or flattens the choice of the next word (lesson 11).
+# text generation sharpens or flattens the choice of the next word (lesson 12).
 #
 # **References**
 #

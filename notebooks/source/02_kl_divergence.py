@@ -5,7 +5,7 @@
 #
 # | | |
 # |---|---|
-# | **Time** | 80 minutes alone, 50 in class (skip 2.3 and 2.4) |
+# | **Time** | 80 minutes alone, 50 in class (skip exercises 2.3 and 2.4) |
 # | **Builds on** | [01 · Softmax and temperature](01_softmax_and_temperature.ipynb) |
 #
 # **After this lesson you can**
@@ -358,7 +358,7 @@ print("reverse KL on the right is -ln 0.4:", bool((at_right + math.log(0.4)).abs
 #
 # Which is better? For a classifier that must be honest about doubt: forward, and it is the direction of classical
 # distillation. For small language models that should at least say *something* sensible, the reverse direction has been
-# proposed (MiniLLM; lesson 11 tries both). And a student that is rich enough to copy its teacher ends at $q = p$ under
+# proposed (MiniLLM; lesson 12 tries both). And a student that is rich enough to copy its teacher ends at $q = p$ under
 # either: the direction matters when something must be left out.
 #
 # ## 6 · Meeting in the middle: Jensen-Shannon
@@ -400,7 +400,7 @@ print("in nats:", " ".join(f"{value:.4f}" for value in js), f"  log 2 = {math.lo
 # about the coin: nothing if $p = q$, everything if they have nothing in common.
 #
 # The bound has a price: a student that is far off gets nearly the same loss wherever it stands, so there is little to
-# push it. `kdlab.losses` has this divergence with a weight `beta` in place of the one half; lesson 11 uses it.
+# push it. `kdlab.losses` has this divergence with a weight `beta` in place of the one half; lesson 12 uses it.
 #
 # ## 7 · What pulls the student
 #

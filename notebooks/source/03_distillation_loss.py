@@ -5,7 +5,7 @@
 #
 # | | |
 # |---|---|
-# | **Time** | 75 minutes alone, 50 in class (skip 3.3, 3.5 and 3.6) |
+# | **Time** | 75 minutes alone, 50 in class (skip exercises 3.3, 3.5 and 3.6) |
 # | **Builds on** | lessons [01](01_softmax_and_temperature.ipynb) and [02](02_kl_divergence.ipynb) |
 #
 # **After this lesson you can**
@@ -499,7 +499,7 @@ plots.grouped_bars(rows, "at T = 1: the teacher, and a student trained at T = 8 
 # With mixed *targets* the student at $T = 1$ copies a teacher at $T = 8$: it is unsure for life. With mixed *losses*
 # both are softened by the same $T$ while they compare notes, and the student keeps a sharp answer of its own. Heat is
 # for the lesson, not for the student. (Article 000_3ba1c66f4941c437.txt goes one worse and *adds* label and soft
-# label, so that its targets sum to 2. Lesson 14 has the autopsy.)
+# label, so that its targets sum to 2. Lesson 17 has the autopsy.)
 #
 # ## 8 · A published loss, repaired
 #
@@ -614,7 +614,7 @@ lesson.quiz
 #
 # **Left out.** Whether any of this makes the student *better* (lesson 04, next), and which α and T to choose (lesson
 # 06). The soft term can be split into a part about the target class and a part about the others, and the two weighed
-# apart: decoupled distillation (Zhao et al. 2022). Reverse KL in place of KL matters for language models (lesson 11).
+# apart: decoupled distillation (Zhao et al. 2022). Reverse KL in place of KL matters for language models (lesson 12).
 #
 # **References**
 #

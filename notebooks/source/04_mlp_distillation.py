@@ -5,7 +5,7 @@
 #
 # | | |
 # |---|---|
-# | **Time** | 75 minutes alone, 50 in class (skip 4.4 and 4.5) |
+# | **Time** | 75 minutes alone, 50 in class (skip exercises 4.4 and 4.5) |
 # | **Builds on** | [03 · The distillation loss](03_distillation_loss.ipynb) and what it builds on |
 #
 # **After this lesson you can**
@@ -373,7 +373,7 @@ lesson.quiz
 # - After training the temperature is 1 again.
 #
 # **Left out.** Fewer labels, unlabelled pictures, omitted digits: lesson 05. Whether a difference is luck: lesson 06.
-# What hidden layers can teach: lesson 07.
+# What hidden layers can teach: lesson 08.
 #
 # **References**
 #

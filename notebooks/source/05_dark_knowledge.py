@@ -5,7 +5,7 @@
 #
 # | | |
 # |---|---|
-# | **Time** | 105 minutes alone (5.2 is optional), with a break before section 3; 70 in class (skip 5.2, 5.5 and 5.7) |
+# | **Time** | 105 minutes alone (exercise 5.2 is optional), with a break before section 3; 70 in class (skip exercises 5.2, 5.5 and 5.7) |
 # | **Builds on** | [04 · A student that learns while you watch](04_mlp_distillation.ipynb) and what it builds on |
 #
 # **After this lesson you can**
@@ -761,7 +761,7 @@ lesson.quiz
 #   nothing, or less. So can a learning rate that suits hard labels only: lesson 06.
 #
 # **Left out.** Whether these differences are more than luck, and how to choose temperature and alpha: lesson 06.
-# Transfer sets without any pictures at all, made by the teacher: lesson 11, for text.
+# Transfer sets without any pictures at all, made by the teacher: lesson 12, for text.
 #
 # **References**
 #

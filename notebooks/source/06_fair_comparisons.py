@@ -5,7 +5,7 @@
 #
 # | | |
 # |---|---|
-# | **Time** | 100 minutes alone, 60 in class (skip 6.4, 6.5 and sections 8 to 10) |
+# | **Time** | 100 minutes alone, 60 in class (skip exercises 6.4, 6.5 and sections 8 to 10) |
 # | **Builds on** | [03 · The distillation loss](03_distillation_loss.ipynb) and [04 · A student that learns while you watch](04_mlp_distillation.ipynb) |
 #
 # **After this lesson you can**

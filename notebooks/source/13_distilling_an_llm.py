@@ -1,13 +1,13 @@
 # %% [markdown]
-# # 12 · Distilling an LLM
+# # 13 · Distilling an LLM
 #
 # *A real language model writes; a student a hundred times smaller reads it for a minute, and begins to write
 # English.*
 #
 # | | |
 # |---|---|
-# | **Time** | 100 minutes alone, 60 in class (skip 12.2, 12.5 and 12.6) |
-# | **Builds on** | [04 · A student that learns while you watch](04_mlp_distillation.ipynb) and [11 · Language models](11_language_models.ipynb) |
+# | **Time** | 100 minutes alone, 60 in class (skip exercises 13.2, 13.5 and 13.6) |
+# | **Builds on** | [04 · A student that learns while you watch](04_mlp_distillation.ipynb) and [12 · Language models](12_language_models.ipynb) |
 #
 # **After this lesson you can**
 #
@@ -114,12 +114,12 @@ plots.next_tokens(
 # $$\mathbb{E}_{y \sim p}\left[-\log q(y)\right] = -\sum_v p(v) \log q(v)$$
 #
 # On average over draws, a student that learns the text gets the same push as one that learns the whole distribution
-# (lesson 11). The one hears a single draw, with all its luck, the other hears what it was drawn from. Had we kept the
+# (lesson 12). The one hears a single draw, with all its luck, the other hears what it was drawn from. Had we kept the
 # probabilities at $T = 1$, the two would be taught *different teachers*, and a comparison would not know whether it
 # measures the softness or the temperature.
 #
 # Eight of 49 152 tokens is not everything: 93 % of the probability, in 24 bytes instead of 98 304. The remaining 7 % go
-# into one more class, “something else” (`losses.top_k_divergence`, lesson 11). The student is told how much is left for
+# into one more class, “something else” (`losses.top_k_divergence`, lesson 12). The student is told how much is left for
 # it, and nothing about how it is shared.
 #
 # ## 2 · Pieces of words
@@ -168,7 +168,7 @@ plots.vocabulary_sizes(raw["sizes"], shares, len(tokenizer))
 # What becomes of the probabilities of pieces that went? In the script their share joins “something else”. The other
 # way is to share it out among those that stay:
 #
-# ### ✎ Exercise 12.1 · A smaller vocabulary  (6 minutes, easy)
+# ### ✎ Exercise 13.1 · A smaller vocabulary  (6 minutes, easy)
 
 
 # %%
@@ -253,7 +253,7 @@ print("somebody is named:", dict(names.most_common(6)))
 # was …”*, until the limit. A student that reads much of this learns to do it. How does one find such texts without
 # reading sixteen hundred of them?
 #
-# ### ✎ Exercise 12.2 · He was very happy. He was very happy  (8 minutes, medium)
+# ### ✎ Exercise 13.2 · He was very happy. He was very happy  (8 minutes, medium)
 
 
 # %%
@@ -342,7 +342,7 @@ print("split by subject, as the script does it: none")
 # Answers can leak as well. The teacher knows few stories, and may tell the same one to two prompts. An n-gram
 # that is long enough does not come twice by chance; eight tokens is a common choice.
 #
-# ### ✎ Exercise 12.3 · Has it been seen before?  (8 minutes, medium)
+# ### ✎ Exercise 13.3 · Has it been seen before?  (8 minutes, medium)
 
 
 # %%
@@ -382,7 +382,7 @@ plots.overlaps({"test answers": shares})
 #
 # ## 7 · Three ways to train
 #
-# The student is the `LanguageModel` of lesson 11, with pieces instead of characters: two layers, width 192. It reads
+# The student is the `LanguageModel` of lesson 12, with pieces instead of characters: two layers, width 192. It reads
 # prompt, `<|im_start|>`, answer, `<|im_end|>`, the next prompt, and so on, in windows of 160 tokens.
 
 # %%
@@ -419,9 +419,9 @@ print(f"{metrics.count_parameters(new_student()) / 1e6:.1f} million weights, the
 # %% [markdown]
 # How do we measure it? By the **perplexity** of held-out answers: the exponential of the mean $-\log q$. A perplexity
 # of 30 means: as perplexed as if it had to choose among 30 equally likely tokens each time. (The teacher's own, on
-# this text, is about 3: that is the floor. Text sampled at 0.7 is easy text, so do not compare with lesson 11.)
+# this text, is about 3: that is the floor. Text sampled at 0.7 is easy text, so do not compare with lesson 12.)
 #
-# ### ✎ Exercise 12.4 · Perplexity, where it counts  (8 minutes, medium)
+# ### ✎ Exercise 13.4 · Perplexity, where it counts  (8 minutes, medium)
 
 
 # %%
@@ -573,7 +573,7 @@ plots.three_ways(
 #    2016, who divide by tokens).
 # 3. **Would you read it?** See below.
 #
-# ### ✎ Exercise 12.5 · Does it tell more than one story?  (6 minutes, easy)
+# ### ✎ Exercise 13.5 · Does it tell more than one story?  (6 minutes, easy)
 
 
 # %%
@@ -645,7 +645,7 @@ blind
 # enough: a network of $N$ weights takes about $2N$ operations for each token that it reads (a product and a sum for
 # each weight), and $6N$ when it learns it: the way back costs twice the way forward.
 #
-# ### ✎ Exercise 12.6 · A bill for seven billion weights  (8 minutes, medium)
+# ### ✎ Exercise 13.6 · A bill for seven billion weights  (8 minutes, medium)
 #
 # The text is there already; the teacher only *scores* it (one pass gives the probabilities at all places at once).
 
@@ -693,7 +693,7 @@ plots.hours(bill)
 # - **Writing is dearer than scoring.** The operations are the same, but a text is written token by token, and for each
 #   token all weights have to be fetched from memory. The processor waits. Batches of many texts help.
 # - **Storage.** A billion tokens with whole distributions of 49 152 entries in half precision: 98 terabytes. With eight
-#   entries of three bytes: 24 gigabytes. That is why one keeps a few (lesson 11 says how to keep them without bias).
+#   entries of three bytes: 24 gigabytes. That is why one keeps a few (lesson 12 says how to keep them without bias).
 # - **Serving.** It is what all this is for. On this core the student writes 2800 tokens a second, its
 #   teacher 67 (sixteen texts at once). The transfer set and the training are paid once; after 200 000 tokens, or 1700
 #   answers, they are earned back, in time. Whether the answers are worth it is section 9's question.
@@ -717,7 +717,7 @@ lesson.quiz
 #
 # **Left out.** Chat and instructions of many turns; preference training; students that begin with the teacher's
 # weights; distillation between different tokenizers (Boizard et al. 2024 do it with optimal transport); on-policy
-# training with a real teacher (lesson 11 does it in small); judging by a larger model.
+# training with a real teacher (lesson 12 does it in small); judging by a larger model.
 #
 # **References**
 #

@@ -1,13 +1,13 @@
 # %% [markdown]
-# # 11 · Language models
+# # 12 · Language models
 #
 # *A model that guesses the next character can write. A small one learns to write from a large one: from its guesses, from
 # its texts, and from its opinion about the student's own.*
 #
 # | | |
 # |---|---|
-# | **Time** | 130 minutes alone, 75 in class (skip 11.5 to 11.8 and section 8) |
-# | **Builds on** | [02 · KL divergence](02_kl_divergence.ipynb), [03 · The distillation loss](03_distillation_loss.ipynb), [10 · Transformer distillation](10_transformer_distillation.ipynb) (sections 2, 3) |
+# | **Time** | 130 minutes alone, 75 in class (skip exercises 12.5 to 12.8 and section 8) |
+# | **Builds on** | [02 · KL divergence](02_kl_divergence.ipynb), [03 · The distillation loss](03_distillation_loss.ipynb), [11 · Transformer distillation](11_transformer_distillation.ipynb) (sections 2, 3) |
 #
 # **After this lesson you can**
 #
@@ -88,7 +88,7 @@ for before, expected in enumerate((4.2, 3.4, 2.9, 2.6)):
     print(f"knows {before} characters before: {expected} ± 0.1 bits: ok")
 
 # %% [markdown]
-# ### ✎ Exercise 11.1 · Bits per character  (7 minutes, easy)
+# ### ✎ Exercise 12.1 · Bits per character  (7 minutes, easy)
 #
 # `logits` has a row for each character of the text. Row i is the model's guess when it has read `ids[: i + 1]`.
 
@@ -112,12 +112,12 @@ lesson.bits_per_character.check(bits_per_character)
 #
 # ## 2 · A transformer that must not look ahead
 #
-# Lesson 10's encoder let every token look at every other. Here that would give the answer away: the character that comes
+# Lesson 11's encoder let every token look at every other. Here that would give the answer away: the character that comes
 # next stands right there. So each token may look at itself and at what came before. This is a **causal mask**, and a
 # transformer that has it is a **decoder**. It makes a guess at *every* place at once: a text of 100 characters is 100
 # exercises.
 #
-# ### ✎ Exercise 11.2 · No looking ahead  (10 minutes, medium)
+# ### ✎ Exercise 12.2 · No looking ahead  (10 minutes, medium)
 #
 # There may be more keys than queries: then the queries are those of the *last* tokens. (Section 3 needs that.)
 
@@ -144,7 +144,7 @@ lesson.causal_attention.check(causal_attention)
 # adds something. And the three products for queries, keys and values are one.
 
 # %%
-from kdlab.models import causal_attention  # noqa: E402  kdlab's own, whether or not you solved 11.2
+from kdlab.models import causal_attention  # noqa: E402  kdlab's own, whether or not you solved exercise 12.2
 
 
 class DecoderLayer(nn.Module):
@@ -225,7 +225,7 @@ assert changed == {99: [99], 9: list(range(9, 100))}
 # divides the logits before the draw. It has nothing to do with the temperature of distillation, which belongs into a loss.
 # At 1 the model writes what it believes. At 0, the limit, it always takes the likeliest: **greedy**.
 #
-# ### ✎ Exercise 11.3 · Draw the next character  (6 minutes, easy)
+# ### ✎ Exercise 12.3 · Draw the next character  (6 minutes, easy)
 
 
 # %%
@@ -292,7 +292,7 @@ print("50 texts each: greedy text has less than half as many different runs of 8
 # $\mathrm{KL}(\text{teacher} \,\|\, \text{student})$ of the next character. It is called **word-level** distillation (Kim & Rush
 # 2016), whatever the tokens are.
 #
-# ### ✎ Exercise 11.4 · What the teacher expects next  (7 minutes, medium)
+# ### ✎ Exercise 12.4 · What the teacher expects next  (7 minutes, medium)
 #
 # Texts are of different length, as always, so there is a mask. At temperature 1.
 
@@ -457,7 +457,7 @@ print(
 #   character *drawn* from the same teacher at each place has the same mean, and saves nothing. It is the whole
 #   distribution that helps: less noise in every step. (Each is drawn once, and seen many times in 300 steps.)
 #   And $T = 1$ beats $T = 2$, half labels lie between.
-# - **The teacher's argmax** is a disaster here. In lesson 10 it did nearly as well as soft targets; there, one answer was
+# - **The teacher's argmax** is a disaster here. In lesson 11 it did nearly as well as soft targets; there, one answer was
 #   right. Here it makes a student that is sure of one character where several are possible.
 # - **Text that the teacher drew** is worth as much as real text of the same amount, and with soft targets on it the student
 #   is as good as with soft targets on real text. After 900 beginnings the *student* needs no real text; the teacher
@@ -484,7 +484,7 @@ print(
 #
 # with $p$ the teacher and $q$ the student.
 #
-# ### ✎ Exercise 11.5 · Between forward and reverse  (10 minutes, medium)
+# ### ✎ Exercise 12.5 · Between forward and reverse  (10 minutes, medium)
 
 
 # %%
@@ -652,7 +652,7 @@ print("text of the student of section 4: the teacher needs more than 3 bits from
 # that part from reinforcement learning, as a **policy gradient**: make a token likelier if the teacher liked what followed
 # better than the student did.
 #
-# ### ✎ Exercise 11.6 · What came of it  (8 minutes, hard)
+# ### ✎ Exercise 12.6 · What came of it  (8 minutes, hard)
 #
 # `log_p` is the teacher's log-probability of each token that the student wrote, `log_q` the student's own.
 
@@ -750,7 +750,7 @@ plots.text_against_bits(arms, start=begun)
 # - **Renormalise**: blow the k up to a sum of 1, as if nothing else could come.
 # - **Bucket**: one more class, *anything else*. The student is told how much belongs there, not to whom.
 #
-# ### ✎ Exercise 11.7 · The rest in a bucket  (12 minutes, hard)
+# ### ✎ Exercise 12.7 · The rest in a bucket  (12 minutes, hard)
 
 
 # %%
@@ -769,7 +769,7 @@ lesson.bucket_divergence.check(bucket_divergence)
 # k is **biased**, draws are **unbiased**, and noise averages out over many places where a bias does not (Anshumann et al.
 # 2025).
 #
-# ### ✎ Exercise 11.8 · Few draws, right on average  (8 minutes, medium)
+# ### ✎ Exercise 12.8 · Few draws, right on average  (8 minutes, medium)
 
 
 # %%
@@ -854,7 +854,7 @@ lesson.quiz
 #   its own text costs fourteen times as much, and given text wins for equal time. Exposure bias as a snowball was not to be seen. Measure before you cure.
 # - Top k is biased, draws are not. A cache that is wrong at each place, but right on average, teaches better.
 #
-# **Left out.** Words and word pieces (lesson 12 has them); length normalisation, teacher-mixed sampling and the other tricks
+# **Left out.** Words and word pieces (lesson 13 has them); length normalisation, teacher-mixed sampling and the other tricks
 # that MiniLLM needs to keep its policy gradient steady; sequence-level interpolation (Kim & Rush); students whose tokens
 # differ from the teacher's; anything about large models that only large models show.
 #

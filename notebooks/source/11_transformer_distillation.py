@@ -1,11 +1,11 @@
 # %% [markdown]
-# # 10 · Transformer distillation
+# # 11 · Transformer distillation
 #
 # *Two hundred labels, a student small enough to train while you watch, and a teacher that has read a great deal more.*
 #
 # | | |
 # |---|---|
-# | **Time** | 100 minutes alone, 60 in class (skip 10.5 to 10.7 and sections 8 and 9) |
+# | **Time** | 100 minutes alone, 60 in class (skip exercises 11.5 to 11.7 and sections 8 and 9) |
 # | **Builds on** | [04 · A student that learns while you watch](04_mlp_distillation.ipynb) and what it builds on |
 #
 # **After this lesson you can**
@@ -92,7 +92,7 @@ print(ids, *map(tokenizer.decode, ids), sep="\n")
 # Sentences differ in length, tensors do not. So short ones are filled up with **padding**, id 0, and a **mask**
 # remembers what is real.
 #
-# ### ✎ Exercise 10.1 · Padding and mask  (6 minutes, easy)
+# ### ✎ Exercise 11.1 · Padding and mask  (6 minutes, easy)
 
 
 # %%
@@ -136,7 +136,7 @@ print(ids[417, :18], tokenizer.decode(ids[417]), sep="\n")
 #
 # > **Predict.** A sum of d products of random numbers of size 1: how large is it, typically? Why divide by $\sqrt d$?
 #
-# ### ✎ Exercise 10.2 · Attention with a mask  (12 minutes, medium)
+# ### ✎ Exercise 11.2 · Attention with a mask  (12 minutes, medium)
 #
 # Padding must not be looked at. A weight of exactly 0 is what softmax makes of a score of $-\infty$.
 
@@ -289,7 +289,7 @@ print("“not” looks most at, in layers 1 to 6:", *(example.tokens[i] for i in
 #
 # A student has fewer layers than its teacher. Its third and last layer should know what the teacher's sixth knows.
 #
-# ### ✎ Exercise 10.3 · Who answers for whom  (4 minutes, easy)
+# ### ✎ Exercise 11.3 · Who answers for whom  (4 minutes, easy)
 #
 # Cut the teacher into equal blocks, one for each layer of the student. Layers count from 1, as in `states[layer]`,
 # where `states[0]` is the embedding.
@@ -314,7 +314,7 @@ lesson.layer_map.check(layer_map)
 # **States.** The difference of two vectors, squared. But our student's vectors have 32 numbers and the teacher's 384. A
 # **projection**, a matrix (32, 384) that is learned along with the student and thrown away afterwards, translates.
 #
-# ### ✎ Exercise 10.4 · Hidden states, another width  (8 minutes, medium)
+# ### ✎ Exercise 11.4 · Hidden states, another width  (8 minutes, medium)
 
 
 # %%
@@ -336,7 +336,7 @@ lesson.hidden_state_loss.check(hidden_state_loss)
 #
 # DistilBERT's student is as wide as its teacher and needs no projection. It compares directions only:
 #
-# ### ✎ Exercise 10.5 · The direction only  (5 minutes, easy)
+# ### ✎ Exercise 11.5 · The direction only  (5 minutes, easy)
 
 
 # %%
@@ -358,10 +358,10 @@ lesson.hidden_cosine_loss.check(hidden_cosine_loss)
 # **Attention.** Each row of a map is a distribution, and you know how to compare distributions. MiniLM takes the KL
 # divergence of each row, and the mean over rows and heads.
 #
-# One trap: $-\infty$ hides well in exercise 10.2, but a KL divergence takes logarithms, and 0 times $-\infty$ is `nan`.
+# One trap: $-\infty$ hides well in exercise 11.2, but a KL divergence takes logarithms, and 0 times $-\infty$ is `nan`.
 # Hide with a large negative number here.
 #
-# ### ✎ Exercise 10.6 · Look where the teacher looks  (12 minutes, hard)
+# ### ✎ Exercise 11.6 · Look where the teacher looks  (12 minutes, hard)
 
 
 # %%
@@ -388,7 +388,7 @@ lesson.attention_kl_loss.check(attention_kl_loss)
 #
 # $$R = \mathrm{softmax}\!\left(\frac{V V^\top}{\sqrt d}\right)$$
 #
-# ### ✎ Exercise 10.7 · Relations need no projection  (10 minutes, hard)
+# ### ✎ Exercise 11.7 · Relations need no projection  (10 minutes, hard)
 #
 # Student and teacher may have different widths. Use `losses.attention_kl_loss(student, teacher, mask=mask)`. To keep it
 # short, all values of a token count as one head here. (MiniLM has a table for each head, and needs equal numbers of
@@ -445,7 +445,7 @@ for name, value in found.items():
 #
 # $$(VQ)(VQ)^\top = V Q Q^\top V^\top = V V^\top$$
 #
-# Lesson 08 does the same with relations between *pictures*.
+# Lesson 09 does the same with relations between *pictures*.
 #
 # One warning before you use any of these: student and teacher must have **the same tokens**. The teacher cuts
 # `moviemaking` into `movie` and `##making`, our student takes whole words. Their rows do not match, and none of these
@@ -667,7 +667,7 @@ print("no head gives 30 % to the word before, or to the next: ok")
 #
 # DistilBERT keeps the teacher's width, vocabulary and tokens, and *halves its layers*. Instead of random
 # weights it **starts from every other layer of the teacher**. Then it learns with three losses: soft targets, the
-# task, and the cosine of exercise 10.5.
+# task, and the cosine of exercise 11.5.
 
 
 # %%
@@ -742,7 +742,7 @@ plots.distilbert_recipe(recorded["distilbert"], recorded["cost"], accuracy(teach
 # inherits, two seeds cannot tell: ahead with one, level with the other.
 #
 # What is saved? For one sentence at a time, half of the time and a little more. *Not* half of the weights: 11.7 of
-# the teacher's 22.6 million are the table of word pieces, and the student needs all of it. (Lesson 13 makes tables
+# the teacher's 22.6 million are the table of word pieces, and the student needs all of it. (Lesson 15 makes tables
 # smaller.) The TextClassifier in the figure, two layers of width 64, takes a twentieth of the teacher's time, the bag
 # of words a two-hundredth. With 64 sentences at once: half, a forty-fifth, and less than a two-thousandth of its
 # time.
@@ -787,7 +787,7 @@ lesson.quiz
 #   tokens.
 #
 # **Left out.** Pretraining itself, and distilling *during* it, where DistilBERT, TinyBERT and MiniLM do most of their
-# work; decoders and generation (lesson 11); Patient KD; pruning heads; sentence pairs.
+# work; decoders and generation (lesson 12); Patient KD; pruning heads; sentence pairs.
 #
 # **References**
 #
