@@ -62,7 +62,7 @@ def main(words):
         changed = renumbered(text, new)
         if changed != text:
             path.write_text(changed, encoding="utf-8")
-    for path in sorted(paths, reverse=True):  # 12 makes room before 11 comes
+    for path in paths:
         name = renumbered(path.name, new)
         if path.parts[len(ROOT.parts)] == "notebooks" and name != path.name:
             subprocess.run(["git", "mv", path, path.with_name(name)], cwd=ROOT, check=True)
