@@ -19,8 +19,11 @@ def version():
 
 def works(folder):
     """The version of the environment's Python, or None where it does not start, lacks pip or was made elsewhere."""
+    note = os.path.join(folder, "pyvenv.cfg")
+    if not os.path.isfile(note):
+        return None
     try:
-        with open(os.path.join(folder, "pyvenv.cfg")) as settings:
+        with open(note) as settings:
             commands = [line for line in settings.read().splitlines() if line.startswith("command = ")]
         if commands and not commands[0].endswith(" " + os.path.abspath(folder)):
             return None  # the folder was moved or copied, and what is installed points to where it was

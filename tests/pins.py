@@ -1,7 +1,7 @@
 """Every pin held against the package index that pip is set up to use: python tests/pins.py
 
-For each Python and each kind of machine below, a pin's Requires-Python must allow that Python, and there must be a wheel:
-learners have no compilers. Without an index this is skipped with a sentence, but never in CI, where it fails.
+For each Python and each kind of machine below, a pin's Requires-Python must allow that Python, and there must be a wheel
+(learners have no compilers) that was not withdrawn (yanked). Without an index this is skipped with a sentence, but never in CI, where it fails.
 """
 
 import ast
@@ -19,11 +19,12 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from packaging import tags
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_sdist_filename, parse_wheel_filename
+from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PYTHONS = ("3.11.0", "3.11.2", "3.12.0", "3.13.0")
@@ -42,6 +43,28 @@ class NoIndex(Exception):
     """The index does not answer, or not in a way that can be read."""
 
 
+@dataclass
+class File:
+    """What an index says of a file: its Requires-Python if it has one, why it was yanked if it was."""
+
+    name: str
+    python: str | None = None
+    yanked: str | None = None
+
+    @property
+    def version(self):
+        """None where the name is from before there were rules for names."""
+        try:
+            return (parse_wheel_filename if self.name.endswith(".whl") else parse_sdist_filename)(self.name)[1]
+        except ValueError:
+            return None
+
+    @property
+    def tags(self):
+        """A wheel's tags; no source distribution fits anywhere."""
+        return parse_wheel_filename(self.name)[3] if self.name.endswith(".whl") else frozenset()
+
+
 def pins():
     """Requirements `name==version`: those of constraints.txt, and what the Makefile installs beside them."""
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
@@ -51,31 +74,22 @@ def pins():
 
 
 def faults(pin, files):
-    """Sentences on what keeps `pin` from being installed; `files` are the index's (filename, Requires-Python or None)."""
+    """Sentences on what keeps `pin` from being installed; `files` are the index's [File]."""
     (exact,) = pin.specifier
-    wheels, sources = [], []
-    for name, requires in files:
-        try:
-            if name.endswith(".whl"):
-                _, version, _, fits = parse_wheel_filename(name)
-                wheels.append((version, requires, fits))
-            else:
-                sources.append((parse_sdist_filename(name)[1], requires, frozenset()))
-        except ValueError:  # names from before there were rules for them
-            continue
-    release = [(requires, fits) for version, requires, fits in wheels + sources if exact.contains(version, True)]
+    release = [file for file in files if (version := file.version) and exact.contains(version, prereleases=True)]
     if not release:
         return [f"{pin.name}{exact} is not in the index"]
     found = []
+    if all(file.yanked for file in release):
+        found.append(f"{pin.name}{exact} was withdrawn (yanked): {release[0].yanked}")
     for python in PYTHONS:
-        unfit = {requires for requires, _ in release if requires and python not in SpecifierSet(requires)}
-        allowed = [fits for requires, fits in release if requires not in unfit]
-        if not allowed:
-            if any(_counts(pin, python, machine) for machine in MACHINES):
-                found.append(f"{pin.name}{exact} wants Python {' or '.join(sorted(unfit))}, not {python}")
+        machines = [machine for machine in MACHINES if _counts(pin, python, machine)]
+        allowed = [file for file in release if python in SpecifierSet(file.python or "")]
+        if machines and not allowed:
+            found.append(f"{pin.name}{exact} wants Python {release[0].python}, not {python}")
             continue
-        for machine in MACHINES:
-            if _counts(pin, python, machine) and not any(fits & tags_of(python, machine) for fits in allowed):
+        for machine in machines:
+            if not any(file.tags & tags_of(python, machine) for file in allowed):
                 found.append(f"{pin.name}{exact} has no wheel for Python {python} on {machine}")
     return found
 
@@ -98,7 +112,7 @@ def tags_of(python, machine):
 
 
 class Links(html.parser.HTMLParser):
-    """(filename, Requires-Python) of every link on an index's HTML page."""
+    """A `File` of every link on an index's HTML page."""
 
     def __init__(self, page):
         super().__init__()
@@ -110,20 +124,28 @@ class Links(html.parser.HTMLParser):
         if tag == "a" and attributes.get("href"):
             path = urllib.parse.urlsplit(attributes["href"]).path
             name = urllib.parse.unquote(path.rpartition("/")[2])
-            self.files.append((name, attributes.get("data-requires-python")))
+            yanked = (attributes["data-yanked"] or "no reason given") if "data-yanked" in attributes else None
+            self.files.append(File(name, attributes.get("data-requires-python"), yanked))
 
 
 def files_on(page, kind):
-    """[(filename, Requires-Python or None)] of an index's page, of content type `kind`: JSON or HTML."""
+    """[File] of an index's page, of content type `kind`: JSON or HTML."""
     if JSON in kind:
-        return [(file["filename"], file.get("requires-python")) for file in json.loads(page)["files"]]
+        files = json.loads(page)["files"]
+        return [File(x["filename"], x.get("requires-python"), _reason(x.get("yanked"))) for x in files]
     return Links(page).files
+
+
+def _reason(yanked):
+    return "no reason given" if yanked is True else yanked or None
 
 
 def pip_settings():
     """(index URLs, file of certificates or None) that pip uses, from its own words."""
     listed = _pip("config", "list")
-    settings = {key: ast.literal_eval(value) for key, _, value in (x.partition("=") for x in listed.splitlines()) if value}
+    settings = {
+        key: ast.literal_eval(value) for key, _, value in (x.partition("=") for x in listed.splitlines()) if value
+    }
 
     def setting(name):
         places = (f":env:.{name}", f"install.{name}", f"global.{name}")
@@ -171,7 +193,8 @@ def main():
     except (NoIndex, OSError) as error:
         print(f"The pins were not looked up, since no package index answers: {error}.")
         return 1 if os.environ.get("CI") else 0
-    print("\n".join(found))
+    for fault in found:
+        print(fault)
     print(f"{len(wanted)} pins looked up for Python {', '.join(PYTHONS)}: {len(found)} faults.")
     return 1 if found else 0
 
