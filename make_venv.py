@@ -46,6 +46,8 @@ def main(folder, asked=False):
             "and name it: make lab PYTHON=python3.12"
         ).format(version())
     if os.path.exists(folder):
+        if not os.path.isdir(folder) or (os.listdir(folder) and not os.path.isfile(os.path.join(folder, "pyvenv.cfg"))):
+            return "{} is in the way, and is no virtual environment: move it elsewhere first.".format(folder)
         made = "is of Python " + found if found else "does not work (any more)"
         print("{} {}: making it anew with Python {}.".format(os.path.basename(folder), made, version()))
         sys.stdout.flush()

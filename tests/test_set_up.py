@@ -178,6 +178,14 @@ def test_what_is_too_old_or_does_not_work_is_made_anew(case, environment, made, 
     assert capsys.readouterr().out.startswith(f".venv {said}: making it anew")
 
 
+def test_what_is_no_virtual_environment_is_never_cleared(made, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    said = f"{tmp_path} is in the way, and is no virtual environment: move it elsewhere first."
+    assert make_venv.main(str(tmp_path), asked=True) == said
+    assert make_venv.main(str(tmp_path / "thesis.tex")).startswith(f"{tmp_path / 'thesis.tex'} is in the way")
+    assert made == [] and (tmp_path / "thesis.tex").exists()
+
+
 def test_a_real_environment_works_and_is_known_by_its_version(tmp_path):
     folder = str(tmp_path / ".venv")
     assert make_venv.works(folder) is None
