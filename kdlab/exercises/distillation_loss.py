@@ -546,7 +546,7 @@ repaired_article_loss = Exercise(
         ),
         "models swapped": (
             lambda s, t, x, y, alpha=0.5, temperature=2.0: _repaired_article_loss(t, s, x, y, alpha, temperature),
-            "swapped",
+            "dropout is on",
         ),
         "other defaults": (
             lambda s, t, x, y, alpha=0.1, temperature=4.0: _repaired_article_loss(s, t, x, y, alpha, temperature),
