@@ -49,13 +49,13 @@ class Search:
                     return sentence
                 continue
             for change in group:
-                if self.explains(change.function):
+                if (group is self.declared or self.tells) and self.explains(change.function):
                     return change.sentence
         return self.term()
 
     def combination(self):
         """The sentence for two mistakes at once, or None."""
-        return self.with_a_factor() or self.two_changes()
+        return (self.with_a_factor() or self.two_changes()) if self.tells else None
 
     @functools.cached_property
     def declared(self):
@@ -64,6 +64,11 @@ class Search:
         arguments = argument_changes(reference, self.roles)
         common = [Change(sentence, with_arguments(reference, reference, change)) for sentence, change in arguments]
         return [*exercise.variants(), *common]
+
+    @functools.cached_property
+    def tells(self):
+        """Some value of the learner's is finite: nan and infinity alone have too many causes to name one."""
+        return any(_finite_somewhere(value) for _, value, _ in self.cases)
 
     def explains(self, function):
         """True when it gives the learner's value in every case (and so is no right answer in disguise)."""
@@ -174,6 +179,15 @@ def quietly(function, reference, arguments):
     return NOTHING if value is None else value
 
 
+def _finite_somewhere(value):
+    if isinstance(value, (tuple, list)):
+        return any(map(_finite_somewhere, value))
+    try:
+        return bool(as_double(value).isfinite().any())
+    except TypeError:
+        return True
+
+
 def _ratio(value, wanted):
     """The factor between two values of one shape if it is the same everywhere, or None."""
     try:
@@ -207,9 +221,10 @@ def _times(what, ratio, words, number, divided):
     else:
         cause = f"there is a factor of {factor} too many, or a division by it is missing"
     if words in ("ln 2", "ln 10"):
-        cause = (
-            f"a logarithm to base {words[3:]} stands where the natural one belongs (bits are to base 2, nats to base e)"
-        )
+        mine, right = f"a logarithm to base {words[3:]}", "the natural one"
+        if not divided:
+            mine, right = "a natural logarithm", f"one to base {words[3:]}"
+        cause = f"{mine} stands where {right} belongs (bits are to base 2, nats to base e)"
     return f"{what} is {size}{sign}: {cause}."
 
 

@@ -566,6 +566,7 @@ def _arguments(node, name, method, whole):
         options = []
         if keyword.arg in ("dim", "axis"):
             options = [(ast.Constant(0), "over the wrong axis: down the columns (dim=0), not along each row (dim=-1)"),
+                       (ast.Constant(-2), "over the wrong axis: the last but one (dim=-2), not the last (dim=-1)"),
                        (ast.Constant(None), "over everything at once: keep to the last axis, dim=-1")]  # fmt: skip
         elif isinstance(value, ast.Constant) and isinstance(value.value, bool):
             options = [(ast.Constant(not value.value), f"with {keyword.arg}={not value.value}")]
@@ -584,6 +585,7 @@ def _arguments(node, name, method, whole):
     if isinstance(last, ast.UnaryOp) and ast.unparse(last) == "-1":
         for other, words in (
             (0, "down the columns (dim=0), not along each row (dim=-1)"),
+            (-2, "the last but one (dim=-2), not the last (dim=-1)"),
             (None, "over everything at once"),
         ):
             new = copy.deepcopy(node)
@@ -622,14 +624,23 @@ def _arguments(node, name, method, whole):
 class _Columns(ast.NodeTransformer):
     """Every softmax down the columns."""
 
+    axis = 0
+
     def visit_Call(self, node):
         self.generic_visit(node)
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         if name in ("softmax", "log_softmax"):
-            node.keywords = [ast.keyword("dim", ast.Constant(0)) if k.arg == "dim" else k for k in node.keywords]
+            axis = ast.Constant(self.axis)
+            node.keywords = [ast.keyword("dim", axis) if k.arg == "dim" else k for k in node.keywords]
             if node.args and ast.unparse(node.args[-1]) == "-1":
-                node.args[-1] = ast.Constant(0)
+                node.args[-1] = axis
         return node
+
+
+class _LastButOne(_Columns):
+    """Every softmax along the last axis but one."""
+
+    axis = -2
 
 
 class _Plain(ast.NodeTransformer):
@@ -644,6 +655,10 @@ class _Plain(ast.NodeTransformer):
 
 _EVERYWHERE = (
     (_Columns, "The softmax runs over the wrong axis: your columns sum to one. Each row is a distribution: dim=-1."),
+    (
+        _LastButOne,
+        "The softmax runs over the wrong axis, the last but one. Each distribution lies along the last: dim=-1.",
+    ),
     (_Plain, "Probabilities stand where their logarithms belong: log_softmax, not softmax."),
 )
 
