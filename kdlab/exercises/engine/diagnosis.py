@@ -36,13 +36,18 @@ class Search:
     The case that failed comes first, and a second draw of it behind; then all that was asked before.
     """
 
-    def __init__(self, exercise, call, cases):
+    def __init__(self, exercise, call, cases, special=False):
         self.exercise, self.call, self.cases = exercise, call, cases
+        # All nan, or the same whatever comes in: many changes give that, so none explains it (special cases have words).
+        self.blind = not special and _says_nothing([value for _, value, _ in cases])
         self.roles = exercise.roles
         self.end = time.thread_time() + SECONDS
 
     def change(self):
         """The sentence of the change that explains the value everywhere, or of a factor that has a name, or None."""
+        if self.blind:
+            own = [change for change in self.exercise.variants() if self.explains(change.function)]
+            return own[0].sentence if own else None
         for group in (self.declared, None, step_changes(*self.exercise.all_forms())):
             if group is None:
                 if sentence := self.factor_of(self.exercise.reference, "Your result"):
@@ -55,7 +60,7 @@ class Search:
 
     def combination(self):
         """The sentence for two mistakes at once, or None."""
-        return self.with_a_factor() or self.two_changes()
+        return None if self.blind else self.with_a_factor() or self.two_changes()
 
     @functools.cached_property
     def declared(self):
@@ -172,6 +177,16 @@ def quietly(function, reference, arguments):
     except Exception:  # a change may make no sense at all
         return NOTHING
     return NOTHING if value is None else value
+
+
+def _says_nothing(values):
+    """True for values without a finite number, and for one number that came out in every case."""
+    try:
+        numbers = torch.cat([as_double(value).reshape(-1) for value in values])
+    except (TypeError, RuntimeError):
+        return False
+    finite = numbers[numbers.isfinite()]
+    return not finite.numel() or (len(numbers) > 1 and bool((numbers == numbers[0]).all()))
 
 
 def _ratio(value, wanted):
