@@ -283,7 +283,7 @@ class Exercise:
             return words
         if isinstance(wanted, (tuple, list)):
             return _part_that_differs(value, wanted)
-        return search.combination() or hint.strip() or search.property()
+        return search.certainty() or search.combination() or hint.strip() or search.property()
 
     def _small_case(self, ask):
         """(the last sentence, expected): a case so small that it can be followed with a pencil."""

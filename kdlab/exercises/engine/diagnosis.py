@@ -23,11 +23,11 @@ from kdlab.exercises.engine.mutations import (
     step_changes,
     with_arguments,
 )
-from kdlab.exercises.engine.properties import PROPERTIES, Evidence
+from kdlab.exercises.engine.properties import CERTAIN, PROPERTIES, Evidence
 from kdlab.exercises.engine.values import as_double, close, deeply_copied, is_tensor, relative
 
 TOLERANCE = 5e-5  # between a mistake's value and the learner's: rounding, no more
-SECONDS = 2.0  # of processor time, for the whole search
+SECONDS = 1.5  # of processor time, for the whole search
 
 
 class Search:
@@ -144,13 +144,20 @@ class Search:
                     return f"Two things at once. {sentence} And: {step.sentence}"
         return None
 
+    def certainty(self):
+        """The first property that says what happened, or None."""
+        return self._property(CERTAIN)
+
     def property(self):
-        """The first property that has something to say."""
+        """The first property that says where it happened, or None."""
+        return self._property((*self.exercise.properties, *PROPERTIES))
+
+    def _property(self, properties):
         reference = self.exercise.reference
         evidence = Evidence(
             self.call, lambda arguments: quietly(reference, reference, arguments), self.roles, self.cases
         )
-        for speak in (*self.exercise.properties, *PROPERTIES):
+        for speak in properties:
             with contextlib.suppress(
                 Mistake, NotTried, RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError
             ):

@@ -296,9 +296,10 @@ def _numbers(value, wanted):
         return False
 
 
-# In the order in which they speak.
+# These say what happened, whatever else is wrong: they speak before two changes are looked for.
+CERTAIN = (is_nan, is_constant_everywhere, is_rounded, constant_offset)
+# And these say where it happened, in the order in which they speak.
 PROPERTIES = (
-    is_nan, is_negative, is_constant_everywhere, is_rounded, constant_offset, varying_ratio, rows_stand_alone, sums_of_rows,
-    leaves_its_range, ends_of_the_weight,
-    mean_of_the_rows, same_at_equals, scales_with_temperature, where_it_differs,
+    is_negative, varying_ratio, rows_stand_alone, sums_of_rows, leaves_its_range, ends_of_the_weight, mean_of_the_rows,
+    same_at_equals, scales_with_temperature, where_it_differs,
 )  # fmt: skip
