@@ -19,11 +19,13 @@ def check_fraction(name, value):
     return value
 
 
-def check_whole(name, value, least):
-    """The value as an int. ValueError unless it is a whole number, `least` or more."""
+def check_whole(name, value, least, most=None):
+    """The value as an int. ValueError unless it is a whole number, `least` or more, and `most` or less if given."""
     value = _plain(name, value)
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be a whole number, at least {least}: got {value!r}")
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):
+        bounds = f", at least {least}" if most is None else f" from {least} to {most}"
+        raise ValueError(f"{name} must be a whole number{bounds}: got {value!r}")
     return int(value)
 
 

@@ -521,8 +521,7 @@ def _check_scores(student_scores, teacher_scores, mask):
             "shape, heads included: value_relation_loss is free of the number of heads"
         )
     for name, scores in (("student_scores", student_scores), ("teacher_scores", teacher_scores)):
-        # the first row decides almost always, so that the check costs nothing
-        if scores.shape[-1] > 1 and _sum_to_one(scores[0, 0, 0]) and _sum_to_one(scores) and (scores >= 0).all():
+        if scores.shape[-1] > 1 and look_like_probabilities(scores):
             raise ValueError(
                 f"{name} look like attention weights: every row is 0 or more and sums to 1. Pass the scores before "
                 "softmax, or weights.log()"
@@ -723,12 +722,19 @@ def _check_values(name, logits, temperature, low, high, only_order=False):
         raise ValueError(f"{name} contain NaN or infinite values")
     if max(high, -low, high - low) > torch.finfo(_wide_dtype(logits)).max * temperature:
         raise ValueError(f"{name} / temperature overflows at temperature {temperature:g}")
-    if low >= 0 and high <= 1.01 and not only_order and _sum_to_one(logits):
-        if high < 1 or logits.numel() > logits.shape[-1]:  # a single row of 0 and 1 is rather a small example
-            raise ValueError(
-                f"{name} look like probabilities: every row is 0 or more and sums to 1. Pass logits, the numbers before "
-                "softmax, or p.log(); if these are logits after all, add 1 to each, which changes no softmax"
-            )
+    if low >= 0 and not only_order and look_like_probabilities(logits):
+        raise ValueError(
+            f"{name} look like probabilities: every row is 0 or more and sums to 1. Pass logits, the numbers before "
+            "softmax, or p.log(); if these are logits after all, add 1 to each, which changes no softmax"
+        )
+
+
+def look_like_probabilities(logits):
+    """Whether every row is 0 or more and sums to 1; a single row of 0 and 1 is rather a small example."""
+    first = logits.reshape(-1, logits.shape[-1])[0]  # this row decides almost always, so that asking costs little
+    if not _sum_to_one(first) or not _sum_to_one(logits) or (logits < 0).any():
+        return False
+    return logits.numel() > logits.shape[-1] or bool(logits.max() < 1)
 
 
 def _sum_to_one(rows):
