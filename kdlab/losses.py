@@ -183,6 +183,7 @@ def distillation_loss(student_logits, teacher_logits, labels, *, temperature, al
 
 def distillation_loss_core(student_logits, teacher_logits, labels, *, temperature, alpha):
     """`distillation_loss` without checks."""
+    student_logits = _wide(student_logits)  # once: then its two gradients are added before they are rounded
     hard = cross_entropy_core(student_logits, labels)
     soft = kl_divergence_core(student_logits, teacher_logits, temperature=temperature)
     return alpha * hard + (1 - alpha) * temperature**2 * soft
@@ -389,8 +390,7 @@ def attention_mse_loss(student_scores, teacher_scores, *, mask=None):
     _check_scores(student_scores, teacher_scores, mask)
     pairs = _pairs(student_scores, mask)
     student, teacher = student_scores[pairs], teacher_scores[pairs]
-    finite = torch.stack([student.isfinite(), teacher.isfinite()])
-    if not finite.all():
+    if not (student.isfinite() & teacher.isfinite()).all():
         possible = ~_never(student, teacher)
         student, teacher = student[possible], teacher[possible]
         for name, scores in (("student_scores", student), ("teacher_scores", teacher)):
@@ -677,7 +677,7 @@ def _finite(student_logits, teacher_logits, temperature):
 
 
 def _check_possible(name, labels, logits):
-    if (logits.gather(-1, labels.long().unsqueeze(-1)) == -torch.inf).any():
+    if (logits.detach().gather(-1, labels.long().unsqueeze(-1)) == -torch.inf).any():
         raise ValueError(
             f"{name} name a class that, by the logits, cannot happen (minus infinity): the loss is infinite"
         )
@@ -714,7 +714,8 @@ def _check_form(name, logits, like=None):
 
 def _extremes(logits):
     """The smallest and the largest number, as floats: NaN and infinity show up in either."""
-    return torch.stack(logits.detach().aminmax()).tolist()
+    low, high = logits.detach().aminmax()
+    return low.item(), high.item()
 
 
 def _check_values(name, logits, temperature, low, high, only_order=False):

@@ -241,7 +241,9 @@ def check_run(student, inputs, labels, teacher_logits, recipe, evaluate, evaluat
         )
     weight = next(p for p in student.parameters() if p.requires_grad)
     check_device("inputs", inputs, "the student", weight)
-    if inputs.numel() == 0 or not torch.stack(inputs.aminmax()).isfinite().all():  # NaN and infinity show up in either
+    if inputs.numel() == 0 or not all(
+        extreme.isfinite() for extreme in inputs.detach().aminmax()
+    ):  # NaN and infinity show up in either
         raise ValueError("inputs are empty or contain NaN or infinite values")
     if ids and (inputs.ndim != 2 or inputs.min() < 0 or not inputs.any(1).all()):
         raise ValueError(
