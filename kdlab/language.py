@@ -91,10 +91,11 @@ def train_language_model(
     check_window(student, length)
     _check_teacher(student, text, teacher, recipe)
     if mask is not None:
+        if isinstance(mask, torch.Tensor):
+            check_device("mask", mask, "the text", text)
         fits = isinstance(mask, torch.Tensor) and mask.dtype == torch.bool and mask.shape == text.shape
         if not fits or not mask[:-1].any():
             raise ValueError(f"mask must be a bool tensor, of the text's shape {tuple(text.shape)}, and True somewhere")
-        check_device("mask", mask, "the text", text)
     if isinstance(teacher, torch.Tensor):
         teacher = teacher.detach()
     return _train(student, text, teacher, recipe, length, divergence, mask, evaluate, evaluate_every)

@@ -323,6 +323,8 @@ def _check_kept(student_logits, ids, name, values):
         raise ValueError("ids must be a tensor int64 (..., k), not empty")
     if not isinstance(values, torch.Tensor) or not values.is_floating_point() or values.shape != ids.shape:
         raise ValueError(f"{name} must be a floating-point tensor of the shape of ids, {_shape(ids)}")
+    check_device("ids", ids, "student_logits", student_logits)
+    check_device(name, values, "student_logits", student_logits)
     if ids.shape[:-1] != student_logits.shape[:-1]:
         raise ValueError(
             f"student_logits {_shape(student_logits)} and ids {_shape(ids)} must have the same shape but for the last "
@@ -500,6 +502,7 @@ def _check_states(student_states, teacher_states, mask):
             raise ValueError(f"the {name}'s states must be a floating-point tensor (..., width)")
         if states.numel() == 0:
             raise ValueError(f"the {name}'s states are empty: {_shape(states)}")
+        check_device(f"the {name}'s states", states, "the student's", student_states)
         if not states.isfinite().all():
             raise ValueError(f"the {name}'s states contain NaN or infinite values")
     if student_states.shape[:-1] != teacher_states.shape[:-1]:
@@ -520,6 +523,7 @@ def _check_scores(student_scores, teacher_scores, mask):
             f"student_scores {_shape(student_scores)} and teacher_scores {_shape(teacher_scores)} must have the same "
             "shape, heads included: value_relation_loss is free of the number of heads"
         )
+    check_device("teacher_scores", teacher_scores, "student_scores", student_scores)
     for name, scores in (("student_scores", student_scores), ("teacher_scores", teacher_scores)):
         if scores.shape[-1] > 1 and look_like_probabilities(scores):
             raise ValueError(
@@ -758,6 +762,7 @@ def _select(mask, **tensors):
                 f"mask {_shape(mask)} must have one entry for each distribution: {name} are {_shape(tensor)}"
                 f"{_maps(tensor, mask)}"
             )
+    check_device("mask", mask, first, tensors[first])
     for name, tensor in tensors.items():
         if name.endswith("logits") and tensor.shape != tensors[first].shape:
             check_logits(name, tensor, like=tensors[first])

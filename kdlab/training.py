@@ -52,8 +52,8 @@ class Recipe:
         self.learning_rate = check_number("learning_rate", self.learning_rate)
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate must be a positive finite number, got {self.learning_rate!r}")
-        for step, settings in self.changes.items():
-            self.changes[step] = self._checked_change(step, settings)
+        checked = {step: self._checked_change(step, settings) for step, settings in self.changes.items()}
+        self.changes = {int(step): settings for step, settings in checked.items()}
 
     def change(self, step, **settings):
         """Let temperature= or alpha= hold from this step on; also while the run is under way. Raises ValueError."""
