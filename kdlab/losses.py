@@ -418,12 +418,12 @@ def attention_kl_loss(student_scores, teacher_scores, *, mask=None):
     """
     _check_scores(student_scores, teacher_scores, mask)
     pairs = _pairs(student_scores, mask)
-    finite = student_scores[pairs].isfinite()
-    if not (finite.all() or (finite | _never(student_scores[pairs], teacher_scores[pairs])).all()):
+    fine = student_scores.isfinite() | ~pairs
+    if not (fine.all() or (fine | _never(student_scores, teacher_scores)).all()):
         raise ValueError("student_scores contain NaN or infinite values between tokens that count")
     teacher = teacher_scores.masked_fill(~pairs, -torch.inf)
     looks = pairs.any(-1)
-    if teacher[pairs].isnan().any() or not teacher.amax(-1)[looks].isfinite().all():
+    if not teacher.amax(-1)[looks].isfinite().all():  # NaN too is the largest of its row
         raise ValueError("teacher_scores contain NaN or plus infinity, or leave a token nothing to look at")
     return attention_kl_loss_core(student_scores, teacher_scores, mask=mask)
 
@@ -736,15 +736,13 @@ def _check_values(name, logits, temperature, low, high, only_order=False):
 
 def look_like_probabilities(logits):
     """Whether every row is 0 or more and sums to 1; a single row of 0 and 1 is rather a small example."""
-    first = logits.reshape(-1, logits.shape[-1])[0]  # this row decides almost always, so that asking costs little
-    if not _sum_to_one(first) or not _sum_to_one(logits) or (logits < 0).any():
+    logits, tolerance = _wide(logits.detach()), max(1e-4, torch.finfo(logits.dtype).eps)
+    first = logits[(0,) * (logits.ndim - 1)]  # this row decides almost always, so that asking costs little
+    if not abs(first.sum().item() - 1) <= tolerance:
+        return False
+    if not ((logits.sum(-1) - 1).abs() <= tolerance).all() or (logits < 0).any():
         return False
     return logits.numel() > logits.shape[-1] or bool(logits.max() < 1)
-
-
-def _sum_to_one(rows):
-    tolerance = max(1e-4, torch.finfo(rows.dtype).eps)
-    return bool(((_wide(rows.detach()).sum(-1) - 1).abs() <= tolerance).all())
 
 
 def _select(mask, **tensors):

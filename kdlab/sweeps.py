@@ -10,7 +10,6 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields, replace
 
 import torch
@@ -21,7 +20,7 @@ from tqdm.auto import tqdm
 
 from kdlab.losses import log_soft_targets
 from kdlab.models import MLP, logits_of
-from kdlab.training import History, Recipe, batches_of, check_run, schedule
+from kdlab.training import History, Recipe, batches_of, check_run, gradients, schedule
 
 BLOCK = 32  # students in one batched computation: more would not fit into a processor's cache
 
@@ -79,13 +78,13 @@ def _run(students, inputs, labels, teachers, recipes, validation, evaluate_every
     try:
         for student in students:
             student.train()
-        with _gradients():
+        with gradients():
             for places, sharing in _blocks(recipes):
                 block = _Block(places, [students[i] for i in places], [recipes[i] for i in places], sharing, inputs)
                 block.aim(hard, which_hard[places], soft, which_soft[places])
                 blocks.append(block)
         for step in range(steps):
-            with _gradients():
+            with gradients():
                 losses = _in_order(blocks, [block.step(schedule(step, steps)) for block in blocks])
             for student, loss in enumerate(losses):
                 if not math.isfinite(loss):
@@ -98,18 +97,11 @@ def _run(students, inputs, labels, teachers, recipes, validation, evaluate_every
                 record["accuracy"] = _in_order(blocks, [block.accuracy(*validation) for block in blocks])
             yield record
     finally:
-        with _gradients():
+        with gradients():
             for block in blocks:
                 block.release()
         for module, mode in modes:
             module.training = mode
-
-
-@contextmanager
-def _gradients():
-    """Ordinary tensors and gradients, whatever the reader has switched off."""
-    with torch.inference_mode(False), torch.enable_grad():
-        yield
 
 
 def _blocks(recipes):

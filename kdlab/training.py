@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, fields
 
 import torch
@@ -178,7 +179,7 @@ def descend(student, next_loss, *, recipe, evaluate=None, evaluate_every=25) -> 
             change = recipe.changes.get(step)
             if change:
                 temperature, alpha = change.get("temperature", temperature), change.get("alpha", alpha)
-            with torch.inference_mode(False), torch.enable_grad():  # whatever the reader has switched off
+            with gradients():
                 outside = torch.get_rng_state()
                 torch.set_rng_state(noise)
                 try:
@@ -206,6 +207,19 @@ def descend(student, next_loss, *, recipe, evaluate=None, evaluate_every=25) -> 
         optimizer.zero_grad()
         for module, mode in modes:
             module.training = mode
+
+
+def gradients():
+    """A context in which tensors are ordinary and have gradients, whatever the reader has switched off."""
+    if torch.is_grad_enabled() and not torch.is_inference_mode_enabled():
+        return nullcontext()
+    return _gradients()
+
+
+@contextmanager
+def _gradients():
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
 
 
 def schedule(step, steps, warmup=0.05):
