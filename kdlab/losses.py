@@ -736,6 +736,8 @@ def _check_values(name, logits, temperature, low, high, only_order=False):
 
 def look_like_probabilities(logits):
     """Whether every row is 0 or more and sums to 1; a single row of 0 and 1 is rather a small example."""
+    if not logits.is_floating_point():
+        return False
     logits, tolerance = _wide(logits.detach()), max(1e-4, torch.finfo(logits.dtype).eps)
     first = logits[(0,) * (logits.ndim - 1)]  # this row decides almost always, so that asking costs little
     if not abs(first.sum().item() - 1) <= tolerance:

@@ -255,9 +255,8 @@ def check_run(student, inputs, labels, teacher_logits, recipe, evaluate, evaluat
         )
     weight = next(p for p in student.parameters() if p.requires_grad)
     check_device("inputs", inputs, "the student", weight)
-    if inputs.numel() == 0 or not all(
-        extreme.isfinite() for extreme in inputs.detach().aminmax()
-    ):  # NaN and infinity show up in either
+    # NaN and infinity show up in the smallest or the largest number
+    if inputs.numel() == 0 or not all(extreme.isfinite() for extreme in inputs.detach().aminmax()):
         raise ValueError("inputs are empty or contain NaN or infinite values")
     if ids and (inputs.ndim != 2 or inputs.min() < 0 or not inputs.any(1).all()):
         raise ValueError(
@@ -278,7 +277,7 @@ def check_run(student, inputs, labels, teacher_logits, recipe, evaluate, evaluat
     try:
         few = logits = predict_logits(student, first)
         if look_like_probabilities(logits):  # one row may be so by chance
-            few = predict_logits(student, first if ids else inputs[:32])
+            few = predict_logits(student, inputs[:32])
     except (RuntimeError, IndexError) as error:
         reason = error
         if not ids and inputs.dtype != weight.dtype:

@@ -153,6 +153,15 @@ def test_the_way_to_learn_a_temperature_that_the_message_names():
     assert temperature.grad.abs() > 0
 
 
+def test_a_core_takes_a_learned_temperature_as_it_is_and_gives_it_its_gradient():
+    def loss(value):
+        return losses.distillation_loss_core(Z.double(), V.double(), Y, temperature=value, alpha=0.3)
+
+    temperature = nn.Parameter(torch.tensor(2.0, dtype=torch.double))
+    (slope,) = torch.autograd.grad(loss(temperature), temperature)
+    assert slope.item() == pytest.approx((loss(2.0 + 1e-5) - loss(2.0 - 1e-5)).item() / 2e-5, rel=1e-5)
+
+
 # --- probabilities in place of logits -------------------------------------------------------------
 
 P, Q = V.softmax(-1), Z.softmax(-1)
