@@ -6,6 +6,7 @@ argument, and compares values, then gradients. A wrong value is explained by a c
 (engine/mutations.py, engine/diagnosis.py). docs/exercises.md builds one, step by step.
 """
 
+import contextlib
 import html
 import inspect
 import re
@@ -20,7 +21,17 @@ from kdlab.exercises.engine.calls import Ask, explain, safe_surroundings
 from kdlab.exercises.engine.diagnosis import Search, gradient_sentence, gradients, quietly
 from kdlab.exercises.engine.draws import Draw, bound, roles_of, usual_draw
 from kdlab.exercises.engine.mutations import Change
-from kdlab.exercises.engine.values import close, deeply_copied, describe, is_numpy, is_tensor, kind_of, one_line, same
+from kdlab.exercises.engine.values import (
+    close,
+    deeply_copied,
+    describe,
+    is_numpy,
+    is_tensor,
+    kind_of,
+    one_line,
+    same,
+    tells_much,
+)
 
 SOLVED, NOT_YET, NOT_TRIED, OPEN = "solved", "not yet", "not tried yet", "open"
 LOOKS = {SOLVED: ("✔", "#009E73"), NOT_YET: ("✘", "#D55E00"), NOT_TRIED: ("○", "#0072B2"), OPEN: ("◇", "#0072B2")}
@@ -221,7 +232,7 @@ class Exercise:
             asked.append((arguments, value, wanted))
             return
         shown = ask.called, ask.came_out
-        cases = [(arguments, value, wanted), *self._second(ask, draw, number), *asked]
+        cases = [(arguments, value, wanted), *self._more(ask, draw, number, wanted), *asked]
         sentence = self._explain(ask, cases, words)
         if sentence is None:
             sentence, wanted = self._small_case(ask)
@@ -242,20 +253,25 @@ class Exercise:
                 )
         return value
 
-    def _second(self, ask, draw, number):
-        """One more case of the kind that failed: another draw, or the same with new random numbers."""
-        for other in ([lambda: self.arguments(1 - number)] if number is not None else []) + [draw]:
+    def _more(self, ask, draw, number, wanted):
+        """More cases of the kind that failed: another draw; many where a result is a whole number, which says little."""
+        count = 1 if tells_much(wanted) else 6
+        draws = [lambda n=n: self.arguments(n) for n in range(1 + count) if n != number] if number is not None else []
+        cases = []
+        for other in (*draws, *([draw] * count)):
+            if len(cases) == count:
+                break
             arguments = other()
-            try:
-                return [(arguments, self._call(ask, arguments), quietly(self.reference, self.reference, arguments))]
-            except (Mistake, NotTried):
-                continue
-        return []
+            with contextlib.suppress(Mistake, NotTried):
+                cases.append(
+                    (arguments, self._call(ask, arguments), quietly(self.reference, self.reference, arguments))
+                )
+        return cases
 
     def _explain(self, ask, cases, words):
         """The sentence for a wrong value: its cause, or what is odd about it; None where nothing is known."""
         _, value, wanted = cases[0]
-        search = Search(self, lambda arguments: self._call(ask, arguments), cases)
+        search = Search(self, lambda arguments: self._call(ask, arguments), cases, special=words is not None)
         cause = search.change()
         if cause is not None:
             return cause if words is None else f"{words} {cause}"
@@ -267,7 +283,7 @@ class Exercise:
             return words
         if isinstance(wanted, (tuple, list)):
             return _part_that_differs(value, wanted)
-        return search.combination() or hint.strip() or search.property()
+        return search.certainty() or search.combination() or hint.strip() or search.property()
 
     def _small_case(self, ask):
         """(the last sentence, expected): a case so small that it can be followed with a pencil."""

@@ -23,11 +23,11 @@ from kdlab.exercises.engine.mutations import (
     step_changes,
     with_arguments,
 )
-from kdlab.exercises.engine.properties import PROPERTIES, Evidence
+from kdlab.exercises.engine.properties import CERTAIN, PROPERTIES, Evidence
 from kdlab.exercises.engine.values import as_double, close, deeply_copied, is_tensor, relative
 
 TOLERANCE = 5e-5  # between a mistake's value and the learner's: rounding, no more
-SECONDS = 2.0  # of processor time, for the whole search
+SECONDS = 1.5  # of processor time, for the whole search
 
 
 class Search:
@@ -36,26 +36,31 @@ class Search:
     The case that failed comes first, and a second draw of it behind; then all that was asked before.
     """
 
-    def __init__(self, exercise, call, cases):
+    def __init__(self, exercise, call, cases, special=False):
         self.exercise, self.call, self.cases = exercise, call, cases
+        # All nan, or the same whatever comes in: many changes give that, so none explains it (special cases have words).
+        self.blind = not special and _says_nothing([value for _, value, _ in cases])
         self.roles = exercise.roles
         self.end = time.thread_time() + SECONDS
 
     def change(self):
         """The sentence of the change that explains the value everywhere, or of a factor that has a name, or None."""
+        if self.blind:
+            own = [change for change in self.exercise.variants() if self.explains(change.function)]
+            return own[0].sentence if own else None
         for group in (self.declared, None, step_changes(*self.exercise.all_forms())):
             if group is None:
                 if sentence := self.factor_of(self.exercise.reference, "Your result"):
                     return sentence
                 continue
             for change in group:
-                if (group is self.declared or self.tells) and self.explains(change.function):
+                if self.explains(change.function):
                     return change.sentence
         return self.term()
 
     def combination(self):
         """The sentence for two mistakes at once, or None."""
-        return (self.with_a_factor() or self.two_changes()) if self.tells else None
+        return None if self.blind else self.with_a_factor() or self.two_changes()
 
     @functools.cached_property
     def declared(self):
@@ -64,11 +69,6 @@ class Search:
         arguments = argument_changes(reference, self.roles)
         common = [Change(sentence, with_arguments(reference, reference, change)) for sentence, change in arguments]
         return [*exercise.variants(), *common]
-
-    @functools.cached_property
-    def tells(self):
-        """Some value of the learner's is finite: nan and infinity alone have too many causes to name one."""
-        return any(_finite_somewhere(value) for _, value, _ in self.cases)
 
     def explains(self, function):
         """True when it gives the learner's value in every case (and so is no right answer in disguise)."""
@@ -144,13 +144,20 @@ class Search:
                     return f"Two things at once. {sentence} And: {step.sentence}"
         return None
 
+    def certainty(self):
+        """The first property that says what happened, or None."""
+        return self._property(CERTAIN)
+
     def property(self):
-        """The first property that has something to say."""
+        """The first property that says where it happened, or None."""
+        return self._property((*self.exercise.properties, *PROPERTIES))
+
+    def _property(self, properties):
         reference = self.exercise.reference
         evidence = Evidence(
             self.call, lambda arguments: quietly(reference, reference, arguments), self.roles, self.cases
         )
-        for speak in (*self.exercise.properties, *PROPERTIES):
+        for speak in properties:
             with contextlib.suppress(
                 Mistake, NotTried, RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError
             ):
@@ -179,13 +186,14 @@ def quietly(function, reference, arguments):
     return NOTHING if value is None else value
 
 
-def _finite_somewhere(value):
-    if isinstance(value, (tuple, list)):
-        return any(map(_finite_somewhere, value))
+def _says_nothing(values):
+    """True for values without a finite number, and for one number that came out in every case."""
     try:
-        return bool(as_double(value).isfinite().any())
-    except TypeError:
-        return True
+        numbers = torch.cat([as_double(value).reshape(-1) for value in values])
+    except (TypeError, RuntimeError):
+        return False
+    finite = numbers[numbers.isfinite()]
+    return not finite.numel() or (len(numbers) > 1 and bool((numbers == numbers[0]).all()))
 
 
 def _ratio(value, wanted):
