@@ -5,7 +5,7 @@ import torch
 from kdlab.exercises.engine.diagnosis import NOTHING, quietly
 from kdlab.exercises.engine.draws import roles_of
 from kdlab.exercises.engine.mutations import Change, argument_changes, step_changes, with_arguments
-from kdlab.exercises.engine.values import as_double
+from kdlab.exercises.engine.values import as_double, same
 
 ENOUGH = 5  # standard errors; a right answer exceeds that once in ten thousand checks
 
@@ -43,3 +43,25 @@ def _distance(seen, function, reference):
         gap = (as_double(shares) - p).abs() / ((p * (1 - p) + 1 / draws) / draws).sqrt()
         worst = max(worst, float(torch.nan_to_num(gap, nan=float("inf")).max()))
     return worst
+
+
+def generator_is_used(ask, *arguments):
+    """`Mistake` unless the generator, the last argument, makes the draws: equal ones repeat them, used ones go on."""
+    first, again, other = (ask(*arguments, torch.Generator().manual_seed(seed)).value for seed in (0, 0, 1))
+    ask.answers[-1].holds(
+        same(first, again),
+        "The same generator gives other draws each time: hand it on to the function that draws, or nobody can repeat what "
+        "you got.",
+    )
+    ask.answers[-1].holds(
+        not same(first, other),
+        "Two generators with different seeds give the very same draws: yours come from a seed of your own. Hand the given "
+        "generator on to the function that draws.",
+    )
+    generator = torch.Generator().manual_seed(0)  # ask() would hand over copies of it
+    first, second = (ask.value_of([*arguments, generator], {}) for _ in range(2))
+    ask.answers[-1].holds(
+        not same(first, second),
+        "Two calls in a row with one generator give the very same draws: nothing new would ever come. Use "
+        "the generator as it comes; do not set it back.",
+    )
