@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from kdlab.exercises.core import Exercise, Mistake, Option, Question, Quiz
-from kdlab.exercises.engine.chances import cause_of_shares, fits
+from kdlab.exercises.engine.chances import cause_of_shares, fits, generator_is_used
 from kdlab.exercises.engine.values import close, describe
 
 # 1 --------------------------------------------------------------------------------------------------------------------
@@ -76,6 +76,12 @@ bits_per_character = Exercise(
         "guess of character i + 1, and the last row has no answer.": (
             _other_bits(scored=lambda ids: ids.roll(1), places=slice(None))
         ),
+        "`[:, ids]` picks those characters in *every* row. Each row has one character that came next: `gather`.": (
+            lambda logits, ids: -logits.log_softmax(-1)[:-1][:, ids[1:]].mean() / math.log(2)
+        ),
+        "That is the share of right guesses. Asked is how much probability the character had that came.": (
+            lambda logits, ids: (logits[:-1].argmax(-1) == ids[1:]).float().mean(),
+        ),
         "You divided by all characters. Nobody has guessed the first one.": (
             _other_bits(reduce=lambda x: -x.sum() / (len(x) + 1) / math.log(2))
         ),
@@ -112,7 +118,7 @@ def _causal_attention(queries, keys, values):
 
 def _causal_by_adding(queries, keys, values):
     new, everything = queries.shape[2], keys.shape[2]
-    hidden = torch.full((new, everything), -torch.inf).triu(everything - new + 1)
+    hidden = torch.full((new, everything), -1e9).triu(everything - new + 1)
     return (queries @ keys.transpose(-1, -2) / math.sqrt(queries.shape[-1]) + hidden).softmax(dim=-1) @ values
 
 
@@ -168,7 +174,7 @@ causal_attention = Exercise(
     },
     mistakes={
         "Everybody sees everything, the answer included. Such a model learns to copy, and cannot write.": (
-            _other_attention(allowed=lambda new, all_: torch.ones(new, all_, dtype=torch.bool))
+            _other_attention(allowed=lambda new, all_: _triangle(new, all_, all_))
         ),
         "Your tokens see the future and not the past: the triangle is the other one.": (
             _other_attention(allowed=lambda new, all_: torch.ones(new, all_, dtype=torch.bool).triu(all_ - new))
@@ -184,7 +190,7 @@ causal_attention = Exercise(
         ),
         "You hid what may be seen, and left what may not; the last token then sees nothing. `masked_fill` fills where its "
         "mask is True.": (
-            _other_attention(hide=lambda scores, allowed: scores.masked_fill(allowed, float("-inf")).softmax(-1)),
+            _other_attention(allowed=lambda new, all_: ~_triangle(new, all_)),
             _other_attention(hide=lambda scores, allowed: scores.masked_fill(allowed, -1e9).softmax(-1)),
         ),
         "Each token sees one place ahead: that is the very character which it is to guess.": (
@@ -192,7 +198,7 @@ causal_attention = Exercise(
         ),
         "With older keys in front, your mask counts from the wrong end: the *last* new token is the one that sees all. How "
         "far must the triangle be moved?": (
-            _other_attention(allowed=lambda new, all_: torch.ones(new, all_, dtype=torch.bool).tril())
+            _other_attention(allowed=lambda new, all_: _triangle(new, all_, new - all_))
         ),
         "You set the scores of the future to 0. A score of 0 is an ordinary score: softmax makes a positive weight of it.": (
             _other_attention(hide=lambda scores, allowed: (scores * allowed).softmax(-1))
@@ -241,35 +247,15 @@ CHANCES_MISTAKES = {
 }
 
 
-def _generator_is_used(ask, *arguments):
-    """The generator that is handed over makes the draws: equal ones repeat them, another or a used one does not."""
-    first, again, other = (ask(*arguments, torch.Generator().manual_seed(seed)).value for seed in (0, 0, 1))
-    ask.answers[-1].holds(
-        torch.equal(first, again),
-        "The same generator gives other draws each time: hand it on to `multinomial`, or nobody can repeat what you got.",
-    )
-    ask.answers[-1].holds(
-        not torch.equal(first, other),
-        "Two generators with different seeds give the very same draws: yours come from a seed of your own. Hand the given "
-        "generator on to `multinomial`.",
-    )
-    generator = torch.Generator().manual_seed(0)  # ask() would hand over copies of it
-    first, second = (ask.value_of([*arguments, generator], {}) for _ in range(2))
-    ask.answers[-1].holds(
-        not torch.equal(first, second),
-        "Two calls in a row with one generator give the very same draws: every character of a text would get the same "
-        "random number. Use the generator as it comes; do not set it back.",
-    )
-
-
 def _ids(answer, rows, classes):
     """The answer's ids, int64, if it has one for each row."""
+    answer.is_tensor()
+    shape = tuple(answer.value.shape)
     answer.holds(
-        tuple(getattr(answer.value, "shape", ())) != (rows, 1),
-        f"The shape should be ({rows},); yours is ({rows}, 1): `multinomial` gives a column for each draw. Take its only "
-        "one, `[:, 0]`.",
+        shape == (rows,),
+        f"The shape should be ({rows},), an id for each row; yours is {shape}. `multinomial` gives a column for each draw: "
+        "take its only one, `[:, 0]`. (`[0]` would be the first row.)",
     )
-    answer.is_tensor((rows,))
     answer.holds(not answer.value.is_floating_point(), "ids are whole numbers; you returned floating-point numbers.")
     ids = answer.value.long()
     answer.holds(bool((ids >= 0).all() and (ids < classes).all()), "An id must be a column of the logits, 0 to V - 1.")
@@ -283,10 +269,11 @@ def _ask_next_character(ask):
     for temperature in (0.5, 2.0):
         answer = ask(rows, temperature, torch.Generator().manual_seed(0))
         ids = _ids(answer, 12000, 5)
+        first = ids.view(3, 4000)[:, :1]
         answer.holds(
-            len(ids.unique()) > 1,
-            "All rows got the very same character: that is one draw for all. Each row is a text of its own, with a draw of "
-            "its own.",
+            (ids.view(3, 4000) != first).any() or torch.equal(first[:, 0], logits.argmax(-1)),
+            "Rows with the same logits always got the very same character: that is one draw, or one random number, for all. "
+            "Each row is a text of its own, with a draw of its own.",
         )
         shares = F.one_hot(ids, 5).float().view(3, 4000, 5).mean(1)
         seen.append(({"logits": logits, "temperature": temperature}, shares, 4000))
@@ -294,11 +281,11 @@ def _ask_next_character(ask):
         wrong = next(case for case in seen if not fits([case], _chances))  # the one that the learner is shown
         ask.came_out = f"shares of 4000 draws from {describe(logits[0])}: {describe(wrong[1][0])}"
         cause = cause_of_shares(seen, _chances, CHANCES_MISTAKES)
-        raise Mistake(
-            cause or "The shares of 4000 draws are not those of softmax(logits / temperature).",
-            _chances(**wrong[0])[0],
-        )
-    _generator_is_used(ask, rows, 2.0)
+        p = _chances(**wrong[0])
+        if cause is None and ((wrong[1] == 0) & (p > 0.01)).any():
+            cause = "Some characters never come, though they are likely enough: do you draw among the likeliest only?"
+        raise Mistake(cause or "The shares of 4000 draws are not those of softmax(logits / temperature).", p[0])
+    generator_is_used(ask, rows[::40], 2.0)
     one = ask(logits[:1], 2.0, torch.Generator().manual_seed(0))
     one.is_tensor()
     one.holds(tuple(one.value.shape) == (1,), f"{ONE_TEXT} You returned the shape {tuple(one.value.shape)}.")
@@ -309,9 +296,9 @@ def _still_drawn(evidence):
     """At temperature 0 the generator makes no difference."""
     arguments = evidence.cases[0][0]
     values = [evidence.call(arguments | {"generator": torch.Generator().manual_seed(seed)}) for seed in range(8)]
-    if any(not torch.equal(value, values[0]) for value in values):
-        return "At temperature 0 you still draw by chance. There, nothing is drawn: it is the likeliest character of each row."
-    return None
+    return any(not torch.equal(value, values[0]) for value in values) and (
+        "At temperature 0 you still draw by chance. There, nothing is drawn: it is the likeliest character of each row."
+    )
 
 
 def _greedy(greedy):
@@ -356,29 +343,19 @@ next_character = Exercise(
     wrong={
         **{sentence: (_drawn_from(chances), sentence) for sentence, chances in CHANCES_MISTAKES.items()},
         "no generator": (lambda z, t, g: _next_character(z, t, None), "other draws each time"),
-        "a seed of its own": (
-            lambda z, t, g: _next_character(z, t, torch.Generator().manual_seed(0)),
-            "seed of your own",
-        ),
-        "the global seed": (
-            lambda z, t, g: _next_character(z, t, None if torch.manual_seed(0) else g),
-            "seed of your own",
-        ),
+        "a seed of its own": (lambda z, t, g: _next_character(z, t, g.manual_seed(0)), "seed of your own"),
+        "the global seed": (lambda z, t, g: _next_character(z, t, torch.manual_seed(0) and None), "seed of your own"),
         "set back": (lambda z, t, g: _next_character(z, t, g.manual_seed(g.initial_seed())), "do not set it back"),
         "temperature not used": (_drawn_from(lambda z, t: z.softmax(-1)), "Temperature makes no difference"),
         "multiplied": (_drawn_from(lambda z, t: (z * t).softmax(-1)), "You multiply by `temperature`"),
-        "softmax twice": (_drawn_from(lambda z, t: (z / t).softmax(-1).softmax(-1)), "Softmax twice"),
-        "softmax first": (_drawn_from(lambda z, t: (z.softmax(-1) / t).softmax(-1)), "divides probabilities"),
-        "softmax over the rows": (_drawn_from(lambda z, t: (z / t).softmax(0)), "over the wrong axis"),
-        "argmax over the rows": (_greedy(lambda z: z.argmax(0)), "wrong axis"),
         "one draw for all": (
             lambda z, t, g: z.argmax(-1) if t == 0 else _next_character(z[:1], t, g).repeat(len(z)),
-            "one draw for all",
+            "one draw, or one random number",
         ),
         "greedy as float": (_greedy(lambda z: z.argmax(-1).float()), "keep whole numbers"),
         "a column": (
             lambda z, t, g: z.argmax(-1) if t == 0 else torch.multinomial(_chances(z, t), 1, generator=g),
-            "Take its only one",
+            "take its only one",
         ),
         "divided by zero": (
             lambda z, t, g: torch.multinomial((z / t).softmax(-1), 1, generator=g)[:, 0],
@@ -432,7 +409,7 @@ def _texts(draw):
     """A batch of texts of different length, all with some place that counts and some that do not."""
     shape = (draw.rows - 3 or 1, draw.tokens + 2)
     mask = torch.arange(shape[1]) < torch.randint(1, shape[1], (shape[0], 1))
-    mask[0], mask[-1] = torch.arange(shape[1]) < 1, torch.arange(shape[1]) < shape[1] - 1  # one short, one long
+    mask[0], mask[-1] = torch.arange(shape[1]) < 1, True  # a short one, a full one
     return {
         "student_logits": draw.logits(*shape, draw.classes),
         "teacher_logits": draw.logits(*shape, draw.classes),
@@ -483,12 +460,31 @@ word_level_loss = Exercise(
             lambda s, t, m: _word_level_loss(s / 2, t / 2, m),
             lambda s, t, m: 4 * _word_level_loss(s / 2, t / 2, m),
         ),
-        "nan: F.kl_div wants probabilities as its target, or log_target=True. Yours are logarithms.": (
-            _other_words(each=lambda log_p, log_q: F.kl_div(log_q, log_p, reduction="none").sum(-1)),
-            _other_words(each=lambda log_p, log_q: F.kl_div(log_q, log_p, reduction="none").mean(-1)),
+        "You compare by squared distances. KL of the two distributions is asked for.": (
+            lambda s, t, m: (s - t)[m].square().mean(),
+            lambda s, t, m: (s - t)[m].square().sum(-1).mean(),
+            _other_words(each=lambda log_p, log_q: (log_p.exp() - log_q.exp()).square().sum(-1)),
+            _other_words(each=lambda log_p, log_q: (log_p.exp() - log_q.exp()).square().mean(-1)),
+        ),
+        "Mask and logits are shifted against each other. Entry [n, i] of all three belongs to the same place.": (
+            lambda s, t, m: _word_level_loss(s[:, :-1], t[:, :-1], m[:, 1:]),
+            lambda s, t, m: _word_level_loss(s[:, 1:], t[:, 1:], m[:, :-1]),
+        ),
+        "The last place is left out. The mask says which count; all entries of all three belong together.": (
+            lambda s, t, m: _word_level_loss(s[:, :-1], t[:, :-1], m[:, :-1])
         ),
     },
     wrong={
+        "log target": (
+            lambda s, t, m: F.kl_div(s[m].log_softmax(-1), t[m].log_softmax(-1), reduction="batchmean"),
+            "log_target=True",
+        ),
+        "minus infinity": (
+            lambda s, t, m: F.kl_div(
+                s.masked_fill(~m[..., None], -torch.inf).log_softmax(-1), t.softmax(-1), reduction="none"
+            ).mean(),
+            "minus infinity",
+        ),
         "teacher moves": (
             lambda s, t, m: F.kl_div(
                 s[m].log_softmax(-1), t[m].log_softmax(-1), log_target=True, reduction="batchmean"
@@ -555,8 +551,8 @@ jensen_shannon_divergence = Exercise(
         "Two that are sure of different characters are log 2 apart at β = ½; yours are not. If it is nan or infinite: that "
         "is 0 · log 0, so take `log_softmax` for the logarithms of student and teacher.": (
             lambda draw: {
-                "student_logits": 200 * torch.eye(2)[:1],
-                "teacher_logits": 200 * torch.eye(2)[1:],
+                "student_logits": 200 * torch.eye(2)[None, :1],
+                "teacher_logits": 200 * torch.eye(2)[None, 1:],
                 "beta": 0.5,
             }
         ),
@@ -581,10 +577,12 @@ jensen_shannon_divergence = Exercise(
         "Your divergences run from the mixture. They run *to* it: KL(teacher || m), KL(student || m).": (
             _other_jsd(join=lambda p, q, m, b: b * _kl(m, p) + (1 - b) * _kl(m, q))
         ),
-        "You weighted forward and reverse KL. Both must be measured against the *mixture*, which is never 0 where one of "
+        "You compare student and teacher with each other: forward or reverse KL. Both must be measured against the *mixture*, which is never 0 where one of "
         "them is not.": (
             _other_jsd(join=lambda p, q, m, b: b * _kl(p, q) + (1 - b) * _kl(q, p)),
             _other_jsd(join=lambda p, q, m, b: b * _kl(q, p) + (1 - b) * _kl(p, q)),
+            _other_jsd(join=lambda p, q, m, b: _kl(p, q)),
+            _other_jsd(join=lambda p, q, m, b: _kl(q, p)),
         ),
         "You mixed the logits. Mix the *probabilities*.": (
             lambda s, t, beta: _other_jsd(mix=lambda p, q, b: (b * t + (1 - b) * s).softmax(-1))(s, t, beta)
@@ -595,7 +593,7 @@ jensen_shannon_divergence = Exercise(
         "Your mixture sums to 2: student and teacher are added without β and 1 - β.": (
             _other_jsd(mix=lambda p, q, b: p + q)
         ),
-        "F.kl_div wants the *logarithm* of the mixture as its first argument.": (
+        "You subtract the mixture itself. Its *logarithm* belongs there (F.kl_div wants it, too, as its first argument).": (
             _other_jsd(
                 join=lambda p, q, m, b: (
                     b * F.kl_div(m, p, reduction="none").sum(-1) + (1 - b) * F.kl_div(m, q, reduction="none").sum(-1)
@@ -825,24 +823,18 @@ def _ask_at_the_edges(ask):
 
 def _others_ignored(evidence):
     """The student's logits of what was not kept make no difference, so they are in no softmax."""
-    values = []
+    finite = False
     for _ in range(20):
-        row = {"student_logits": torch.randn(1, 9), **_kept(torch.randn(1, 9), 3)}
-        others = torch.ones(1, 9).scatter(-1, row["ids"], 0.0)
-        values += [
-            (
-                evidence.call(row),
-                evidence.call(row | {"student_logits": row["student_logits"] + 3 * others * torch.rand(9)}),
-            )
-        ]
-    if all(close(a, b, equal_nan=True) for a, b in values) and any(
-        bool(torch.as_tensor(a).isfinite()) for a, _ in values
-    ):
-        return (
-            "The student's logits of the characters that were *not* kept make no difference to yours: your softmax runs over "
-            "the k kept logits, which leaves nothing for the rest. First softmax over the whole vocabulary, then pick."
-        )
-    return None
+        kept = _kept(torch.randn(2, 9), 3)
+        logits, others = torch.randn(2, 9), torch.ones(2, 9).scatter(-1, kept["ids"], 0.0)
+        values = [evidence.call({"student_logits": z, **kept}) for z in (logits, logits + others * torch.rand(2, 9))]
+        if not close(*values, equal_nan=True):
+            return None
+        finite |= bool(torch.as_tensor(values[0]).isfinite().all())
+    return finite and (
+        "The student's logits of the characters that were *not* kept make no difference to yours: your softmax runs over the "
+        "k kept logits, which leaves nothing for the rest. First softmax over the whole vocabulary, then pick."
+    )
 
 
 bucket_divergence = Exercise(
@@ -900,6 +892,9 @@ bucket_divergence = Exercise(
         ),
         "That is the cross-entropy of the k + 1 classes: KL plus the teacher's entropy. A perfect student's loss would not "
         "be 0.": _other_bucket(keep=lambda p, log_q: -p * log_q, rest=lambda P, Q: -P * Q.log()),
+        "`[:, ids]` picks all rows' ids in *each* row. `gather(-1, ids)` picks each row's own.": (
+            _other_bucket(pick=lambda z, ids: z.log_softmax(-1)[:, ids])
+        ),
         "You compare with the *first* k characters of the student. `ids` says which: `gather`.": (
             _other_bucket(pick=lambda z, ids: z.log_softmax(-1)[:, : ids.shape[1]])
         ),
@@ -996,6 +991,10 @@ def _ask_shapes(ask):
         "`bincount` count up to the largest id that they meet; say how many characters there are (`num_classes`, "
         "`minlength`).",
     )
+    answer.holds(
+        shape[:1] == (40,),
+        f"Each of the 40 rows keeps its own draws; yours is of shape {shape}. Count, or take the mean, over the draws only.",
+    )
     answer.is_tensor((40, 5))
     answer.holds(answer.value.is_floating_point(), "The weights must be floating-point numbers: shares of the draws.")
 
@@ -1014,46 +1013,41 @@ def _ask_sampled_targets(ask):
 
     answer = ask(rows, 3, torch.Generator().manual_seed(1))
     answer.is_tensor((12000, 5))
-    w = answer.value.detach().float()
+    w, p_rows = answer.value.detach().float(), rows.softmax(-1)
     sums, mean = w.sum(-1), means(w)
     answer.holds(w.isfinite().all(), "Some of your weights are nan or infinite: is there a division by 0?")
+    whole, each = torch.allclose(sums, torch.ones_like(sums), atol=5e-3), sums[0].item()
     answer.holds(
-        not torch.allclose(sums, torch.full_like(sums, 3.0), atol=1e-2),
-        "Your rows sum to 3, the number of draws: divide by it.",
+        abs(each - 3) > 0.01 or (sums - 3).abs().max() > 0.01, "Your rows sum to 3, the number of draws: divide by it."
     )
     answer.holds(
-        (means(w) - p).abs().max() > 1e-4 or (w - rows.softmax(-1)).abs().max() > 0.01,
+        whole or (sums - each).abs().max() > 0.01 * abs(each),
+        f"Each row must sum to 1: the shares of all draws together. Yours sum to {each:.3g}. By what do you divide, and where "
+        "does the sum begin?",
+    )
+    answer.holds(
+        (means(w) - p).abs().max() > 1e-4 or (w - p_rows).abs().max() > 0.01,
         "Those are the teacher's probabilities themselves. They are what is too much to keep.",
     )
-    top = torch.zeros(2, 5).scatter(1, logits.topk(3).indices, 1.0)
+    for k, many in ((3, "three"), (1, "one")):
+        top = torch.zeros(2, 5).scatter(1, logits.topk(k).indices, 1.0).repeat_interleave(6000, 0)
+        answer.holds(
+            not torch.equal((w != 0).float(), top),
+            f"You keep the likeliest {many} each time. The rare ones never come, so the mean is wrong: *draw*.",
+        )
     answer.holds(
-        not ((w != 0).float() == top.repeat_interleave(6000, 0)).all(),
-        "You keep the likeliest three each time. The rare ones never come, so the mean is wrong: *draw*.",
-    )
-    answer.holds(
-        (w - w[0]).abs().max() > 1e-3,
+        (w - w[0]).abs().max() > 1e-3 * w.abs().max(),
         "All rows got the very same draws. Each row has logits of its own, and needs draws of its own.",
     )
     answer.holds(
-        far_from(_weights_of_the_drawn),
+        far_from(_weights_of_the_drawn) and not torch.allclose(3 * w / p_rows, (3 * w / p_rows).round(), atol=1e-2),
         "You weighted what was drawn with its probability. The likely ones come more often *already*: counted twice, they "
         "end up too heavy. A draw is worth 1 / draws, whatever it hit.",
     )
     twice = "A character that was drawn twice counts once in yours. Count each draw: `scatter_add`, not `scatter`."
     thirds = (w * 3 - (w * 3).round()).abs().max() < 2e-2
     answer.holds(far_from(_each_once) and not (thirds and w.max() < 0.4 and sums.min() < 0.9), twice)
-    whole = torch.allclose(sums, torch.ones_like(sums), atol=5e-3)
-    answer.holds(
-        whole or (mean - p).abs().max() > 0.04,
-        "Right on average, but your rows do not sum to 1. Asked are the *shares of the draws*: draw from the softmax, then "
-        "each draw is worth 1 / draws.",
-    )
-    alike = (sums - sums[0]).abs().max() < 1e-2 * sums[0].abs()
-    answer.holds(
-        whole,
-        "Each row must sum to 1: the shares of all draws together."
-        + (f" Yours sum to {sums[0].item():.3g}: by what do you divide?" if alike else ""),
-    )
+    answer.holds(whole, "Each row must sum to 1: the shares of all draws together.")
     answer.holds(
         w.max() < 0.9 or (w.amax(-1) < 0.9).any(),
         "Each row has a single character, though `draws` is 3: you drew once. Draw as often as `draws` says.",
@@ -1077,7 +1071,7 @@ def _ask_sampled_targets(ask):
             and (w.amin(-1) < 1 / draws + 1e-2).any(),
             f"With `draws` = {draws} the weights are not shares of {draws} draws. Is a number fixed in your function?",
         )
-    _generator_is_used(ask, rows, 3)
+    generator_is_used(ask, rows[::40], 3)
 
 
 sampled_targets = Exercise(
@@ -1099,10 +1093,6 @@ sampled_targets = Exercise(
             lambda z, k, g: torch.zeros_like(z).scatter(-1, z.topk(k).indices, z.topk(k).values.softmax(-1)),
             "keep the likeliest three",
         ),
-        "top k, alike": (
-            lambda z, k, g: torch.zeros_like(z).scatter(-1, z.topk(k).indices, 1 / k),
-            "keep the likeliest three",
-        ),
         "weighted with probability": (_weights_of_the_drawn, "weighted what was drawn with its probability"),
         "each once": (_each_once, "drawn twice counts once"),
         "scatter": (lambda z, k, g: torch.zeros_like(z).scatter(-1, _draw(z, k, g), 1 / k), "drawn twice counts once"),
@@ -1111,7 +1101,7 @@ sampled_targets = Exercise(
             lambda z, k, g: torch.zeros_like(z).scatter_add(-1, _draw(z, k, g), torch.ones(len(z), k)),
             "sum to 3",
         ),
-        "divided by the vocabulary": (lambda z, k, g: _sampled_targets(z, k, g) * k / z.shape[-1], "Yours sum to 0.6"),
+        "divided by the vocabulary": (lambda z, k, g: _sampled_targets(z, k, g) * k / z.shape[-1], "sum to 0.6"),
         "probabilities": (lambda z, k, g: z.softmax(-1), "the teacher's probabilities themselves"),
         **{
             sentence: (lambda z, k, g, chances=chances: _sampled_targets(chances(z).log(), k, g), sentence)
@@ -1132,7 +1122,7 @@ sampled_targets = Exercise(
             "seed of your own",
         ),
         "set back": (lambda z, k, g: _sampled_targets(z, k, g.manual_seed(g.initial_seed())), "do not set it back"),
-        "drawn evenly, then weighted": (_drawn_evenly, "shares of the draws"),
+        "drawn evenly, then weighted": (_drawn_evenly, "weighted what was drawn"),
     },
 )
 
