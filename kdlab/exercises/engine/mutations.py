@@ -411,6 +411,7 @@ class _Steps:
                 f"You add `{b}` where you should subtract it (`{whole}`): the sign is turned.",
             )
             yield ast.BinOp(left, ast.Div(), right), f"You divide by `{b}` where you should subtract it (`{whole}`)."
+            yield ast.BinOp(left, ast.Mult(), right), f"You multiply by `{b}` where you should subtract it (`{whole}`)."
             yield right, f"{COMES_OUT} with `{b}` in place of `{whole}`."
             yield ast.UnaryOp(ast.USub(), right), f"`{a}` is missing (in `{whole}`)."
             gap = ast.Call(ast.Name("abs", ast.Load()), [node], [])
