@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/bin
-# tests/conftest.py makes the groups and puts the longest first.
-WORKERS = -n 2 --dist loadgroup --no-loadscope-reorder
+# tests/conftest.py says what a worker takes at a time.
+WORKERS = -n 2
 # One thread: small networks are fastest so, and results repeat.
 export OMP_NUM_THREADS = 1
 
