@@ -63,6 +63,7 @@ def some_panels(race):
     yield widgets.DrawPanel({"one": models.MLP(784, 10)}, strokes=[])
 
 
+@pytest.mark.slow
 def test_every_panel_shows_a_picture_and_fixed_words_where_no_kernel_answers(race):
     for panel in some_panels(race):
         data, _ = panel._repr_mimebundle_()

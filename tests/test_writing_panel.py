@@ -180,6 +180,7 @@ def test_prompts(prompt, opening, words):
         assert len(panel.texts["hard"]) == len(opening) + 20
 
 
+@pytest.mark.slow
 def test_texts_follow_the_run_and_stay_whole(monkeypatch):
     """Each text is finished before the next begins; at the end it is the trained student's."""
     monkeypatch.setattr("kdlab.widgets.writing.SHARE", 0.5)  # these steps are short, so are the texts
@@ -215,6 +216,7 @@ def test_pausing_shows_the_present_student():
     asyncio.run(asyncio.wait_for(main(), seconds(60)))
 
 
+@pytest.mark.slow
 def test_the_loop_has_its_turn_while_they_write():
     """With a model of 3 ms a character, nobody waits longer than a slice of writing and one step."""
 
@@ -246,6 +248,7 @@ def test_the_loop_has_its_turn_while_they_write():
     asyncio.run(asyncio.wait_for(main(), seconds(60)))
 
 
+@pytest.mark.slow
 def test_writing_costs_little_of_the_run():
     """While it trains, no more than about a tenth of the time goes into texts, however long they are."""
 
