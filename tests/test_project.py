@@ -76,8 +76,10 @@ def test_readme_commands_exist():
     for words in shell_lines():
         if words[0] == "make":
             subprocess.run(["make", "--dry-run", *words[1:]], cwd=ROOT, check=True, capture_output=True)
-        elif words[:3] == ["python", "-m", "kdlab.course"]:
-            assert words[3:] == ["lab"]
+        elif words[1:3] == ["-m", "kdlab.course"]:
+            assert pathlib.Path(words[0]).name == "python"
+            own = words[3 : words.index("--") if "--" in words else None]
+            assert course.parser().parse_args(own).command == "lab"
         elif words[:2] == ["pip", "install"]:
             rest = words[2:]
             package = rest[rest.index("-e") + 1] if "-e" in rest else None
@@ -145,6 +147,25 @@ def test_readme_opens_with_a_sentence_a_picture_and_the_two_commands():
     assert image.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout")
+def test_git_keeps_data_byte_for_byte_and_line_ends_of_text():
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    command = ["git", "check-attr", "--stdin", "-z", "text", "eol"]
+    said = subprocess.run(command, cwd=ROOT, input=files, capture_output=True, check=True).stdout.decode().split("\0")
+    found = {}
+    for path, name, value in zip(said[0::3], said[1::3], said[2::3], strict=False):
+        found.setdefault(path, {})[name] = value
+    data = {path for path in found if path.startswith("data/") and path != "data/README.md"}
+    assert len(data) > 10 and {"data/SHA256SUMS", "data/moby_dick.txt.gz"} <= data
+    for path, attributes in found.items():
+        if path in data:
+            assert attributes == {"text": "unset", "eol": "unspecified"}, path
+        elif path.endswith(".png"):
+            assert attributes["text"] == "unset", path
+        else:
+            assert attributes["text"] in ("auto", "set") and attributes["eol"] == "lf", path
+
+
 def test_lessons_are_copied_once_without_outputs_and_never_overwritten(tmp_path):
     target = tmp_path / "my course"
     first = course.copy_lessons(target).new
@@ -172,6 +193,7 @@ def test_copies_that_an_update_left_behind_are_named_in_one_line(tmp_path, monke
     for path in NOTEBOOKS[:5]:
         shutil.copy(path, lessons)
     monkeypatch.setattr(course, "NOTEBOOKS", lessons)
+    monkeypatch.setattr(course, "COURSE", target)
     copies = course.copy_lessons(target)
     assert str(copies).startswith("new: 00_start_here, 01_softmax") and "reset" not in str(copies)
     mine = copies.new
@@ -205,7 +227,7 @@ def test_what_copying_found_is_printed(tmp_path):
     (tmp_path / "notebooks").mkdir()
     shutil.copy(NOTEBOOKS[0], tmp_path / "notebooks")
     words = "from kdlab import course; from pathlib import Path as P; course.NOTEBOOKS = P('notebooks').resolve(); "
-    words += "course.copy_lessons.__defaults__ = (P('mine').resolve(),); course.main(['copy'])"
+    words += "course.main(['copy', '--target', 'mine'])"
     ran = subprocess.run([sys.executable, "-c", words], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert ran.stdout == "new: 00_start_here.\n"
 

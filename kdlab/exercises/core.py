@@ -1,56 +1,45 @@
-"""What every exercise is made of: a safe call, questions asked of the answer, and a result in words.
+"""What every exercise is made of: an `Exercise` with its reference, a `Result` in words, the questions of a quiz.
 
-An exercise's questions are a plain function that receives `ask`. Calling `ask(...)` calls the learner's
-function on copies of the arguments and returns an `Answer`; each method of the answer either passes or raises
-`Mistake` with the sentence that the learner reads. The first mistake is the diagnosis, so ask from the most
-specific mistake to the most general.
+An exercise declares its reference; by the names of its arguments it is known what they are (engine/draws.py). `check`
+calls the learner's function on two draws of random inputs of different sizes, on special cases, without each optional
+argument, and compares values, then gradients. A wrong value is explained by a change of the reference that gives the same
+(engine/mutations.py, engine/diagnosis.py). docs/exercises.md builds one, step by step.
 """
 
 import contextlib
-import ctypes
-import dis
 import html
 import inspect
-import io
 import re
 import textwrap
-import threading
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-SOLVED, NOT_YET, NOT_TRIED = "solved", "not yet", "not tried yet"
-LOOKS = {SOLVED: ("✔", "#009E73"), NOT_YET: ("✘", "#D55E00"), NOT_TRIED: ("○", "#0072B2")}
+import torch
 
+from kdlab.exercises.engine.answers import NO_GRADIENT, Answer, Mistake, NotTried
+from kdlab.exercises.engine.calls import Ask, explain, safe_surroundings
+from kdlab.exercises.engine.diagnosis import Search, gradient_sentence, gradients, quietly
+from kdlab.exercises.engine.draws import Draw, bound, roles_of, usual_draw
+from kdlab.exercises.engine.mutations import Change
+from kdlab.exercises.engine.values import (
+    close,
+    deeply_copied,
+    describe,
+    is_numpy,
+    is_tensor,
+    kind_of,
+    one_line,
+    same,
+    tells_much,
+)
 
-# PyTorch's messages that beginners meet most, and what they mean.
-PLAIN_WORDS = {
-    "Dimension out of range": "a single row has no dimension 1; dim=-1 is the last dimension, however many there are",
-    "must match the size of tensor": "the shapes do not fit together; should a sum or a maximum keep its dimension?",
-    "torch.return_types": "max, min, topk and sort with a dim return values and indices; which do you need?",
-    "expected scalar type": "two tensors hold different kinds of numbers, for example float32 and int64",
-    "can't be cast to the desired output type": "integers cannot hold the result; make the tensor float first",
-    "could not infer output dtype": "a mean needs floats; make True and False (or whole numbers) into numbers: .float()",
-    "Boolean value of Tensor": "many True and False are not one truth; join masks with &, and put each == in brackets",
-    "does not require grad": "the loss is cut off from the weights: is there an .item(), .detach() or no_grad() on the way?",
-}
-
-
-class Mistake(Exception):
-    """Something is wrong with the answer; the message says what, in the learner's words."""
-
-    def __init__(self, message, expected=None):
-        super().__init__(message)
-        self.expected = expected
-
-
-class NotTried(Exception):
-    """The stub is as it was."""
+SOLVED, NOT_YET, NOT_TRIED, OPEN = "solved", "not yet", "not tried yet", "open"
+LOOKS = {SOLVED: ("✔", "#009E73"), NOT_YET: ("✘", "#D55E00"), NOT_TRIED: ("○", "#0072B2"), OPEN: ("◇", "#0072B2")}
 
 
 @dataclass
 class Result:
-    """What a check found: `.status` is "solved", "not yet" or "not tried yet"; `.diagnosis` says why."""
+    """What a check found: `.status` is "solved", "not yet", "not tried yet" or "open"; `.diagnosis` says why."""
 
     status: str
     diagnosis: str
@@ -58,6 +47,7 @@ class Result:
     came_out: str = ""
     expected: str = ""
     notes: tuple = ()
+    score: float | None = None
 
     def rows(self):
         """The (name, text) pairs that are worth showing."""
@@ -65,7 +55,7 @@ class Result:
         return [(name, text) for name, text in details if text] + [("note", note) for note in self.notes]
 
     def __repr__(self):
-        rows = "".join(f"\n    {name:9} {_one_line(text)}" for name, text in self.rows())
+        rows = "".join(f"\n    {name:9} {one_line(text)}" for name, text in self.rows())
         return f"{LOOKS[self.status][0]} {self.status}: {self.diagnosis}{rows}"
 
     def _repr_html_(self):
@@ -101,140 +91,19 @@ class Text:
         return self.markdown
 
 
-class Answer:
-    """One value that the learner's function returned; its methods raise `Mistake` where it is wrong.
-
-    `is_not` only remembers a likely mistake. It is named when something else shows that the answer is wrong, so a
-    right answer that happens to equal a wrong one is never refused.
-    """
-
-    def __init__(self, value, arguments=()):
-        self.value, self.arguments = value, arguments
-        self._likely = []
-
-    def is_tensor(self, shape=None):
-        """The value is a torch tensor (of that shape)."""
-        import torch
-
-        value = self.value
-        if type(value).__module__.split(".")[0] == "numpy":
-            self._fail("You returned a NumPy object. Return a torch tensor: use torch functions throughout.")
-        if not isinstance(value, torch.Tensor):
-            self._fail(f"Return a torch tensor; you returned a {type(value).__name__}.")
-        if shape is not None and tuple(value.shape) != tuple(shape):
-            self._fail(f"The shape should be {tuple(shape)}; yours is {tuple(value.shape)}.")
-        return self
-
-    def is_number(self):
-        """The value is one number: a Python or NumPy number, or a tensor without dimensions."""
-        import numpy as np
-        import torch
-
-        value = self.value
-        if isinstance(value, np.ndarray):
-            self._fail("You returned a NumPy array. Return one number: use torch functions throughout.")
-        if isinstance(value, torch.Tensor) and value.ndim:
-            self._fail(
-                f"Return one number; yours is a tensor of shape {tuple(value.shape)}. "
-                "Did you forget to sum or to take the mean?"
-            )
-        if not isinstance(value, (int, float, np.number, torch.Tensor)):
-            self._fail(f"Return one number; you returned a {type(value).__name__}.")
-        return self
-
-    def is_sequence(self, count, what):
-        """The value is a tuple or list of `count` things; `what` names them."""
-        if not isinstance(self.value, (tuple, list)):
-            numpy = " (a NumPy object)" if type(self.value).__module__.split(".")[0] == "numpy" else ""
-            self._fail(f"Return {count} values ({what}); you returned a {type(self.value).__name__}{numpy}.")
-        if len(self.value) != count:
-            self._fail(f"Return {count} values ({what}); you returned {len(self.value)}.")
-        return self
-
-    def is_not(self, wrong, message):
-        """If the answer turns out wrong and its value is this one, `message` names the mistake."""
-        self._likely.append((wrong, message))
-        return self
-
-    def holds(self, condition, message):
-        """The condition, computed from the value, is true."""
-        if not bool(condition):
-            self._fail(message)
-        return self
-
-    def equals(self, expected, message, tolerance=1e-4):
-        """The value is the expected one, within a tolerance relative to its largest entry."""
-        if not _close(self.value, expected, tolerance):
-            self._fail(message, expected)
-        self._likely.clear()
-        return self
-
-    def gradient(self, argument=0):
-        """Gradient of the value's sum with respect to that argument of the call, as an `Answer`.
-
-        The argument must have been a tensor with requires_grad=True. `Mistake` if no gradient reaches it.
-        """
-        import torch
-
-        if not getattr(self.value, "requires_grad", False):
-            self._fail(
-                "No gradient flows through your result. Stay with torch operations: no .item(), .detach() or NumPy."
-            )
-        wanted = self.arguments[argument]
-        gradient = torch.autograd.grad(self.value.sum(), wanted, retain_graph=True, allow_unused=True)[0]
-        return Answer(torch.zeros_like(wanted) if gradient is None else gradient)
-
-    def finish(self):
-        """After the last question: an answer that was never compared as a whole must not be a likely mistake."""
-        for wrong, message in self._likely:
-            if _close(self.value, wrong):
-                raise Mistake(message)
-
-    def _fail(self, message, expected=None):
-        self.finish()
-        raise Mistake(message, expected)
-
-
-class Ask:
-    """Calls the learner's function safely, and remembers the last call for the report."""
-
-    def __init__(self, function, time_limit):
-        self.function, self.time_limit = function, time_limit
-        self.called = self.came_out = ""
-        self.notes, self.answers = [], []
-
-    def __call__(self, *args, **kwargs):
-        """Call with copies of the arguments; `Mistake` if it raises, hangs, returns None or changes them.
-
-        Tensors and arrays are copied, also inside lists and dicts; models and optimisers are passed as they are.
-        """
-        self.called, self.came_out = _describe_call(self.function, args, kwargs), ""
-        args_copy, kwargs_copy = _copy(list(args)), _copy(kwargs)
-        value, printed = _run(self.function, args_copy, kwargs_copy, self.time_limit)
-        if printed.strip() and not self.notes:
-            self.notes.append(f"your function prints “{_one_line(printed, 40)}”: remove that before training")
-        if value is None or value is Ellipsis:
-            if _is_stub(self.function):
-                raise NotTried
-            raise Mistake("Your function returns nothing. Is there a `return` on its last line?")
-        self.came_out = _describe(value)
-        for name, before, after in _pairs(self.function, args, args_copy, kwargs, kwargs_copy):
-            if not _same(before, after):
-                raise Mistake(
-                    f"Your function changes its argument `{name}` in place (`/=`, `-=`, a method ending in "
-                    "`_`?). The caller still needs it: make a new one instead."
-                )
-        self.answers.append(Answer(value, args_copy))
-        return self.answers[-1]
-
-
 @dataclass
 class Exercise:
-    """One exercise: `check(answer)`, `hint()`, `solution()`.
+    """One exercise: `check(answer)`, `hint()`, `solution()`. The lesson's heading shows place, title, minutes, difficulty.
 
-    `reference` is the solution (a function, or a value), `questions` the check, and `wrong` holds known wrong
-    answers: name -> (answer, words that its diagnosis must contain). The lesson shows place, title, minutes and
-    difficulty in the exercise's heading; a test holds the two together.
+    reference   the solution: a function, or a value
+    roles       {argument: role} where its name does not tell (engine/draws.py)
+    draw        from a `Draw` to a dict of arguments; left out, each argument gets what its role usually is
+    forms       other right ways to write it; their steps, too, are changed to find mistakes
+    mistakes    {sentence: wrong answer, or a tuple of them}: detectors, tests, and the first to be believed
+    cases       {sentence: draw}: special inputs, and what to say to an answer that is right but for them
+    gradient    the arguments (tensors or models) on which the gradient of a loss must be right, too
+    questions   a function of `ask` for what comparison cannot ask: `ask(...)` calls the answer and returns an `Answer`
+    wrong       {name: (wrong answer, words)}: more tests, of mistakes that the engine names by itself
     """
 
     place: int
@@ -242,37 +111,50 @@ class Exercise:
     minutes: int
     difficulty: str
     reference: object
-    questions: Callable
     hints: tuple
-    wrong: dict
+    questions: Callable | None = None
+    roles: dict | None = None
+    draw: Callable | None = None
+    forms: tuple = ()
+    mistakes: dict = field(default_factory=dict)
+    cases: dict = field(default_factory=dict)
+    gradient: tuple = ()
+    properties: tuple = ()
+    wrong: dict = field(default_factory=dict)
     praise: str = "Well done."
     time_limit: float = 10.0
     _hints_given: int = field(default=0, repr=False)
 
+    def __post_init__(self):
+        if not callable(self.reference):
+            self.roles = {}
+            return
+        self.roles = roles_of(self.reference, self.roles)
+        declared = self.forms or self.mistakes or self.cases or self.gradient
+        if self.draw is None and (declared or self.questions is None):
+            self.draw = usual_draw(self.reference, self.roles)
+
+    # what a learner calls
+
     def check(self, answer=None, *, time_limit=None):
-        """Ask the exercise's questions of `answer` (a function, or a value); returns a `Result`."""
+        """Compare `answer` (a function, or a value) with the reference, ask the questions; returns a `Result`."""
         if answer is None or answer is Ellipsis:
             return Result(NOT_TRIED, "Fill in the dots, then run this cell again.")
         if callable(self.reference) and not callable(answer):
             kind = type(answer).__name__
             return Result(NOT_YET, f"Pass your function itself, without parentheses: you passed a {kind}.")
         ask = Ask(answer, time_limit or self.time_limit)
-        if not callable(self.reference):
-            ask.came_out = _describe(answer)
-            ask.answers.append(Answer(answer))
         try:
-            with _fresh_random_numbers():
-                self.questions(ask if callable(self.reference) else ask.answers[0])
-            for given in ask.answers:
-                given.finish()
+            with safe_surroundings():
+                self._ask_everything(ask, answer)
         except NotTried:
             return Result(NOT_TRIED, "Fill in the dots, then run this cell again.")
         except Mistake as mistake:
-            expected = "" if mistake.expected is None else _describe(mistake.expected)
-            return Result(NOT_YET, str(mistake), ask.called, ask.came_out, expected, tuple(ask.notes))
-        except Exception as error:  # an answer so odd that a question fails must not break the notebook
-            return Result(NOT_YET, f"This answer could not be read: {error}", ask.called, ask.came_out)
-        return Result(SOLVED, self.praise, notes=tuple(ask.notes))
+            expected = "" if mistake.expected is None else describe(mistake.expected)
+            return Result(NOT_YET, str(mistake), ask.called, ask.came_out, expected, self._notes(ask))
+        except Exception as error:  # a question must not break the notebook, whatever the answer is
+            return Result(NOT_YET, self._our_fault(error, ask, answer), ask.called, ask.came_out, "", self._notes(ask))
+        return Result(SOLVED, self.praise, notes=self._notes(ask))
 
     def hint(self):
         """The next hint, from gentle to plain; after the last, the last again."""
@@ -291,165 +173,368 @@ class Exercise:
         source = textwrap.dedent(inspect.getsource(inspect.unwrap(self.reference))).rstrip()
         return re.sub(r"^(def|class) _", r"\1 ", source, count=1, flags=re.MULTILINE)
 
+    # what the engine and the tests call
 
-@contextlib.contextmanager
-def _fresh_random_numbers():
-    """New inputs at each check, while the lesson's own random numbers stay what they would have been."""
-    import torch
+    def all_forms(self):
+        """The reference and the other right ways to write it."""
+        return (self.reference, *self.forms)
 
-    with torch.random.fork_rng(devices=[]):
-        torch.seed()
-        yield
+    def variants(self):
+        """The exercise's own mistakes, as changes."""
+        many = ((s, f if isinstance(f, tuple) else (f,)) for s, f in self.mistakes.items())
+        return [Change(sentence, function) for sentence, functions in many for function in functions]
 
+    def arguments(self, number=0):
+        """The inputs of draw `number`, as a dict of arguments."""
+        return self.draw(Draw(number))
 
-def _run(function, args, kwargs, time_limit):
-    """(value, what was printed); runs in a thread, so that a function which never returns can be left.
+    # how it is asked
 
-    A single call into C that never returns keeps the interpreter's lock, and no thread can stop that.
-    """
-    outcome, printed = {}, io.StringIO()
+    def _ask_everything(self, ask, answer):
+        if not callable(self.reference):
+            ask.came_out = describe(answer)
+            ask.answers.append(Answer(answer))
+            self.questions(ask.answers[0])
+        else:
+            if self.draw is not None:
+                self._compare(ask)
+            if self.questions is not None:
+                self.questions(ask)
+        for given in ask.answers:
+            given.finish()
 
-    def work():
+    def _compare(self, ask):
+        asked = []
+        for number in (0, 1):
+            self._compare_one(ask, lambda number=number: self.arguments(number), asked, number=number)
+        for name, parameter in inspect.signature(self.reference).parameters.items():
+            if parameter.default is not parameter.empty:
+                arguments = {n: a for n, a in self.arguments(0).items() if n != name}
+                words = f"Without `{name}=` it should be that of {parameter.default!r}: give `{name}` that default."
+                self._compare_one(ask, lambda arguments=arguments: arguments, asked, words)
+        for words, draw in self.cases.items():
+            self._compare_one(ask, lambda draw=draw: draw(Draw()), asked, words)
+        if self.gradient:
+            self._compare_gradients(ask)
+
+    def _compare_one(self, ask, draw, asked, words=None, number=None):
+        """Ask for one case; `Mistake` with its cause where the value is wrong. `asked` grows by what was right."""
+        arguments = draw()
+        wanted = quietly(self.reference, self.reference, arguments)
         try:
-            outcome["value"] = function(*args, **kwargs)
-        except BaseException as error:  # a learner's sys.exit() must not end the lesson either
-            outcome["error"] = error
+            value = self._call(ask, arguments)
+        except Mistake as mistake:
+            if words is None or not str(mistake).startswith("Your function stopped"):
+                raise
+            raise Mistake(f"{words} {mistake}", mistake.expected) from None
+        if close(value, wanted):
+            self._kind_of_number(value, wanted)
+            asked.append((arguments, value, wanted))
+            return
+        shown = ask.called, ask.came_out
+        cases = [(arguments, value, wanted), *self._more(ask, draw, number, wanted), *asked]
+        sentence = self._explain(ask, cases, words)
+        if sentence is None:
+            sentence, wanted = self._small_case(ask)
+        else:
+            ask.called, ask.came_out = shown
+        raise Mistake(sentence, wanted)
 
-    thread = threading.Thread(target=work, daemon=True)
-    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-        thread.start()
+    def _call(self, ask, arguments):
+        """The learner's value for a dict of arguments; `Mistake` where they are changed in place."""
+        mine = deeply_copied(arguments)
+        args, kwargs = bound(self.reference, mine)
+        value = ask.value_of(args, kwargs)
+        for name, before in arguments.items():
+            if not same(before, mine[name]):
+                raise Mistake(
+                    f"Your function changes its argument `{name}` in place (`/=`, `-=`, a method ending in `_`?). The "
+                    "caller still needs it: make a new one instead."
+                )
+        return value
+
+    def _more(self, ask, draw, number, wanted):
+        """More cases of the kind that failed: another draw; many where a result is a whole number, which says little."""
+        count = 1 if tells_much(wanted) else 6
+        draws = [lambda n=n: self.arguments(n) for n in range(1 + count) if n != number] if number is not None else []
+        cases = []
+        for other in (*draws, *([draw] * count)):
+            if len(cases) == count:
+                break
+            arguments = other()
+            with contextlib.suppress(Mistake, NotTried):
+                cases.append(
+                    (arguments, self._call(ask, arguments), quietly(self.reference, self.reference, arguments))
+                )
+        return cases
+
+    def _explain(self, ask, cases, words):
+        """The sentence for a wrong value: its cause, or what is odd about it; None where nothing is known."""
+        _, value, wanted = cases[0]
+        search = Search(self, lambda arguments: self._call(ask, arguments), cases, special=words is not None)
+        cause = search.change()
+        if cause is not None:
+            return cause if words is None else f"{words} {cause}"
+        odd = _wrong_kind(value, wanted, differentiable=bool(self.gradient))
+        hint = f" PyTorch gives a hint: {ask.warned[0]}" if ask.warned else ""
+        if odd is not None:
+            return odd + hint if words is None else f"{words} {odd}"
+        if words is not None:
+            return words
+        if isinstance(wanted, (tuple, list)):
+            return _part_that_differs(value, wanted)
+        return search.certainty() or search.combination() or hint.strip() or search.property()
+
+    def _small_case(self, ask):
+        """(the last sentence, expected): a case so small that it can be followed with a pencil."""
         try:
-            thread.join(time_limit)
-            in_time = not thread.is_alive()
-        finally:  # also when the kernel is interrupted while we wait
-            stopped = _stop(thread)
-    if not in_time:
-        advice = "so it was stopped." if stopped else "and could not be stopped: choose Kernel → Restart."
-        raise Mistake(
-            f"Your function was still running after {time_limit:g} seconds, {advice} Is there a loop that never ends?"
+            arguments = self.draw(Draw.small())
+            wanted = quietly(self.reference, self.reference, arguments)
+            value = self._call(ask, arguments)
+            if not close(value, wanted):
+                return (
+                    f"The value is off, in a way that has no name here. A small case stands below: {describe(value)} came "
+                    f"out, and it should be {describe(wanted)}. Work it out with a pencil, and print what you have after "
+                    "each line.",
+                    wanted,
+                )
+        except (Mistake, NotTried, RuntimeError, ValueError, IndexError, TypeError):
+            pass
+        arguments = self.arguments(0)
+        wanted = quietly(self.reference, self.reference, arguments)
+        value = self._call(ask, arguments)
+        return f"The value is off: {describe(value)} came out, and it should be {describe(wanted)}.", wanted
+
+    def _kind_of_number(self, value, wanted):
+        """Whole numbers where the reference gives whole numbers, True and False where it gives those."""
+        if isinstance(wanted, (tuple, list)):
+            for mine, theirs in zip(value, wanted, strict=True):
+                self._kind_of_number(mine, theirs)
+        elif is_tensor(wanted) and is_tensor(value) and value.is_floating_point() != wanted.is_floating_point():
+            if value.is_floating_point():
+                raise Mistake(
+                    f"Right, but as floats: keep {'True and False' if wanted.dtype.is_signed is False else 'whole numbers'} ({wanted.dtype})."
+                )
+        elif is_tensor(wanted) and not is_tensor(value) and (wanted.ndim or self.gradient):
+            raise Mistake(_wrong_kind(value, wanted, differentiable=bool(self.gradient)))
+
+    def _compare_gradients(self, ask):
+        arguments = self.arguments(0)
+        teachers = [n for n, role in self.roles.items() if role and role.startswith("teacher") and n in arguments]
+        names = [*self.gradient, *(n for n in teachers if n not in self.gradient)]
+        names = [n for n in names if not is_tensor(arguments[n]) or arguments[n].is_floating_point()]
+        theirs = gradients(self.reference, self.reference, arguments, names)
+
+        def learner(*args, **kwargs):
+            value = ask.value_of(list(args), kwargs)
+            spent = [p for a in (*args, *kwargs.values()) for p in _leaves(a) if p.grad is not None]
+            if spent:
+                raise Mistake(
+                    "Your function calls backward() itself. Return the loss; the training loop calls backward."
+                )
+            if not is_tensor(value) or not value.requires_grad:
+                raise Mistake(NO_GRADIENT)
+            return value
+
+        try:
+            mine = gradients(learner, self.reference, arguments, names)
+        except RuntimeError as error:
+            raise Mistake(f"The value is right, but backward() fails. {explain(error, ask.function)}") from None
+        for name in names:
+            taught = theirs[name] is not None and bool(theirs[name].any())
+            if taught and name not in self.gradient:
+                continue  # the reference lets the teacher's gradient flow: a detach is as good
+            right = close(mine[name], theirs[name], 1e-3) if taught and mine[name] is not None else not taught
+            if not taught and mine[name] is not None and bool(mine[name].any()):
+                right = False
+            if not right:
+                raise Mistake(gradient_sentence(self, arguments, mine[name], theirs[name], name))
+
+    def _notes(self, ask):
+        return (*ask.notes, *(f"PyTorch warns: {text}" for text in ask.warned))
+
+    def _our_fault(self, error, ask, answer):
+        value = ask.answers[-1].value if ask.answers else None
+        seen = f" You returned {kind_of(value)}: {describe(value)}." if value is not None else ""
+        if is_numpy(value):
+            seen += " Return a torch tensor: use torch functions throughout."
+        return (
+            f"Here a question of ours fell over ({type(error).__name__}: {one_line(str(error), 120)}); that is the course's "
+            f"fault, whatever your answer is.{seen} Please report it, together with your answer."
         )
-    error = outcome.get("error")
-    if isinstance(error, NotImplementedError) and not str(error):  # PyTorch raises it too, with a message
-        raise NotTried
-    if error is not None:
-        raise Mistake(_explain(error, function))
-    return outcome["value"], printed.getvalue()
 
 
-def _stop(thread):
-    """Raise SystemExit inside the thread at its next bytecode; True if it has ended."""
-    if thread.is_alive():  # works on every platform, unlike signals
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
-        thread.join(1.0)
-    return not thread.is_alive()
+def _leaves(value):
+    if is_tensor(value):
+        return [value] if value.is_leaf else []
+    return list(value.parameters()) if hasattr(value, "parameters") else []
 
 
-def _explain(error, function):
-    """An exception in one sentence, with the learner's own line, and in plain words where we know them."""
-    message = f"Your function stopped with {type(error).__name__}: {_one_line(str(error), 300)}"
-    message += "".join(f" — {plain}" for fragment, plain in PLAIN_WORDS.items() if fragment in str(error))
-    file = getattr(getattr(function, "__code__", None), "co_filename", None)
-    lines = [frame.line for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    return f"{message} (at `{lines[-1]}`)" if lines and lines[-1] else message
+def _wrong_kind(value, wanted, differentiable=False):
+    """The sentence for a value of another type or shape than the reference gives, or None."""
+    if is_tensor(wanted) and wanted.ndim == 0 or isinstance(wanted, (int, float)):
+        if is_numpy(value) and value.ndim:
+            return "You returned a NumPy array. Return one number: use torch functions throughout."
+        if is_numpy(value) and differentiable:
+            return "You returned a NumPy object. Return a torch tensor: use torch functions throughout."
+        if is_tensor(value) and value.ndim:
+            return (
+                f"Return one number; yours is a tensor of shape {tuple(value.shape)}. Did you forget to sum or to take the "
+                "mean?"
+            )
+        if isinstance(value, (tuple, list)):
+            return f"Return one number alone; you returned a {type(value).__name__} of {len(value)} things."
+        if isinstance(value, (int, float)) and differentiable:
+            return f"You returned {kind_of(value)}. {NO_GRADIENT}"
+        if not isinstance(value, (int, float)) and not is_tensor(value) and not is_numpy(value):
+            return f"Return one number; you returned {kind_of(value)} ({type(value).__name__})."
+        return None
+    if is_tensor(wanted):
+        shape = tuple(wanted.shape)
+        if is_numpy(value):
+            return "You returned a NumPy object. Return a torch tensor: use torch functions throughout."
+        if not is_tensor(value):
+            return f"Return a torch tensor of shape {shape}; you returned {kind_of(value)} ({type(value).__name__})."
+        if tuple(value.shape) != shape:
+            advice = _reduced(value, wanted) or _shape_advice(tuple(value.shape), shape)
+            return f"The shape should be {shape}; yours is {tuple(value.shape)}. {advice}"
+        return None
+    if isinstance(wanted, (tuple, list)):
+        if not isinstance(value, (tuple, list)):
+            numpy = " (a NumPy object)" if is_numpy(value) else ""
+            return f"Return {len(wanted)} values, in a {type(wanted).__name__}; you returned {kind_of(value)} ({type(value).__name__}){numpy}."
+        if len(value) != len(wanted):
+            return f"Return {len(wanted)} values; you returned {len(value)}."
+        for number, (mine, theirs) in enumerate(zip(value, wanted, strict=True), 1):
+            odd = _wrong_kind(mine, theirs)
+            if odd:
+                return f"Value {number}: {odd}"
+        return None
+    if not isinstance(value, type(wanted)):
+        numpy = " (a NumPy object)" if is_numpy(value) else ""
+        return f"Return {kind_of(wanted)}; you returned {kind_of(value)} ({type(value).__name__}){numpy}."
+    return None
 
 
-def _is_stub(function):
-    """True when the function's body is only a docstring, `...` or `pass`."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    if code is None:
-        return False
-    trivial = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "POP_TOP"}
-    return all(instruction.opname in trivial for instruction in dis.get_instructions(code))
+def _reduced(value, wanted):
+    """The sentence for the right values with one axis, or all, added up or averaged; None if it is something else."""
+    names = {0: "over the rows", wanted.ndim - 1: "along each row"}
+    for words, function in (("added up", torch.sum), ("averaged", torch.mean)):
+        floats = wanted.double()
+        if wanted.ndim > 1 and close(value, function(floats)):
+            return f"The values are right, but you {words} all of them: keep every entry."
+        for axis in range(wanted.ndim):
+            if close(value, function(floats, dim=axis)):
+                return (
+                    f"The values are right, but you {words} {names.get(axis, f'over axis {axis}')}: keep one for each."
+                )
+    return None
 
 
-def _pairs(function, args, args_copy, kwargs, kwargs_copy):
-    """(name, original, copy that was passed) of each argument."""
-    try:
-        names = list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        names = []
-    names += [f"number {i + 1}" for i in range(len(names), len(args))]
-    yield from zip(names, args, args_copy, strict=False)
-    yield from ((name, kwargs[name], kwargs_copy[name]) for name in kwargs)
+def _shape_advice(mine, wanted):
+    if mine == () and len(wanted) == 1:
+        return "One number for each row is asked for: you reduced over all rows, where dim=-1 keeps each of them."
+    if mine == ():
+        return "One number is left of all: which step adds up or averages over everything?"
+    if len(mine) == len(wanted) + 1 and mine[: len(wanted)] == wanted:
+        return "One axis is left too many: reduce along the last one, dim=-1 (without keepdim)."
+    if len(mine) < len(wanted):
+        return "One axis is gone: which step has summed or averaged it away?"
+    if sorted(mine) == sorted(wanted):
+        return "The axes are in another order."
+    return "Which step makes or loses the difference?"
 
 
-def _copy(value):
-    if isinstance(value, (list, tuple)):
-        return type(value)(_copy(item) for item in value)
-    if isinstance(value, dict):
-        return {name: _copy(item) for name, item in value.items()}
-    if _is_tensor(value):
-        return value.detach().clone().requires_grad_(value.requires_grad)
-    return value.copy() if type(value).__name__ == "ndarray" else value
+def _part_that_differs(value, wanted):
+    """For several values: which of them are right, and the first that is not."""
+    off = [i for i, (mine, theirs) in enumerate(zip(value, wanted, strict=True)) if not close(mine, theirs)]
+    if len(wanted) > 6:
+        return f"Entry {off[0]} is {describe(value[off[0]])} and should be {describe(wanted[off[0]])} ({len(off)} of {len(wanted)} are off)."
+    order = ("first", "second", "third", "fourth", "fifth", "sixth")
+    right = [order[i] for i in range(len(wanted)) if i not in off]
+    start = f"The {' and the '.join(right)} value is right. " if right else ""
+    return f"{start}The {order[off[0]]} is {describe(value[off[0]])} and should be {describe(wanted[off[0]])}."
 
 
-def _same(before, after):
-    if isinstance(before, (list, tuple)):
-        return len(before) == len(after) and all(map(_same, before, after))
-    if isinstance(before, dict):
-        return before.keys() == after.keys() and all(_same(before[name], after[name]) for name in before)
-    if _is_tensor(before) or type(before).__name__ == "ndarray":  # nan is the same as nan here
-        return before.shape == after.shape and bool(((before == after) | ((before != before) & (after != after))).all())
-    if isinstance(before, (int, float, str)):
-        return before == after or (before != before and after != after)
-    return True
+@dataclass
+class OpenExercise:
+    """An exercise that no machine can check: design a control, read a figure. `solution()` says what a good answer holds."""
+
+    place: int
+    title: str
+    minutes: int
+    difficulty: str
+    hints: tuple
+    good_answer: str
+    _hints_given: int = field(default=0, repr=False)
+
+    hint = Exercise.hint
+
+    def check(self, answer=None):
+        """Nothing is compared: the result says how to compare yourself."""
+        if answer is None or answer is Ellipsis or answer == "":
+            return Result(NOT_TRIED, "Write your answer first, then run this cell again.")
+        return Result(
+            OPEN,
+            "No machine can check this one. Compare yours with `.solution()`, which says what a good answer holds.",
+        )
+
+    def solution(self):
+        """What a good answer contains."""
+        return Text(self.good_answer)
 
 
-def _is_tensor(value):
-    return hasattr(value, "detach") and hasattr(value, "requires_grad")
+@dataclass
+class ScoredExercise:
+    """An exercise with a score: `check` says the learner's beside the lesson's own. `score(answer)` gives the number.
 
+    `lesson_score` is what the reference reached, `enough` what counts as solved; `higher` says which way is better.
+    """
 
-def _close(value, wanted, tolerance=1e-4):
-    """Equal shapes and values, within a tolerance relative to the largest wanted value; nan equals nothing."""
-    import torch
+    place: int
+    title: str
+    minutes: int
+    difficulty: str
+    reference: object
+    hints: tuple
+    score: Callable
+    lesson_score: float
+    enough: float
+    unit: str = ""
+    higher: bool = True
+    wrong: dict = field(default_factory=dict)
+    time_limit: float = 120.0
+    _hints_given: int = field(default=0, repr=False)
 
-    if isinstance(wanted, (list, tuple)):
-        same_length = isinstance(value, (list, tuple)) and len(value) == len(wanted)
-        return same_length and all(_close(v, w, tolerance) for v, w in zip(value, wanted, strict=True))
-    if isinstance(wanted, dict):
-        same_names = isinstance(value, dict) and value.keys() == wanted.keys()
-        return same_names and all(_close(value[name], wanted[name], tolerance) for name in wanted)
-    try:
-        value = torch.as_tensor(value).detach().double()
-        wanted = torch.as_tensor(wanted).detach().double()
-    except (TypeError, ValueError, RuntimeError):
-        return type(value) is type(wanted) and value == wanted
-    if value.shape != wanted.shape:
-        return False
-    finite = wanted.isfinite()
-    if not torch.equal(value[~finite], wanted[~finite]) or not value[finite].isfinite().all():
-        return False
-    if not finite.any():
-        return True
-    return bool((value - wanted)[finite].abs().max() <= tolerance * wanted[finite].abs().max().clamp(min=1e-6))
+    hint, solution, solution_source = Exercise.hint, Exercise.solution, Exercise.solution_source
 
-
-def _describe_call(function, args, kwargs):
-    words = [_describe(a) for a in args] + [f"{name}={_describe(value)}" for name, value in kwargs.items()]
-    return f"{getattr(function, '__name__', 'your function')}({', '.join(words)})"
-
-
-def _describe(value):
-    """A value in one short line, with the shape where it is a large tensor."""
-    if hasattr(value, "detach"):
-        value = value.detach()
-        if value.ndim == 0:
-            return f"{value.item():.5g}"
-        if value.numel() > 12:
-            return f"a tensor of shape {tuple(value.shape)} that starts {_numbers(value.reshape(-1)[:4])}"
-        return f"tensor({_numbers(value)})"
-    return f"{value:.5g}" if isinstance(value, float) else _one_line(repr(value), 80)
-
-
-def _numbers(values):
-    if values.ndim == 0:
-        return f"{values.item():.4g}"
-    return "[" + ", ".join(_numbers(v) for v in values) + "]"
-
-
-def _one_line(text, width=200):
-    text = " ".join(str(text).split())
-    return text if len(text) <= width else text[: width - 1] + "…"
+    def check(self, answer=None, *, time_limit=None):
+        """The score of `answer`, beside the lesson's; returns a `Result` with `.score`."""
+        if answer is None or answer is Ellipsis:
+            return Result(NOT_TRIED, "Fill in the dots, then run this cell again.")
+        if callable(self.reference) and not callable(answer):
+            return Result(
+                NOT_YET, f"Pass your function itself, without parentheses: you passed a {type(answer).__name__}."
+            )
+        ask = Ask(answer, time_limit or self.time_limit)
+        try:
+            with safe_surroundings():
+                score = float(self.score(ask if callable(self.reference) else answer))
+        except NotTried:
+            return Result(NOT_TRIED, "Fill in the dots, then run this cell again.")
+        except Mistake as mistake:
+            return Result(NOT_YET, str(mistake), ask.called, ask.came_out)
+        except Exception as error:
+            return Result(
+                NOT_YET,
+                f"Your answer could not be scored ({type(error).__name__}: {one_line(str(error), 120)}).",
+                ask.called,
+            )
+        good = score >= self.enough if self.higher else score <= self.enough
+        unit = f" {self.unit}" if self.unit else ""
+        words = f"Your score: {score:.4g}{unit}; the lesson's own: {self.lesson_score:.4g}{unit}."
+        goal = f" {'At least' if self.higher else 'At most'} {self.enough:.4g}{unit} counts as solved."
+        return Result(SOLVED if good else NOT_YET, words if good else words + goal, score=score)
 
 
 @dataclass

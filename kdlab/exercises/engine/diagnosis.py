@@ -1,0 +1,298 @@
+"""From a wrong value to the sentence that the learner reads.
+
+Own variants first, then the common changes of arguments, then changed steps of the reference, each alone, then with a
+constant factor; terms that are too large or too small; then properties; then a small case, worked out. A change is named
+only if it gives the learner's value everywhere that was asked, on two draws at least.
+"""
+
+import contextlib
+import functools
+import io
+import time
+import warnings
+
+import torch
+
+from kdlab.exercises.engine.answers import Mistake, NotTried
+from kdlab.exercises.engine.draws import bound, symbols
+from kdlab.exercises.engine.mutations import (
+    Change,
+    argument_changes,
+    cuts,
+    scaled_terms,
+    step_changes,
+    with_arguments,
+)
+from kdlab.exercises.engine.properties import CERTAIN, PROPERTIES, Evidence
+from kdlab.exercises.engine.values import as_double, close, deeply_copied, is_tensor, relative
+
+TOLERANCE = 5e-5  # between a mistake's value and the learner's: rounding, no more
+SECONDS = 1.5  # of processor time, for the whole search
+
+
+class Search:
+    """The search for what explains an answer; `cases` holds (arguments, learner's value, expected value).
+
+    The case that failed comes first, and a second draw of it behind; then all that was asked before.
+    """
+
+    def __init__(self, exercise, call, cases, special=False):
+        self.exercise, self.call, self.cases = exercise, call, cases
+        # All nan, or the same whatever comes in: many changes give that, so none explains it (special cases have words).
+        self.blind = not special and _says_nothing([value for _, value, _ in cases])
+        self.roles = exercise.roles
+        self.end = time.thread_time() + SECONDS
+
+    def change(self):
+        """The sentence of the change that explains the value everywhere, or of a factor that has a name, or None."""
+        if self.blind:
+            own = [change for change in self.exercise.variants() if self.explains(change.function)]
+            return own[0].sentence if own else None
+        for group in (self.declared, None, step_changes(*self.exercise.all_forms())):
+            if group is None:
+                if sentence := self.factor_of(self.exercise.reference, "Your result"):
+                    return sentence
+                continue
+            for change in group:
+                if self.explains(change.function):
+                    return change.sentence
+        return self.term()
+
+    def combination(self):
+        """The sentence for two mistakes at once, or None."""
+        return None if self.blind else self.with_a_factor() or self.two_changes()
+
+    @functools.cached_property
+    def declared(self):
+        """The exercise's own mistakes, then those that the roles of its arguments suggest."""
+        exercise, reference = self.exercise, self.exercise.reference
+        arguments = argument_changes(reference, self.roles)
+        common = [Change(sentence, with_arguments(reference, reference, change)) for sentence, change in arguments]
+        return [*exercise.variants(), *common]
+
+    def explains(self, function):
+        """True when it gives the learner's value in every case (and so is no right answer in disguise)."""
+        return all(
+            close(value, self.of(function, arguments), TOLERANCE, equal_nan=True) for arguments, value, _ in self.cases
+        )
+
+    def of(self, function, arguments):
+        """The function's value for a case, or a value that equals nothing."""
+        if time.thread_time() > self.end:
+            return NOTHING
+        return quietly(function, self.exercise.reference, arguments)
+
+    def factor_of(self, function, what):
+        """The sentence for a constant ratio between the learner's value and the function's, named on all draws."""
+        ratios = [_ratio(value, self.of(function, arguments)) for arguments, value, _ in self.cases[:2]]
+        return self.named_ratio(ratios, what)
+
+    def named_ratio(self, ratios, what):
+        """The sentence for these ratios, one for each of the first cases: what number is it in each?"""
+        if len(ratios) < 2 or None in ratios or any(abs(r - 1) < 1e-3 for r in ratios):
+            return None
+        tables = [symbols(arguments, self.roles) for arguments, _, _ in self.cases[:2]]
+        for words in tables[0]:
+            if words not in tables[1]:
+                continue
+            numbers = [table[words] for table in tables]
+            if all(abs(r - n) < 2e-4 * abs(n) for r, n in zip(ratios, numbers, strict=True)):
+                return _times(what, ratios[0], words, numbers[0], divided=False)
+            if all(abs(r * n - 1) < 2e-4 for r, n in zip(ratios, numbers, strict=True)):
+                return _times(what, ratios[0], words, numbers[0], divided=True)
+        return None
+
+    def term(self):
+        """A term of the reference that is too large, too small, or turned, by a factor that has a name."""
+        for source, make in scaled_terms(*self.exercise.all_forms()):
+            ratios = []
+            for arguments, value, _ in self.cases[:2]:
+                without, with_it = (self.of(make(k), arguments) for k in (0.0, 1.0))
+                try:
+                    ratio = _ratio(as_double(value) - as_double(without), as_double(with_it) - as_double(without))
+                except (TypeError, RuntimeError):
+                    ratio = None
+                if ratio is None or not close(value, self.of(make(ratio), arguments), TOLERANCE):
+                    break
+                ratios.append(ratio)
+            short = source if len(source) <= 60 else source[:59] + "…"
+            sentence = self.named_ratio(ratios, f"The term `{short}`")
+            if sentence:
+                return sentence
+        return None
+
+    def with_a_factor(self):
+        """A change, and a constant factor on top."""
+        for change in (*self.declared, *step_changes(*self.exercise.all_forms())):
+            ratios = [_ratio(value, self.of(change.function, arguments)) for arguments, value, _ in self.cases[:1]]
+            if ratios[0] is None or abs(ratios[0] - 1) < 1e-3:
+                continue
+            factor = self.factor_of(change.function, "what then comes out")
+            if factor:
+                return f"Two things at once. {change.sentence} And {factor}"
+        return None
+
+    def two_changes(self):
+        """Two changes at once: another argument and a changed step."""
+        reference = self.exercise.reference
+        common = argument_changes(reference, self.roles)
+        for step in step_changes(*self.exercise.all_forms()):
+            for sentence, change in common:
+                if time.thread_time() > self.end:
+                    return None
+                if self.explains(with_arguments(step.function, reference, change)):
+                    return f"Two things at once. {sentence} And: {step.sentence}"
+        return None
+
+    def certainty(self):
+        """The first property that says what happened, or None."""
+        return self._property(CERTAIN)
+
+    def property(self):
+        """The first property that says where it happened, or None."""
+        return self._property((*self.exercise.properties, *PROPERTIES))
+
+    def _property(self, properties):
+        reference = self.exercise.reference
+        evidence = Evidence(
+            self.call, lambda arguments: quietly(reference, reference, arguments), self.roles, self.cases
+        )
+        for speak in properties:
+            with contextlib.suppress(
+                Mistake, NotTried, RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError
+            ):
+                sentence = speak(evidence)
+                if sentence:
+                    return sentence
+        return None
+
+
+class _Nothing:
+    """What a change that does not run gives: equal to no value."""
+
+
+NOTHING = _Nothing()
+
+
+def quietly(function, reference, arguments):
+    """The function's value for a dict of arguments of the reference; `NOTHING` where it fails."""
+    args, kwargs = bound(reference, deeply_copied(arguments))
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            value = function(*args, **kwargs)
+    except Exception:  # a change may make no sense at all
+        return NOTHING
+    return NOTHING if value is None else value
+
+
+def _says_nothing(values):
+    """True for values without a finite number, and for one number that came out in every case."""
+    try:
+        numbers = torch.cat([as_double(value).reshape(-1) for value in values])
+    except (TypeError, RuntimeError):
+        return False
+    finite = numbers[numbers.isfinite()]
+    return not finite.numel() or (len(numbers) > 1 and bool((numbers == numbers[0]).all()))
+
+
+def _ratio(value, wanted):
+    """The factor between two values of one shape if it is the same everywhere, or None."""
+    try:
+        value, wanted = as_double(value), as_double(wanted)
+    except TypeError:
+        return None
+    if value.shape != wanted.shape or not wanted.numel() or not value.isfinite().all() or not wanted.isfinite().all():
+        return None
+    square = (wanted * wanted).sum()
+    if square == 0:
+        return None
+    ratio = float((value * wanted).sum() / square)
+    return ratio if abs(ratio) > 1e-6 and close(value, ratio * wanted, TOLERANCE) else None
+
+
+def _times(what, ratio, words, number, divided):
+    """ "Your result is 5 times too small, and the number of classes is 5: ..." """
+    if ratio < 0 and abs(abs(ratio) - 1) < 1e-3:
+        return f"{what} has the wrong sign: it is the negative of what it should be."
+    size = (
+        f"{relative(abs(ratio))} times too large" if abs(ratio) > 1 else f"{relative(1 / abs(ratio))} times too small"
+    )
+    sign = ", and its sign is turned" if ratio < 0 else ""
+    plain = words.lstrip("-").replace(".", "").isdigit()
+    factor = words.lstrip("-") if plain else f"{words} ({relative(number)})"
+    if "the number of" in words or "the length" in words:
+        verb = "divide" if divided else "multiply"
+        cause = f"you {verb} by {factor}" + ("" if divided else ", or add up where a mean belongs")
+    elif divided:
+        cause = f"there is a division by {factor} too many, or a factor of {factor} is missing"
+    else:
+        cause = f"there is a factor of {factor} too many, or a division by it is missing"
+    if words in ("ln 2", "ln 10"):
+        cause = (
+            f"a logarithm to base {words[3:]} stands where the natural one belongs (bits are to base 2, nats to base e)"
+        )
+    return f"{what} is {size}{sign}: {cause}."
+
+
+# Gradients ------------------------------------------------------------------------------------------------------------
+
+
+def gradients(function, reference, arguments, wanted):
+    """{name: gradient of the value's sum on that argument, or None}; `wanted` names arguments, tensors or models."""
+    arguments = deeply_copied(arguments)
+    for name in wanted:
+        if is_tensor(arguments[name]):
+            arguments[name] = arguments[name].detach().requires_grad_()
+    args, kwargs = bound(reference, arguments)
+    value = function(*args, **kwargs)
+    if not (is_tensor(value) and value.requires_grad):
+        return dict.fromkeys(wanted)
+    leaves = {n: [arguments[n]] if is_tensor(arguments[n]) else list(arguments[n].parameters()) for n in wanted}
+    flat = [leaf for name in wanted for leaf in leaves[name]]
+    found = iter(torch.autograd.grad(value.sum(), flat, allow_unused=True))
+    result = {}
+    for name in wanted:
+        parts = [next(found) for _ in leaves[name]]
+        if all(part is None for part in parts):
+            result[name] = None
+        else:
+            result[name] = torch.cat(
+                [
+                    (torch.zeros_like(x) if g is None else g).reshape(-1)
+                    for g, x in zip(parts, leaves[name], strict=True)
+                ]
+            )
+    return result
+
+
+def gradient_sentence(exercise, arguments, mine, theirs, name):
+    """Why the gradient on argument `name` is `mine` and not `theirs`, in a sentence."""
+    if theirs is None or not bool(theirs.any()):
+        return (
+            f"The value is right, but a gradient flows into `{name}`, which should only teach and would learn from the "
+            f"student: detach it, `{name}.detach()` (or torch.no_grad() around its part)."
+        )
+    if mine is None or not bool(mine.any()):
+        return (
+            f"The value is right, but no gradient reaches `{name}`: is there a .detach(), .item(), .tolist(), float() "
+            "or torch.no_grad() on its way? A loss like this trains nobody."
+        )
+    for change in cuts(*exercise.all_forms()):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = gradients(change.function, exercise.reference, arguments, [name])[name]
+        except Exception:  # a cut may make no sense
+            continue
+        if found is not None and close(mine, found, TOLERANCE):
+            return change.sentence
+    ratio = _ratio(mine, theirs)
+    if ratio is not None:
+        return f"The value is right, but the gradient on `{name}` is {relative(ratio)} times what it should be: part of it is detached, or under torch.no_grad()."
+    if not mine.isfinite().all():
+        return (
+            f"The value is right, but the gradient on `{name}` is nan or infinite: 0 · log 0 or a division by 0 is still "
+            "there, only covered up (torch.where and nan_to_num hide the value, not the gradient)."
+        )
+    return f"The value is right, but not the gradient on `{name}`: part of its way is cut off, by .detach(), torch.no_grad() or a new tensor."

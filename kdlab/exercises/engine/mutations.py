@@ -1,0 +1,683 @@
+"""Mistakes as changes of the reference: of its arguments (by their roles), or of one of its steps (by its source).
+
+A change is a sentence and a function with the reference's signature. Whoever made that mistake gets that function's
+values, in whatever style the answer is written.
+"""
+
+import ast
+import copy
+import functools
+import inspect
+import textwrap
+from typing import NamedTuple
+
+import torch
+from torch.nn import functional as F
+
+from kdlab.exercises.engine.draws import LOGITS, bound
+
+
+class Change(NamedTuple):
+    """What a mistake is called, and what comes out with it; `function` takes what the reference takes."""
+
+    sentence: str
+    function: object
+
+
+# Changes of the arguments ---------------------------------------------------------------------------------------------
+
+
+def argument_changes(reference, roles):
+    """[(sentence, change)] of the common mistakes that the roles suggest; `change` maps a dict of arguments to another."""
+    names = list(inspect.signature(reference).parameters)
+    found = [*_swaps(names, roles), *_both(names, roles)]
+    for name in names:
+        found += _OF_ROLE.get(roles.get(name), lambda name, roles: [])(name, roles)
+    return found
+
+
+def with_arguments(function, reference, change):
+    """`function`, which takes what the reference takes, called with changed arguments."""
+    names = list(inspect.signature(reference).parameters)
+
+    def changed(*args, **kwargs):
+        arguments = dict(zip(names, args, strict=False)) | kwargs
+        args, kwargs = bound(reference, change(arguments))
+        return function(*args, **kwargs)
+
+    return changed
+
+
+def _swaps(names, roles):
+    """Student and teacher, or p and q, in each other's place."""
+    for i, first in enumerate(names):
+        for second in names[i + 1 :]:
+            pair = {roles.get(first), roles.get(second)}
+            if pair in (
+                {f"student{kind}", f"teacher{kind}"} for kind in ("", " features", " model", " log-probabilities")
+            ):
+                yield (
+                    f"Student and teacher are swapped: your result is what comes out with `{first}` and `{second}` in "
+                    "each other's place, the other direction.",
+                    lambda a, f=first, s=second: a | {f: a[s], s: a[f]},
+                )
+            elif roles.get(first) == roles.get(second) == "probabilities":
+                yield (
+                    f"`{first}` and `{second}` are in each other's place: that is the other direction.",
+                    lambda a, f=first, s=second: a | {f: a[s], s: a[f]},
+                )
+
+
+def _both(names, roles):
+    """One mistake made with both distributions at once."""
+    logits = [name for name in names if roles.get(name) in LOGITS]
+    temperature = next((name for name in names if roles.get(name) == "temperature"), None)
+    if len(logits) > 1:
+        said = " and ".join(f"`{name}`" for name in logits)
+
+        def twice(a):
+            T = a.get(temperature, 1.0)
+            return a | {name: (a[name] / T).softmax(-1) * T for name in logits}
+
+        yield (
+            f"Softmax twice: the probabilities of {said} go through a second softmax (log_softmax holds one already).",
+            twice,
+        )
+    probabilities = [name for name in names if roles.get(name) == "probabilities"]
+    if len(probabilities) > 1:
+        said = " and ".join(f"`{name}`" for name in probabilities)
+        yield (
+            f"You take the softmax of {said}, which are probabilities already: softmax belongs to logits.",
+            lambda a: a | {name: a[name].softmax(-1) for name in probabilities},
+        )
+
+
+def _temperature(name, roles):
+    yield (
+        f"Temperature makes no difference to your result. Is `{name}` used, and does it survive to the end?",
+        lambda a: a | {name: 1.0},
+    )
+    yield (
+        f"You multiply by `{name}` where you should divide by it: a higher temperature should flatten, not sharpen.",
+        lambda a: a | {name: 1 / a[name]},
+    )
+    yield f"You divide by the square of `{name}`: once is enough.", lambda a: a | {name: a[name] ** 2}
+    yield f"You take the root of `{name}`: divide by the temperature itself.", lambda a: a | {name: a[name] ** 0.5}
+    logits = [other for other, role in roles.items() if role in LOGITS]
+    for other in logits:
+        rest = [n for n in logits if n != other]
+        alone = f"Only `{rest[0]}` is softened: divide `{other}` by `{name}` as well." if rest else None
+        if alone:
+            yield alone, lambda a, o=other: a | {o: a[o] * a[name]}
+
+
+def _weight(name, roles):
+    yield f"The weights are swapped: `{name}` stands where 1 - {name} belongs.", lambda a: a | {name: 1 - a[name]}
+    yield f"`{name}` is squared on its way.", lambda a: a | {name: a[name] ** 2}
+
+
+def _logits(name, roles):
+    temperature = next((n for n, role in roles.items() if role == "temperature"), None)
+
+    def again(a):
+        T = a.get(temperature, 1.0)
+        return a | {name: (a[name] / T).softmax(-1) * T}
+
+    def before(a):
+        return a | {name: a[name].softmax(-1)}
+
+    twice = (
+        f"Softmax twice: `{name}` goes through a softmax, and the probabilities go through a second one (log_softmax and "
+        "F.cross_entropy take logits and hold a softmax already)."
+    )
+    yield twice, again
+    if temperature:
+        yield (
+            f"The temperature divides probabilities: you take the softmax of `{name}` first. Divide the logits.",
+            before,
+        )
+    if roles[name] == "teacher":
+        labels = next((n for n, role in roles.items() if role == "labels"), None)
+        yield (
+            f"Only the argmax of `{name}` counts in your result, as a one-hot label: use all of the teacher's "
+            "probabilities.",
+            lambda a: a | {name: 1e4 * F.one_hot(a[name].argmax(-1), a[name].shape[-1]).float()},
+        )
+        if labels:
+            yield (
+                f"The labels stand where the teacher belongs: `{name}` makes no difference to your result.",
+                lambda a: a | {name: 1e4 * F.one_hot(a[labels].clamp(min=0), a[name].shape[-1]).float()},
+            )
+
+
+def _probabilities(name, roles):
+    yield (
+        f"You take the softmax of `{name}`, which are probabilities already: softmax belongs to logits.",
+        lambda a: a | {name: a[name].softmax(-1)},
+    )
+    yield f"`{name}` are probabilities; you use their logarithms in their place.", lambda a: a | {name: a[name].log()}
+
+
+def _mask(name, roles):
+    yield (
+        f"`{name}` makes no difference to your result: what is masked counts as well.",
+        lambda a: a | {name: torch.ones_like(a[name])},
+    )
+    yield (
+        f"`{name}` is turned round: you count what is masked and leave out what counts.",
+        lambda a: a | {name: ~a[name]},
+    )
+
+
+_OF_ROLE = {"temperature": _temperature, "weight": _weight, "mask": _mask, "probabilities": _probabilities}
+_OF_ROLE |= dict.fromkeys(LOGITS, _logits)
+
+
+# Changes of a step ----------------------------------------------------------------------------------------------------
+
+RENAMED = {
+    "softmax": [("log_softmax", "logarithms of the probabilities where the probabilities themselves belong")],
+    "log_softmax": [("softmax", "probabilities where their logarithms (log_softmax) belong")],
+    "mean": [("sum", "the sum in place of the mean")],
+    "sum": [("mean", "the mean in place of the sum")],
+    "log": [("log2", "the logarithm to base 2 (bits) in place of the natural one (nats)"), ("log10", "the logarithm to base 10")],
+    "log2": [("log", "the natural logarithm")],
+    "argmax": [("argmin", "the smallest in place of the largest")],
+    "argmin": [("argmax", "the largest in place of the smallest")],
+    "max": [("min", "the smallest in place of the largest"), ("mean", "the mean in place of the maximum"), ("sum", "the sum in place of the maximum")],
+    "min": [("max", "the largest in place of the smallest")],
+    "amax": [("amin", "the smallest in place of the largest")],
+    "square": [("abs", "the absolute value in place of the square")],
+    "abs": [("square", "the square in place of the absolute value")],
+    "any": [("all", "all in place of any")],
+    "all": [("any", "any in place of all")],
+    "ceil": [("floor", "rounding down in place of up"), ("round", "rounding to the nearest in place of up")],
+    "floor": [("ceil", "rounding up in place of down"), ("round", "rounding to the nearest in place of down")],
+    "round": [("floor", "rounding down in place of to the nearest"), ("ceil", "rounding up in place of to the nearest")],
+    "tril": [("triu", "the upper triangle in place of the lower")],
+    "triu": [("tril", "the lower triangle in place of the upper")],
+    "stdev": [("pstdev", "division by n in place of n - 1: the spread of a whole population, not of a sample")],
+    "fmean": [("median", "the median in place of the mean")],
+}  # fmt: skip
+COMPARED = {
+    ast.Lt: [ast.LtE, ast.GtE, ast.Gt], ast.LtE: [ast.Lt, ast.Gt, ast.GtE], ast.Gt: [ast.GtE, ast.LtE, ast.Lt],
+    ast.GtE: [ast.Gt, ast.Lt, ast.LtE], ast.Eq: [ast.NotEq], ast.NotEq: [ast.Eq], ast.In: [ast.NotIn],
+    ast.NotIn: [ast.In],
+}  # fmt: skip
+NOT_DROPPED = {
+    "unsqueeze",
+    "detach",
+    "to",
+    "clone",
+    "long",
+    "float",
+    "double",
+    "contiguous",
+    "append",
+    "size",
+    "dim",
+    "items",
+    "keys",
+}
+COMES_OUT = "Your result is what comes out"
+
+
+def step_changes(*forms):
+    """The changes of one step of each form of the reference: an operation left out, turned round or exchanged."""
+    return [change for form in forms for change in _step_changes(form)]
+
+
+def cuts(*forms):
+    """The same for gradients: each expression of each form with its gradient cut off, and each detach() left out."""
+    return [change for form in forms for change in _step_changes(form, cutting=True)]
+
+
+def scaled_terms(*forms):
+    """[(source of a term, make)]: `make(k)` is the reference with that term times k."""
+    return [term for form in forms for term in _scaled_terms(form)]
+
+
+@functools.cache
+def _step_changes(function, cutting=False):
+    tree = _parsed(function)
+    if tree is None:
+        return ()
+    replacements = _cut if cutting else _replacements
+    found = []
+    for change, sentence in () if cutting else _EVERYWHERE:
+        fresh = change().visit(copy.deepcopy(tree))
+        changed = _compiled(fresh, function)
+        if ast.dump(fresh) != ast.dump(tree) and changed is not None:
+            found.append(Change(sentence, changed))
+    for put_back, node in _places(tree, statements=not cutting):
+        for new, sentence in replacements(node, tree):
+            put_back(new)
+            changed = _compiled(tree, function)
+            if changed is not None:
+                found.append(Change(sentence, changed))
+        put_back(node)
+    return tuple(found)
+
+
+@functools.cache
+def _scaled_terms(function):
+    tree = _parsed(function)
+    if tree is None:
+        return ()
+    found, seen = [], set()
+    for put_back, node in _places(tree, statements=False):
+        if not isinstance(node, (ast.BinOp, ast.Call, ast.Name, ast.UnaryOp)) or not getattr(node, "is_term", False):
+            continue
+        source = ast.unparse(node)
+        if source in seen:
+            continue
+        seen.add(source)
+        put_back(ast.BinOp(node, ast.Mult(), ast.Name("_k", ast.Load())))
+        made = _compiled(tree, function, factor=True)
+        put_back(node)
+        if made is not None:
+            found.append((source, made))
+    return tuple(found)
+
+
+def _parsed(function):
+    """The function's syntax tree, without its docstring; terms of sums and assigned values are marked."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
+    except (OSError, TypeError, SyntaxError):
+        return None
+    definition = tree.body[0]
+    if not isinstance(definition, ast.FunctionDef):
+        return None
+    if ast.get_docstring(definition) is not None:
+        definition.body = definition.body[1:]
+    for node in ast.walk(definition):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)):
+            node.left.is_term = node.right.is_term = True
+        elif isinstance(node, (ast.Assign, ast.Return)) and node.value is not None:
+            node.value.is_term = True
+    return tree
+
+
+def _compiled(tree, function, factor=False):
+    """The changed function; with `factor`, a function of k that returns it. None where the change is no Python."""
+    fresh = copy.deepcopy(tree)
+    ast.fix_missing_locations(fresh)
+    namespace = dict(inspect.unwrap(function).__globals__) | {"_cut_off": _cut_off}
+    namespace |= inspect.getclosurevars(inspect.unwrap(function)).nonlocals
+    try:
+        exec(compile(fresh, "<change>", "exec"), namespace)
+    except (SyntaxError, ValueError, TypeError):
+        return None
+    changed = namespace[fresh.body[0].name]
+    if not factor:
+        return changed
+
+    def make(k):
+        namespace["_k"] = k
+        return changed
+
+    return make
+
+
+def _cut_off(value):
+    return value.detach() if isinstance(value, torch.Tensor) else value
+
+
+def _places(tree, statements):
+    """(put, node) of each expression (and statement) of the function's body: `put(new)` sets another in its place."""
+    definition = tree.body[0]
+    todo = [(definition.body, i, node) for i, node in enumerate(definition.body)]
+    while todo:
+        owner, key, node = todo.pop(0)
+        if isinstance(node, ast.expr) or (statements and isinstance(node, ast.stmt)):
+            yield functools.partial(_put, owner, key), node
+        for field, value in ast.iter_fields(node):
+            if field in ("ctx", "op", "ops", "annotation", "func") and not isinstance(value, ast.Attribute):
+                continue
+            if field == "targets" or (field == "target" and isinstance(node, (ast.Assign, ast.AugAssign, ast.For))):
+                continue
+            if isinstance(value, list):
+                todo += [(value, i, item) for i, item in enumerate(value) if isinstance(item, ast.AST)]
+            elif isinstance(value, ast.Attribute) and field == "func":
+                todo.append((value, "value", value.value))
+            elif isinstance(value, ast.AST):
+                todo.append((node, field, value))
+
+
+def _put(owner, key, new):
+    if isinstance(owner, list):
+        owner[key] = new
+    else:
+        setattr(owner, key, new)
+
+
+def _short(node):
+    source = ast.unparse(node)
+    return source if len(source) <= 60 else source[:59] + "…"
+
+
+def _replacements(node, tree):
+    """(new node, sentence) for the ways in which a step like this one goes wrong."""
+    kind = type(node).__name__
+    yield from getattr(_Steps, kind, lambda node, tree: ())(node, tree)
+
+
+class _Steps:
+    """For each kind of node, what learners write in its place."""
+
+    @staticmethod
+    def BinOp(node, tree):
+        left, right, op = node.left, node.right, type(node.op)
+        a, b, whole = _short(left), _short(right), _short(node)
+        if op is ast.Mult:
+            yield left, f"{COMES_OUT} without the factor `{b}` (in `{whole}`)."
+            yield right, f"{COMES_OUT} without the factor `{a}` (in `{whole}`)."
+            yield ast.BinOp(left, ast.Div(), right), f"You divide by `{b}` where you should multiply (`{whole}`)."
+            yield ast.BinOp(left, ast.Add(), right), f"You add where you should multiply: `{whole}`."
+        elif op is ast.Div:
+            yield left, f"{COMES_OUT} without the division by `{b}` (in `{whole}`)."
+            yield ast.BinOp(left, ast.Mult(), right), f"You multiply by `{b}` where you should divide (`{whole}`)."
+            yield ast.BinOp(right, ast.Div(), left), f"The fraction is upside down: it should be `{whole}`."
+            yield ast.BinOp(node, ast.Div(), right), f"You divide by `{b}` twice (in `{whole}`)."
+            yield ast.BinOp(left, ast.Sub(), right), f"You subtract `{b}` where you should divide by it."
+            yield (
+                ast.BinOp(left, ast.FloorDiv(), right),
+                f"A whole-number division (`//`) where `{whole}` should keep its fraction.",
+            )
+            if isinstance(left, ast.BinOp) and isinstance(left.op, (ast.Add, ast.Sub)):
+                inner = ast.BinOp(left.left, left.op, ast.BinOp(left.right, ast.Div(), right))
+                yield (
+                    inner,
+                    f"Brackets are missing: only `{_short(left.right)}` is divided by `{b}`, not the whole of `{a}`.",
+                )
+                other = ast.BinOp(ast.BinOp(left.left, ast.Div(), right), left.op, left.right)
+                yield other, f"Only `{_short(left.left)}` is divided by `{b}`; divide the whole of `{a}`, both parts."
+            if isinstance(right, ast.BinOp):
+                inner = ast.BinOp(ast.BinOp(left, ast.Div(), right.left), right.op, right.right)
+                yield inner, f"Brackets are missing: divide by the whole of `{b}`."
+        elif op is ast.FloorDiv:
+            yield ast.BinOp(left, ast.Div(), right), f"`{whole}` should be a whole number (`//`)."
+            up = ast.UnaryOp(ast.USub(), ast.BinOp(ast.UnaryOp(ast.USub(), left), ast.FloorDiv(), right))
+            yield up, f"You round up where `{whole}` rounds down."
+        elif op is ast.Sub:
+            yield (
+                ast.BinOp(right, ast.Sub(), left),
+                f"The difference is the wrong way round: the sign of `{whole}` is turned.",
+            )
+            yield left, f"{COMES_OUT} when `{b}` is not subtracted (in `{whole}`)."
+            yield (
+                ast.BinOp(left, ast.Add(), right),
+                f"You add `{b}` where you should subtract it (`{whole}`): the sign is turned.",
+            )
+            yield right, f"{COMES_OUT} with `{b}` in place of `{whole}`."
+            yield ast.UnaryOp(ast.USub(), right), f"`{a}` is missing (in `{whole}`)."
+            gap = ast.Call(ast.Name("abs", ast.Load()), [node], [])
+            yield gap, f"You take the absolute value of the difference `{whole}`: its sign counts."
+        elif op is ast.Add:
+            yield left, f"The term `{b}` is missing (in `{whole}`)."
+            yield right, f"The term `{a}` is missing (in `{whole}`)."
+            yield ast.BinOp(left, ast.Sub(), right), f"The sign of `{b}` is turned: it should be added, not subtracted."
+            yield ast.BinOp(right, ast.Sub(), left), f"The sign of `{a}` is turned: it should be added, not subtracted."
+            yield ast.BinOp(left, ast.Mult(), right), f"You multiply where you should add: `{whole}`."
+        elif op is ast.Pow:
+            size = ast.Call(ast.Name("abs", ast.Load()), [left], [])
+            yield size, f"You take the absolute value in place of the square: `{whole}`."
+            yield (
+                left,
+                f"The power is missing: {COMES_OUT[0].lower() + COMES_OUT[1:]} with `{a}` in place of `{whole}`.",
+            )
+            yield (
+                ast.BinOp(left, ast.Mult(), right),
+                f"You multiply by {b} where you should raise to that power: `{whole}`.",
+            )
+        elif op in (ast.BitAnd, ast.BitOr):
+            turned = ast.BitOr() if op is ast.BitAnd else ast.BitAnd()
+            yield ast.BinOp(left, turned, right), f"*And* and *or* are exchanged in `{whole}`."
+            yield left, f"The condition `{b}` is missing (in `{whole}`)."
+            yield right, f"The condition `{a}` is missing (in `{whole}`)."
+        elif op is ast.Mod:
+            yield left, f"{COMES_OUT} without the remainder `% {b}`."
+
+    @staticmethod
+    def UnaryOp(node, tree):
+        inner = _short(node.operand)
+        if isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
+            yield node.operand, f"The minus sign in front of `{inner}` is missing: the sign is turned."
+        elif isinstance(node.op, (ast.Invert, ast.Not)):
+            yield node.operand, f"The condition is turned round: `{_short(node)}`, not `{inner}`."
+
+    @staticmethod
+    def Compare(node, tree):
+        if len(node.ops) != 1:
+            return
+        for op in COMPARED.get(type(node.ops[0]), ()):
+            new = ast.Compare(node.left, [op()], node.comparators)
+            yield new, f"The comparison is off: {COMES_OUT[0].lower() + COMES_OUT[1:]} with `{_short(new)}`."
+
+    @staticmethod
+    def BoolOp(node, tree):
+        turned = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+        yield ast.BoolOp(turned, node.values), f"*And* and *or* are exchanged in `{_short(node)}`."
+        for i, value in enumerate(node.values):
+            rest = [v for j, v in enumerate(node.values) if j != i]
+            new = rest[0] if len(rest) == 1 else ast.BoolOp(node.op, rest)
+            yield new, f"The condition `{_short(value)}` is missing."
+
+    @staticmethod
+    def IfExp(node, tree):
+        yield node.body, f"The case without `{_short(node.test)}` is missing."
+        yield node.orelse, f"The case `{_short(node.test)}` is missing."
+
+    @staticmethod
+    def Subscript(node, tree):
+        whole = _short(node)
+        if not isinstance(node.ctx, ast.Load):
+            return
+        yield node.value, f"{COMES_OUT} with `{_short(node.value)}` as it is, where `{whole}` belongs."
+        part = node.slice
+        if isinstance(part, ast.Slice) and part.step is None and (part.lower is None) != (part.upper is None):
+            one = ast.Constant(1)
+            if part.upper is None:
+                other = ast.Slice(None, ast.UnaryOp(ast.USub(), one))
+            else:
+                other = ast.Slice(one, None)
+            yield ast.Subscript(node.value, other, node.ctx), f"The wrong end is cut off: `{whole}`."
+
+    @staticmethod
+    def Constant(node, tree):
+        if type(node.value) is int and getattr(node, "is_step", True):
+            for other in (node.value + 1, node.value - 1):
+                yield ast.Constant(other), f"{COMES_OUT} with {other} in place of {node.value} somewhere: off by one?"
+
+    @staticmethod
+    def Name(node, tree):
+        if not isinstance(node.ctx, ast.Load):
+            return
+        names = _names(tree)
+        if node.id in names:
+            for other in names:
+                if other != node.id:
+                    yield ast.Name(other, ast.Load()), f"`{other}` stands where `{node.id}` belongs."
+
+    @staticmethod
+    def Call(node, tree):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        method = isinstance(node.func, ast.Attribute) and not _is_module(node.func.value)
+        first = node.func.value if method else (node.args[0] if node.args else None)
+        whole = _short(node)
+        if first is not None and name not in NOT_DROPPED:
+            yield (
+                first,
+                f"`{name}` is missing: {COMES_OUT[0].lower() + COMES_OUT[1:]} with `{_short(first)}` in place of `{whole}`.",
+            )
+        for other, words in RENAMED.get(name, ()):
+            new = copy.deepcopy(node)
+            if method:
+                new.func.attr = other
+            elif isinstance(new.func, ast.Attribute):
+                new.func.attr = other
+            else:
+                new.func.id = other
+            yield new, f"You take {words} (`{whole}`)."
+        if name in ("softmax", "log_softmax"):
+            inner = copy.deepcopy(node)
+            (inner.func if isinstance(inner.func, ast.Attribute) else inner).attr = "softmax"
+            outer = copy.deepcopy(node)
+            if method:
+                outer.func.value = inner
+            else:
+                outer.args[0] = inner
+            yield (
+                outer,
+                f"Softmax twice: a second softmax on top of the probabilities of `{_short(first)}` (log_softmax holds one already).",
+            )
+        yield from _arguments(node, name, method, whole)
+
+    @staticmethod
+    def If(node, tree):
+        yield (
+            ast.If(ast.Constant(False), node.body, node.orelse),
+            f"The case `{_short(node.test)}` is not treated apart.",
+        )
+        yield (
+            ast.If(ast.Constant(True), node.body, node.orelse),
+            f"The case where `{_short(node.test)}` does not hold is missing.",
+        )
+
+    @staticmethod
+    def Expr(node, tree):
+        yield ast.Pass(), f"The step `{_short(node)}` is missing."
+
+    @staticmethod
+    def AugAssign(node, tree):
+        yield ast.Pass(), f"The step `{_short(node)}` is missing."
+
+    @staticmethod
+    def With(node, tree):
+        body = ast.If(ast.Constant(True), node.body, [])
+        yield body, f"`{_short(node.items[0].context_expr)}` is missing around a step."
+
+
+def _arguments(node, name, method, whole):
+    """Calls with other arguments: another axis, another keyword, swapped, a bracket that closes too early."""
+    for i, keyword in enumerate(node.keywords):
+        value = keyword.value
+        options = []
+        if keyword.arg in ("dim", "axis"):
+            options = [(ast.Constant(0), "over the wrong axis: down the columns (dim=0), not along each row (dim=-1)"),
+                       (ast.Constant(None), "over everything at once: keep to the last axis, dim=-1")]  # fmt: skip
+        elif isinstance(value, ast.Constant) and isinstance(value.value, bool):
+            options = [(ast.Constant(not value.value), f"with {keyword.arg}={not value.value}")]
+        elif isinstance(value, ast.Constant) and value.value == "batchmean":
+            options = [(ast.Constant("mean"), "with reduction='mean', which divides by the number of classes too: use 'batchmean'"),
+                       (ast.Constant("sum"), "with reduction='sum', which grows with the batch: use 'batchmean'")]  # fmt: skip
+        for other, words in options:
+            new = copy.deepcopy(node)
+            new.keywords[i].value = other
+            yield new, f"`{name}` runs {words} (`{whole}`)."
+        if keyword.arg in ("dim", "axis"):
+            new = copy.deepcopy(node)
+            del new.keywords[i]
+            yield new, f"`{name}` runs over everything at once: keep to one axis (`{whole}`)."
+    last = node.args[-1] if node.args else None
+    if isinstance(last, ast.UnaryOp) and ast.unparse(last) == "-1":
+        for other, words in (
+            (0, "down the columns (dim=0), not along each row (dim=-1)"),
+            (None, "over everything at once"),
+        ):
+            new = copy.deepcopy(node)
+            new.args[-1] = ast.Constant(other)
+            yield new, f"`{name}` runs over the wrong axis: {words} (`{whole}`)."
+        new = copy.deepcopy(node)
+        del new.args[-1]
+        yield new, f"`{name}` runs over everything at once: keep to one axis (`{whole}`)."
+    plain = [i for i, a in enumerate(node.args) if not isinstance(a, (ast.Starred, ast.Constant, ast.UnaryOp))]
+    if len(plain) >= 2:
+        i, j = plain[:2]
+        new = copy.deepcopy(node)
+        new.args[i], new.args[j] = new.args[j], new.args[i]
+        yield new, f"The arguments of `{name}` are swapped: it should be `{whole}`."
+    if node.args and isinstance(node.args[0], ast.BinOp):
+        inside = node.args[0]
+        new = copy.deepcopy(node)
+        new.args[0] = inside.left
+        words = f"A bracket closes too early: `{name}` is taken of `{_short(inside.left)}` alone, not of the whole of `{_short(inside)}`."
+        yield ast.BinOp(new, inside.op, inside.right), words
+        if isinstance(inside.op, (ast.Add, ast.Sub)):
+            second = copy.deepcopy(node)
+            second.args[0] = inside.right
+            yield (
+                ast.BinOp(copy.deepcopy(new), inside.op, second),
+                f"You apply `{name}` to each part of `{_short(inside)}`: apply it to the whole.",
+            )
+    if method and isinstance(node.func.value, ast.BinOp):
+        inside = node.func.value
+        new = copy.deepcopy(node)
+        new.func.value = inside.left
+        words = f"A bracket closes too early: `{name}` is taken of `{_short(inside.left)}` alone, not of the whole of `{_short(inside)}`."
+        yield ast.BinOp(new, inside.op, inside.right), words
+
+
+class _Columns(ast.NodeTransformer):
+    """Every softmax down the columns."""
+
+    def visit_Call(self, node):
+        self.generic_visit(node)
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if name in ("softmax", "log_softmax"):
+            node.keywords = [ast.keyword("dim", ast.Constant(0)) if k.arg == "dim" else k for k in node.keywords]
+            if node.args and ast.unparse(node.args[-1]) == "-1":
+                node.args[-1] = ast.Constant(0)
+        return node
+
+
+class _Plain(ast.NodeTransformer):
+    """Every log_softmax a softmax."""
+
+    def visit_Attribute(self, node):
+        self.generic_visit(node)
+        if node.attr == "log_softmax":
+            node.attr = "softmax"
+        return node
+
+
+_EVERYWHERE = (
+    (_Columns, "The softmax runs over the wrong axis: your columns sum to one. Each row is a distribution: dim=-1."),
+    (_Plain, "Probabilities stand where their logarithms belong: log_softmax, not softmax."),
+)
+
+
+def _cut(node, tree):
+    """For gradients: the expression with its gradient cut off, or a detach() left out."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "detach":
+        owner = _short(node.func.value)
+        yield node.func.value, f"The value is right, but a gradient flows through `{owner}`, which should be detached."
+    elif isinstance(node, (ast.BinOp, ast.Call, ast.Name, ast.UnaryOp)) and isinstance(
+        getattr(node, "ctx", ast.Load()), ast.Load
+    ):
+        new = ast.Call(ast.Name("_cut_off", ast.Load()), [node], [])
+        yield (
+            new,
+            f"The value is right, but no gradient passes through `{_short(node)}`: is that part detached, or under torch.no_grad()?",
+        )
+
+
+MODULES = {"torch", "F", "nn", "math", "np", "statistics", "losses", "copy", "metrics"}
+
+
+def _is_module(node):
+    return (
+        isinstance(node, ast.Name) and node.id in MODULES or isinstance(node, ast.Attribute) and _is_module(node.value)
+    )
+
+
+def _names(tree):
+    """Arguments and plain local names of the function, the kind of thing that can stand in another's place."""
+    definition = tree.body[0]
+    arguments = [a.arg for a in (*definition.args.args, *definition.args.kwonlyargs)]
+    assigned = []
+    for node in ast.walk(definition):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id not in assigned:
+            assigned.append(node.id)
+    return arguments + assigned[: max(0, 10 - len(arguments))]

@@ -1,0 +1,305 @@
+"""What speaks where no change of the reference explains an answer: properties that hold for the reference and not for it.
+
+Each property is a function of `Evidence`; it returns the learner's sentence, or None where it has nothing to say.
+"""
+
+import math
+
+import torch
+
+from kdlab.exercises.engine.draws import LOGITS
+from kdlab.exercises.engine.values import as_double, close, describe, is_tensor, relative
+
+
+class Evidence:
+    """One exercise and what was asked: `cases` of (arguments, learner's value, expected value); `call`, `reference`.
+
+    `call(arguments)` calls the learner's function, `reference(arguments)` the solution; both take a dict of arguments.
+    """
+
+    def __init__(self, call, reference, roles, cases):
+        self.call, self.reference, self.roles, self.cases = call, reference, roles, cases
+
+    def names(self, *roles):
+        """The arguments with one of these roles, in their order."""
+        return [name for name, role in self.roles.items() if role in roles]
+
+
+def is_nan(evidence):
+    """nan or infinite where the reference is finite, with the likely causes."""
+    for _, value, wanted in evidence.cases:
+        if not _numbers(value, wanted) or not as_double(wanted).isfinite().all():
+            continue
+        value = as_double(value)
+        if value.isnan().any():
+            some = "Some of your values are" if value.ndim and not value.isnan().all() else "Your result is"
+            return (
+                f"{some} nan. That comes from the logarithm of a negative number, from 0 · log 0, from 0 / 0, or, in "
+                "F.kl_div, from a target that is a logarithm itself (it takes probabilities, or log_target=True)."
+            )
+        if value.isinf().any():
+            return "Your result is infinite: there is a division by 0, the logarithm of 0, or an exp that overflows."
+    return None
+
+
+def is_negative(evidence):
+    """Below zero where the reference never is."""
+    if all(_numbers(v, w) and (as_double(w) >= 0).all() for _, v, w in evidence.cases):
+        if all(close(-as_double(v), as_double(w).abs()) for _, v, w in evidence.cases):
+            return "The sign is turned: yours is the negative of what it should be."
+        if all((as_double(v) < -1e-6).any() for _, v, _ in evidence.cases):
+            return (
+                "Yours is negative, and this can never be. Look for a sign, a difference the wrong way round, or a "
+                "probability where its logarithm belongs."
+            )
+    return None
+
+
+def is_constant_everywhere(evidence):
+    """The same result whatever comes in."""
+    values = [v for _, v, _ in evidence.cases if _numbers(v, v)]
+    if len(values) > 1 and all(
+        v.numel() and close(as_double(v).mean(), as_double(values[0]).mean(), 1e-9) for v in map(as_double, values)
+    ):
+        if as_double(values[0]).numel() and (as_double(values[0]) == as_double(values[0]).reshape(-1)[0]).all():
+            return f"Your result is {describe(values[0])} whatever comes in: do the inputs get that far?"
+    return None
+
+
+def same_at_equals(evidence):
+    """A divergence is 0 where student equals teacher."""
+    student, teacher = evidence.names("student", "student features"), evidence.names("teacher", "teacher features")
+    if not student or not teacher:
+        return None
+    arguments = dict(evidence.cases[0][0])
+    if getattr(arguments[student[0]], "shape", 0) != getattr(arguments[teacher[0]], "shape", 1):
+        return None
+    arguments[student[0]] = arguments[teacher[0]].clone()
+    wanted, value = evidence.reference(arguments), evidence.call(arguments)
+    if _numbers(value, wanted) and as_double(wanted).abs().max() < 1e-5 and as_double(value).abs().max() > 1e-3:
+        return (
+            f"Where student and teacher agree, it should be 0; yours is {describe(value)}. Is something added that does "
+            "not depend on their difference, or is one of them treated in another way than the other?"
+        )
+    return None
+
+
+def ends_of_the_weight(evidence):
+    """With alpha = 1 and alpha = 0 one of two terms speaks alone: which of them is wrong?"""
+    (name,) = evidence.names("weight") or (None,)
+    if name is None:
+        return None
+    arguments = dict(evidence.cases[0][0])
+    fits = {}
+    for end in (1.0, 0.0):
+        wanted = evidence.reference(arguments | {name: end})
+        fits[end] = close(evidence.call(arguments | {name: end}), wanted, 1e-4)
+    if fits[1.0] and fits[0.0]:
+        return f"Right with {name} = 0 and with {name} = 1, wrong between: look at the two weights, they should add up to 1."
+    if fits[1.0] or fits[0.0]:
+        good, bad = (1, 0) if fits[1.0] else (0, 1)
+        return f"The term that is left with {name} = {good} is right; the one that is left with {name} = {bad} is not: the fault is there."
+    return None
+
+
+def scales_with_temperature(evidence):
+    """f(c z, c v, c T) of probabilities at a temperature: multiplying logits and T alike changes nothing but factors."""
+    temperature, logits = evidence.names("temperature"), evidence.names(*LOGITS)
+    if not temperature or not logits:
+        return None
+    before = dict(evidence.cases[0][0])
+    after = before | {n: 2 * before[n] for n in (*logits, *temperature)}
+    wanted = close(evidence.reference(after), evidence.reference(before))
+    if wanted and not close(evidence.call(after), evidence.call(before)):
+        return (
+            "Twice the logits at twice the temperature are the same distributions, so nothing should change; your "
+            "result does. Do all logits meet T, by a division, before their softmax?"
+        )
+    return None
+
+
+def rows_stand_alone(evidence):
+    """Each row of the result depends on that row alone."""
+    logits = evidence.names(*LOGITS, "probabilities", "student features", "teacher features")
+    arguments, value, wanted = evidence.cases[0]
+    if not logits or not _numbers(value, wanted) or not as_double(wanted).ndim:
+        return None
+    rows = {n: a.shape[0] for n, a in arguments.items() if is_tensor(a) and a.ndim}
+    if len(set(rows.values())) != 1 or as_double(wanted).shape[0] != next(iter(rows.values())):
+        return None
+    first = {n: a[:1] if n in rows else a for n, a in arguments.items()}
+    if not close(evidence.reference(first), as_double(wanted)[:1]):
+        return None
+    alone = evidence.call(first)
+    if _numbers(alone, evidence.reference(first)) and not close(alone, as_double(value)[:1]):
+        return (
+            "Your first row changes with the rows below it: something runs over the whole batch (a sum, a maximum, a "
+            "softmax) that should run along each row, dim=-1."
+        )
+    return None
+
+
+def mean_of_the_rows(evidence):
+    """The loss of a batch is the mean of the losses of its rows."""
+    arguments, value, wanted = evidence.cases[0]
+    if not _numbers(value, wanted) or as_double(wanted).ndim or evidence.names("mask"):
+        return None
+    rows = {n: a.shape[0] for n, a in arguments.items() if is_tensor(a) and a.ndim}
+    if not rows or len(set(rows.values())) != 1:
+        return None
+
+    def mean_of(function):
+        parts = [
+            function({n: a[i : i + 1] if n in rows else a for n, a in arguments.items()})
+            for i in range(next(iter(rows.values())))
+        ]
+        return torch.stack([as_double(part) for part in parts]).mean()
+
+    if not close(mean_of(evidence.reference), wanted):
+        return None
+    mine, one = mean_of(evidence.call), {n: a[:1] if n in rows else a for n, a in arguments.items()}
+    right_alone = close(evidence.call(one), evidence.reference(one))
+    if right_alone and not close(value, mine):
+        return "Right for a single row, wrong for a batch: what do you do with more rows? Each row's loss on its own, then their mean."
+    if not close(value, mine):
+        return (
+            "The loss of a batch should be the mean of the losses of its rows. Yours is not: something runs over the "
+            "batch that should run over the classes (dim=-1), or the rows are added up."
+        )
+    return None
+
+
+def where_it_differs(evidence):
+    """Which entries are off, and what they have in common."""
+    arguments, value, wanted = evidence.cases[0]
+    if (
+        not _numbers(value, wanted)
+        or not as_double(wanted).numel() > 1
+        or as_double(value).shape != as_double(wanted).shape
+    ):
+        return None
+    value, wanted = as_double(value), as_double(wanted)
+    scale = wanted[wanted.isfinite()].abs().max() if wanted.isfinite().any() else 1.0
+    off = ~(((value - wanted).abs() <= 1e-4 * scale) | (value == wanted))
+    if not off.any() or 2 * off.sum() > off.numel():  # where most are off, places say nothing
+        return None
+    masks = [arguments[n] for n in evidence.names("mask") if getattr(arguments[n], "shape", ()) == off.shape]
+    if masks and not (off & masks[0]).any():
+        return "Right where the mask is True; the entries that do not count are off."
+    places = off.nonzero()
+    if off.ndim >= 2:
+        for axis, words in ((-1, "column"), (0, "row")):
+            hit = places[:, axis].unique().tolist()
+            if len(hit) < off.shape[axis] and len(hit) <= 2:
+                return f"Right but for {words} {', '.join(map(str, hit))}: what is different there? There {_example(value, wanted, off)}."
+    if wanted.ndim == 1:
+        hit = places[:, 0].tolist()
+        if hit == list(range(len(hit))) or hit == list(range(len(wanted) - len(hit), len(wanted))):
+            side = "first" if hit[0] == 0 else "last"
+            count = f"{side} entry is" if len(hit) == 1 else f"{len(hit)} {side} entries are"
+            return f"Only the {count} off: there {_example(value, wanted, off)}."
+    return f"{int(off.sum())} of {off.numel()} entries are off: there {_example(value, wanted, off)}."
+
+
+def is_rounded(evidence):
+    """The right values, rounded."""
+    for decimals in range(5):
+        if all(_numbers(v, w) and close(v, as_double(w).round(decimals=decimals), 1e-6) for _, v, w in evidence.cases):
+            return f"Right, but rounded to {decimals} decimals: return the value as it is, and round where you print."
+    return None
+
+
+def sums_of_rows(evidence):
+    """Rows that should sum to 1, or to 0, and do not."""
+    for _, value, wanted in evidence.cases:
+        if not _numbers(value, wanted) or not as_double(wanted).ndim or as_double(wanted).shape[-1] < 2:
+            return None
+        value, wanted = as_double(value), as_double(wanted)
+        total = wanted.sum(-1).mean().round()
+        if total not in (0.0, 1.0) or not close(wanted.sum(-1), total.expand(wanted.shape[:-1]), 1e-4):
+            return None
+        mine = value.sum(-1)
+        if close(mine, total.expand(mine.shape), 1e-3):
+            return None
+        if close(value.square().sum(-1), torch.ones_like(mine), 1e-3):
+            return "In each row the *squares* sum to 1: you divide by the length of the row. Divide by its sum."
+        if close(value.sum(), total, 1e-3):
+            return "All entries together sum to 1; each row should: divide each row by its own sum, dim=-1 with keepdim=True."
+        row = mine.reshape(-1)[0].item()
+        return f"Each row should sum to {total.item():.0f}; your first sums to {row:.4g}. Which step makes that so?"
+    return None
+
+
+def leaves_its_range(evidence):
+    """Outside 0 to 1 where the reference never is."""
+    if all(_numbers(v, w) and ((as_double(w) >= 0) & (as_double(w) <= 1)).all() for _, v, w in evidence.cases):
+        beyond = [as_double(v)[(as_double(v) < -1e-4) | (as_double(v) > 1 + 1e-4)] for _, v, _ in evidence.cases]
+        if all(len(b) for b in beyond):
+            return f"It should lie between 0 and 1, and {beyond[0][0].item():.4g} came out: what does not belong there?"
+    return None
+
+
+def constant_offset(evidence):
+    """Everything is off by the same amount."""
+    gaps = []
+    for _, value, wanted in evidence.cases:
+        if (
+            not _numbers(value, wanted)
+            or as_double(value).shape != as_double(wanted).shape
+            or not as_double(wanted).numel()
+        ):
+            return None
+        gap = as_double(value) - as_double(wanted)
+        if not close(gap, gap.mean().expand(gap.shape), 1e-3):
+            return None
+        gaps.append(float(gap.mean()))
+    if len(gaps) > 1 and math.isclose(gaps[0], gaps[1], rel_tol=1e-3) and math.isfinite(gaps[0]):
+        known = {math.log(2): "ln 2", 1.0: "1", 0.5: "a half"}
+        words = next(
+            (w for number, w in known.items() if math.isclose(abs(gaps[0]), number, rel_tol=1e-3)),
+            relative(abs(gaps[0])),
+        )
+        return f"Yours is too {'large' if gaps[0] > 0 else 'small'} by {words}, whatever comes in: a term too many or missing."
+    return None
+
+
+def varying_ratio(evidence):
+    """A ratio to the expected value that is constant within a draw, not between draws."""
+    ratios = []
+    for _, value, wanted in evidence.cases[:2]:
+        if (
+            not _numbers(value, wanted)
+            or as_double(value).shape != as_double(wanted).shape
+            or as_double(wanted).numel() < 2
+        ):
+            return None
+        value, wanted = as_double(value).reshape(-1), as_double(wanted).reshape(-1)
+        ratio = float((value * wanted).sum() / (wanted * wanted).sum().clamp(min=1e-12))
+        if not close(value, ratio * wanted, 1e-4) or abs(ratio) < 1e-6:
+            return None
+        ratios.append(ratio)
+    if ratios:
+        return f"All your values are {relative(ratios[0])} times what they should be: the shape is right, the scale is not."
+    return None
+
+
+def _example(value, wanted, off):
+    place = tuple(off.nonzero()[0].tolist())
+    where = f"[{', '.join(map(str, place))}]"
+    return f"{where} is {value[place].item():.4g} and should be {wanted[place].item():.4g}"
+
+
+def _numbers(value, wanted):
+    try:
+        return as_double(value).shape == as_double(wanted).shape
+    except TypeError:
+        return False
+
+
+# These say what happened, whatever else is wrong: they speak before two changes are looked for.
+CERTAIN = (is_nan, is_constant_everywhere, is_rounded, constant_offset)
+# And these say where it happened, in the order in which they speak.
+PROPERTIES = (
+    is_negative, varying_ratio, rows_stand_alone, sums_of_rows, leaves_its_range, ends_of_the_weight, mean_of_the_rows,
+    same_at_equals, scales_with_temperature, where_it_differs,
+)  # fmt: skip
