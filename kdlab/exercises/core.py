@@ -23,6 +23,7 @@ from kdlab.exercises.engine.mutations import Change
 from kdlab.exercises.engine.values import close, deeply_copied, describe, is_numpy, is_tensor, kind_of, one_line, same
 
 SOLVED, NOT_YET, NOT_TRIED, OPEN = "solved", "not yet", "not tried yet", "open"
+ORDER = ("first", "second", "third", "fourth", "fifth", "sixth")
 LOOKS = {SOLVED: ("✔", "#009E73"), NOT_YET: ("✘", "#D55E00"), NOT_TRIED: ("○", "#0072B2"), OPEN: ("◇", "#0072B2")}
 
 
@@ -266,8 +267,22 @@ class Exercise:
         if words is not None:
             return words
         if isinstance(wanted, (tuple, list)):
-            return _part_that_differs(value, wanted)
+            return self._explain_parts(search) or _part_that_differs(value, wanted)
         return search.combination() or hint.strip() or search.property()
+
+    def _explain_parts(self, whole):
+        """For several values: the cause of each that is wrong, where it is known; None if it is for none of them."""
+        _, value, wanted = whole.cases[0]
+        if len(wanted) > len(ORDER) or any(_wrong_kind(v, w) for _, v, w in whole.cases):
+            return None
+        sentences = []
+        for i, order in enumerate(ORDER[: len(wanted)]):
+            if close(value[i], wanted[i]):
+                continue
+            search = Search(self, whole.call, whole.cases, part=i)
+            cause = search.change() or search.combination() or search.property()
+            sentences += [f"The {order} value is off. {cause}"] if cause else []
+        return " ".join(sentences) or None
 
     def _small_case(self, ask):
         """(the last sentence, expected): a case so small that it can be followed with a pencil."""
@@ -432,12 +447,11 @@ def _shape_advice(mine, wanted):
 def _part_that_differs(value, wanted):
     """For several values: which of them are right, and the first that is not."""
     off = [i for i, (mine, theirs) in enumerate(zip(value, wanted, strict=True)) if not close(mine, theirs)]
-    if len(wanted) > 6:
+    if len(wanted) > len(ORDER):
         return f"Entry {off[0]} is {describe(value[off[0]])} and should be {describe(wanted[off[0]])} ({len(off)} of {len(wanted)} are off)."
-    order = ("first", "second", "third", "fourth", "fifth", "sixth")
-    right = [order[i] for i in range(len(wanted)) if i not in off]
+    right = [ORDER[i] for i in range(len(wanted)) if i not in off]
     start = f"The {' and the '.join(right)} value is right. " if right else ""
-    return f"{start}The {order[off[0]]} is {describe(value[off[0]])} and should be {describe(wanted[off[0]])}."
+    return f"{start}The {ORDER[off[0]]} is {describe(value[off[0]])} and should be {describe(wanted[off[0]])}."
 
 
 @dataclass

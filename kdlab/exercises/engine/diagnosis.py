@@ -19,6 +19,7 @@ from kdlab.exercises.engine.mutations import (
     Change,
     argument_changes,
     cuts,
+    numbers_in,
     scaled_terms,
     step_changes,
     with_arguments,
@@ -33,11 +34,15 @@ SECONDS = 2.0  # of processor time, for the whole search
 class Search:
     """The search for what explains an answer; `cases` holds (arguments, learner's value, expected value).
 
-    The case that failed comes first, and a second draw of it behind; then all that was asked before.
+    The case that failed comes first, and a second draw of it behind; then all that was asked before. With `part`, one
+    of several values is explained, as if it had been returned alone.
     """
 
-    def __init__(self, exercise, call, cases):
-        self.exercise, self.call, self.cases = exercise, call, cases
+    def __init__(self, exercise, call, cases, part=None):
+        self.exercise, self.call, self.cases, self.part = exercise, call, cases, part
+        if part is not None:
+            self.call = lambda arguments: call(arguments)[part]
+            self.cases = [(arguments, value[part], wanted[part]) for arguments, value, wanted in cases]
         self.roles = exercise.roles
         self.end = time.thread_time() + SECONDS
 
@@ -48,10 +53,22 @@ class Search:
                 if sentence := self.factor_of(self.exercise.reference, "Your result"):
                     return sentence
                 continue
-            for change in group:
+            for change in sorted(group, key=self.changes_more):
                 if self.explains(change.function):
                     return change.sentence
         return self.term()
+
+    def changes_more(self, change):
+        """For one of several values: True for a change that would change another one, too; it is tried later."""
+        if self.part is None:
+            return False
+        arguments, _, _ = self.cases[0]
+        value, wanted = (
+            quietly(f, self.exercise.reference, arguments) for f in (change.function, self.exercise.reference)
+        )
+        if not isinstance(value, (tuple, list)) or len(value) != len(wanted):
+            return True
+        return not all(close(v, w) for i, (v, w) in enumerate(zip(value, wanted, strict=True)) if i != self.part)
 
     def combination(self):
         """The sentence for two mistakes at once, or None."""
@@ -75,7 +92,14 @@ class Search:
         """The function's value for a case, or a value that equals nothing."""
         if time.thread_time() > self.end:
             return NOTHING
-        return quietly(function, self.exercise.reference, arguments)
+        return self.quietly(function, arguments)
+
+    def quietly(self, function, arguments):
+        """`quietly`, or the part of what comes out that is to be explained."""
+        value = quietly(function, self.exercise.reference, arguments)
+        if self.part is None:
+            return value
+        return value[self.part] if isinstance(value, (tuple, list)) and len(value) > self.part else NOTHING
 
     def factor_of(self, function, what):
         """The sentence for a constant ratio between the learner's value and the function's, named on all draws."""
@@ -86,7 +110,8 @@ class Search:
         """The sentence for these ratios, one for each of the first cases: what number is it in each?"""
         if len(ratios) < 2 or None in ratios or any(abs(r - 1) < 1e-3 for r in ratios):
             return None
-        tables = [symbols(arguments, self.roles) for arguments, _, _ in self.cases[:2]]
+        inside = numbers_in(self.exercise.reference)
+        tables = [symbols(arguments, self.roles) | inside for arguments, _, _ in self.cases[:2]]
         for words in tables[0]:
             if words not in tables[1]:
                 continue
@@ -142,9 +167,7 @@ class Search:
     def property(self):
         """The first property that has something to say."""
         reference = self.exercise.reference
-        evidence = Evidence(
-            self.call, lambda arguments: quietly(reference, reference, arguments), self.roles, self.cases
-        )
+        evidence = Evidence(self.call, lambda arguments: self.quietly(reference, arguments), self.roles, self.cases)
         for speak in (*self.exercise.properties, *PROPERTIES):
             with contextlib.suppress(
                 Mistake, NotTried, RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError

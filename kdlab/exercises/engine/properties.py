@@ -201,6 +201,19 @@ def where_it_differs(evidence):
     return f"{int(off.sum())} of {off.numel()} entries are off: there {_example(value, wanted, off)}."
 
 
+def is_rounded(evidence):
+    """The right values, rounded."""
+    pairs = [(as_double(v), as_double(w)) for _, v, w in evidence.cases if _numbers(v, w)]
+    for digits in range(5):
+        unit = 10.0**-digits
+        if len(pairs) > 1 and all(
+            w.abs().max() >= unit and (v - w).abs().max() < unit and close(v, v.round(decimals=digits), 1e-6)
+            for v, w in pairs
+        ):
+            return "The values are right but for rounding: return them in full, without round, int or //."
+    return None
+
+
 def constant_offset(evidence):
     """Everything is off by the same amount."""
     gaps = []
@@ -260,6 +273,6 @@ def _numbers(value, wanted):
 
 # In the order in which they speak.
 PROPERTIES = (
-    is_nan, is_negative, is_constant_everywhere, rows_stand_alone, ends_of_the_weight, mean_of_the_rows, same_at_equals,
+    is_nan, is_negative, is_constant_everywhere, is_rounded, rows_stand_alone, ends_of_the_weight, mean_of_the_rows, same_at_equals,
     scales_with_temperature, constant_offset, varying_ratio, where_it_differs,
 )  # fmt: skip
