@@ -225,7 +225,7 @@ class Exercise:
         cases = [(arguments, value, wanted), *self._second(ask, draw, number), *asked]
         sentence = self._explain(ask, cases, words)
         if sentence is None:
-            sentence, wanted = self._small_case(ask)
+            sentence, wanted = self._small_case(ask, (value, wanted), shown)
         else:
             ask.called, ask.came_out = shown
         raise Mistake(sentence, wanted)
@@ -284,8 +284,8 @@ class Exercise:
             sentences += [f"The {order} value is off. {cause}"] if cause else []
         return " ".join(sentences) or None
 
-    def _small_case(self, ask):
-        """(the last sentence, expected): a case so small that it can be followed with a pencil."""
+    def _small_case(self, ask, failed, shown):
+        """(the last sentence, expected): a case so small that it can be followed with a pencil, or the one that failed."""
         try:
             arguments = self.draw(Draw.small())
             wanted = quietly(self.reference, self.reference, arguments)
@@ -299,9 +299,7 @@ class Exercise:
                 )
         except (Mistake, NotTried, RuntimeError, ValueError, IndexError, TypeError):
             pass
-        arguments = self.arguments(0)
-        wanted = quietly(self.reference, self.reference, arguments)
-        value = self._call(ask, arguments)
+        (value, wanted), (ask.called, ask.came_out) = failed, shown
         return f"The value is off: {describe(value)} came out, and it should be {describe(wanted)}.", wanted
 
     def _kind_of_number(self, value, wanted):

@@ -44,6 +44,10 @@ class Search:
             self.call = lambda arguments: call(arguments)[part]
             self.cases = [(arguments, value[part], wanted[part]) for arguments, value, wanted in cases]
         self.roles = exercise.roles
+        self.right_elsewhere = any(
+            close(value, wanted) for _, value, wanted in self.cases
+        )  # then no factor explains it
+        self._fresh = None
         self.end = time.thread_time() + SECONDS
 
     def change(self):
@@ -84,9 +88,23 @@ class Search:
 
     def explains(self, function):
         """True when it gives the learner's value in every case (and so is no right answer in disguise)."""
-        return all(
-            close(value, self.of(function, arguments), TOLERANCE, equal_nan=True) for arguments, value, _ in self.cases
-        )
+
+        def fits(case):
+            return close(case[1], self.of(function, case[0]), TOLERANCE, equal_nan=True)
+
+        return all(map(fits, self.cases)) and all(map(fits, self.fresh()))
+
+    def fresh(self):
+        """Two more draws, asked only when a change fits so far: small counts fit by chance."""
+        if self._fresh is None:
+            self._fresh = []
+            for number in (0, 1):
+                with contextlib.suppress(Mistake, NotTried, IndexError, TypeError):
+                    arguments = self.exercise.arguments(number)
+                    self._fresh.append(
+                        (arguments, self.call(arguments), self.quietly(self.exercise.reference, arguments))
+                    )
+        return self._fresh
 
     def of(self, function, arguments):
         """The function's value for a case, or a value that equals nothing."""
@@ -103,15 +121,22 @@ class Search:
 
     def factor_of(self, function, what):
         """The sentence for a constant ratio between the learner's value and the function's, named on all draws."""
-        ratios = [_ratio(value, self.of(function, arguments)) for arguments, value, _ in self.cases[:2]]
-        return self.named_ratio(ratios, what)
+        if self.right_elsewhere:
+            return None
 
-    def named_ratio(self, ratios, what):
-        """The sentence for these ratios, one for each of the first cases: what number is it in each?"""
+        def named(cases):
+            ratios = [_ratio(value, self.of(function, arguments)) for arguments, value, _ in cases]
+            return self.named_ratio(ratios, cases, what)
+
+        sentence = named(self.cases[:2])
+        return sentence if sentence and named(self.fresh()) else None
+
+    def named_ratio(self, ratios, cases, what):
+        """The sentence for these ratios, one for each case: what number is it in each?"""
         if len(ratios) < 2 or None in ratios or any(abs(r - 1) < 1e-3 for r in ratios):
             return None
         inside = numbers_in(self.exercise.reference)
-        tables = [symbols(arguments, self.roles) | inside for arguments, _, _ in self.cases[:2]]
+        tables = [symbols(arguments, self.roles) | inside for arguments, _, _ in cases]
         for words in tables[0]:
             if words not in tables[1]:
                 continue
@@ -124,7 +149,7 @@ class Search:
 
     def term(self):
         """A term of the reference that is too large, too small, or turned, by a factor that has a name."""
-        for source, make in scaled_terms(*self.exercise.all_forms()):
+        for source, make in () if self.right_elsewhere else scaled_terms(*self.exercise.all_forms()):
             ratios = []
             for arguments, value, _ in self.cases[:2]:
                 without, with_it = (self.of(make(k), arguments) for k in (0.0, 1.0))
@@ -136,14 +161,15 @@ class Search:
                     break
                 ratios.append(ratio)
             short = source if len(source) <= 60 else source[:59] + "…"
-            sentence = self.named_ratio(ratios, f"The term `{short}`")
+            sentence = self.named_ratio(ratios, self.cases[:2], f"The term `{short}`")
             if sentence:
                 return sentence
         return None
 
     def with_a_factor(self):
         """A change, and a constant factor on top."""
-        for change in (*self.declared, *step_changes(*self.exercise.all_forms())):
+        changes = (*self.declared, *step_changes(*self.exercise.all_forms()))
+        for change in sorted(changes, key=self.changes_more):
             ratios = [_ratio(value, self.of(change.function, arguments)) for arguments, value, _ in self.cases[:1]]
             if ratios[0] is None or abs(ratios[0] - 1) < 1e-3:
                 continue
@@ -153,10 +179,10 @@ class Search:
         return None
 
     def two_changes(self):
-        """Two changes at once: another argument and a changed step."""
+        """Two changes at once: another argument, and a mistake of the exercise's own or a changed step."""
         reference = self.exercise.reference
         common = argument_changes(reference, self.roles)
-        for step in step_changes(*self.exercise.all_forms()):
+        for step in (*self.exercise.variants(), *step_changes(*self.exercise.all_forms())):
             for sentence, change in common:
                 if time.thread_time() > self.end:
                     return None

@@ -167,6 +167,10 @@ def _mask(name, roles):
         f"`{name}` is turned round: you count what is masked and leave out what counts.",
         lambda a: a | {name: ~a[name]},
     )
+    yield (
+        f"`{name}` as whole numbers (int, long) is no mask: they pick the places 0 and 1, again and again. Keep it bool.",
+        lambda a: a | {name: a[name].long()},
+    )
 
 
 def _size(name, roles):
@@ -486,8 +490,9 @@ class _Steps:
 
     @staticmethod
     def IfExp(node, tree):
-        yield node.body, f"The case without `{_short(node.test)}` is missing."
-        yield node.orelse, f"The case `{_short(node.test)}` is missing."
+        for branch, words in ((node.body, "The case without"), (node.orelse, "The case")):
+            if not isinstance(branch, ast.Constant):  # the same number always has many causes
+                yield branch, f"{words} `{_short(node.test)}` is missing."
 
     @staticmethod
     def Subscript(node, tree):
