@@ -25,7 +25,7 @@ def _trim(probabilities, kept):
 def _trim_by_what_goes(probabilities, kept):
     stays = torch.zeros(probabilities.shape[-1], dtype=torch.bool)
     stays[kept] = True
-    gone = (probabilities * ~stays).sum(dim=-1)
+    gone = probabilities[:, ~stays].sum(dim=-1)
     part = probabilities.index_select(-1, kept)
     return part / part.sum(dim=-1, keepdim=True), gone
 
@@ -67,12 +67,6 @@ trim = Exercise(
     },
     mistakes={
         "Your rows sum to less than 1: what went has not been shared out among those that stay.": _left(lambda x: x),
-        "You took softmax of probabilities: that makes them nearly equal. Softmax is for logits; here, divide.": (
-            _left(lambda x: x.softmax(1))
-        ),
-        "You divided by the sums of the columns. A row, the distribution at one place, must sum to 1.": (
-            _left(lambda x: x / x.sum(0))
-        ),
         "You shared out what went *evenly*. Then the ratios of those that stay change. What keeps the ratios?": (
             _left(lambda x: x + (1 - x.sum(1, keepdim=True)) / x.shape[1])
         ),
@@ -96,6 +90,9 @@ trim = Exercise(
         "Your result has still the whole vocabulary. Take the columns `kept` only: `probabilities[:, kept]`.": (
             lambda p, kept: (torch.zeros_like(p).index_copy(1, kept, _trim(p, kept)[0]), _trim(p, kept)[1])
         ),
+        "You multiply by 1 + what went. That is less than the inverse of what is left: divide.": (
+            _left(lambda x: x * (2 - x.sum(1, keepdim=True)))
+        ),
         "The two are swapped: first the distributions (L, K), then how much went (L,).": (
             lambda p, kept: _trim(p, kept)[::-1]
         ),
@@ -104,15 +101,14 @@ trim = Exercise(
             _went(lambda p, kept: torch.full((len(p),), float(p.shape[1] - len(kept)))),
             _went(lambda p, kept: torch.full((len(p),), 1 - len(kept) / p.shape[1])),
         ),
-        "The second result is a single number: give one for each place.": (
-            _went(lambda p, kept: (1 - p[:, kept].sum(1)).mean()),
-            _went(lambda p, kept: 1 - p[:, kept].sum()),
-        ),
         "Nothing seems to have gone: the row sums of what you have *divided already* are 1. Take them before.": (
             _went(lambda p, kept: torch.zeros(len(p)))
         ),
     },
     wrong={
+        "softmax": (_left(lambda x: x.softmax(1)), "softmax belongs to logits"),
+        "the columns' sums": (_left(lambda x: x / x.sum(0)), "down the columns"),
+        "the mean of what went": (_went(lambda p, kept: (1 - p[:, kept].sum(1)).mean()), "you averaged"),
         "the whole table's sum": (_left(lambda x: x / x.sum()), "over everything at once"),
         "a column": (_went(lambda p, kept: _trim(p, kept)[1][:, None]), "Value 2: The shape should be"),
         "only one result": (lambda p, kept: _trim(p, kept)[0], "Return 2 values"),
@@ -188,13 +184,6 @@ def _with_cuts(ratio, cuts=PLACES | KINDS):
     return {s: tuple(_of(ratio, cut) for cut in (c if isinstance(c, tuple) else (c,))) for s, c in cuts.items()}
 
 
-BY_TOKENS = (
-    "You divided by the number of tokens. A text of L tokens has L - n + 1 n-grams. (Or do your last runs reach over the "
-    "end, and are shorter than n?)"
-)
-PERCENT = "That is in percent. Return a share from 0 to 1."
-
-
 def _some_text(length, vocabulary=6):
     """A text of ids in which things repeat."""
     return torch.randint(vocabulary, (length,)).tolist()
@@ -207,6 +196,11 @@ def _repeated_share(tokens, n):
     """The share of a text's n-grams, runs of n tokens, that stood in it before; 0 for a text too short to have one."""
     grams = [tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
     return 1 - len(set(grams)) / len(grams) if grams else 0.0
+
+
+def _repeated_share_by_difference(tokens, n):
+    grams = list(zip(*(tokens[i:] for i in range(n)), strict=False))
+    return (len(grams) - len(set(grams))) / len(grams) if grams else 0.0
 
 
 def _repeated_share_in_a_loop(tokens, n):
@@ -248,7 +242,7 @@ repeated_share = Exercise(
     reference=_repeated_share,
     roles={"n": "size"},
     draw=_loopy,
-    forms=(_repeated_share_in_a_loop,),
+    forms=(_repeated_share_in_a_loop, _repeated_share_by_difference),
     hints=(
         "If all n-grams are different, nothing repeats. How many different ones are there, how many in all?",
         "`tuple(tokens[i : i + n])` is an n-gram; tuples can go into a `set`. `range(len(tokens) - n + 1)` has all places.",
@@ -289,14 +283,12 @@ repeated_share = Exercise(
             _of(lambda g: sum(a == b for a, b in zip(g, g[len((g or [()])[0]) :], strict=False)) / len(g))
         ),
         "That is the share of *tokens* that lie in a repeated n-gram. Count n-grams.": _covered,
-        BY_TOKENS: (
-            lambda tokens, n: (len(_grams(tokens, n)) - len(set(_grams(tokens, n)))) / max(1, len(tokens)),
-            lambda tokens, n: 1 - len(set(_grams(tokens, n))) / max(1, len(tokens)),
+        "Yours is always 0. Is the `return` inside your loop, or a share cut down to a whole number (`//`, int)?": (
+            lambda tokens, n: 0
         ),
         "You divided by the number of *different* n-grams. The share is one of all n-grams.": (
             _of(lambda g: len(g) / len(set(g)) - 1)
         ),
-        PERCENT: lambda tokens, n: 100 * _repeated_share(tokens, n),
         "That is a *number* of n-grams. Divide it by how many there are.": (
             _of(lambda g: len(g) - len(set(g))),
             _of(lambda g: len(set(g))),
@@ -309,6 +301,11 @@ repeated_share = Exercise(
         "fails on a short text": (lambda t, n: 1 - len(set(_grams(t, n))) / len(_grams(t, n)), "ZeroDivisionError"),
         "whole-number division": (_of(lambda g: 1 - len(set(g)) // len(g)), "`//`"),
         "lists in a set": (lambda t, n: len(set(map(list, _grams(t, n)))), "a tuple can"),
+        "by tokens": (
+            lambda t, n: 1 - len(set(_grams(t, n))) / max(1, len(t)),
+            "`tokens` stands where `grams` belongs",
+        ),
+        "in percent": (lambda t, n: 100 * _repeated_share(t, n), "100 times too large"),
         "n + 1": (lambda t, n: _repeated_share(t, n + 1), "`n` + 1"),
     },
 )
@@ -346,23 +343,23 @@ def _some_overlap(draw):
     if draw.rows == 1:
         return {"tokens": [1, 2, 3, 1, 2], "others": [[1, 2, 5], [4, 2, 3]], "n": 2}
     text = _some_text(27, 9)
-    text[4], text[14], text[26] = 50, 51, 52  # no other text has these
+    text[5], text[14], text[26] = 50, 51, 52  # no other text has these
     everywhere = text[8:11] * draw.number
     others = [
         _some_text(14, 9) + text[20:24],
-        _some_text(9, 9) + text[5:14] + _some_text(4, 9),
+        _some_text(9, 9) + text[6:14] + _some_text(4, 9),
         text[15:21] + _some_text(12, 9),
         [30, 31, 32, 33, 34, 35, 70, 71],  # (71, 72) is across the border
         # (1, 23) and (1, 12) only if ids are pasted
         [72, 11, 23, 4, 37, 11, 24, 5, 38, *(i for k in range(2, 7) for i in (11, k, 3))],
         [64, 63, 62, 61, 60, 36, 60, 66, 64],  # 60 to 64 in another order, and between others
-        [41, 42, 43],  # nothing in common
-        text[7:13] + text[:4],
+        [41, 42, 43, 44, 45],  # nothing in common but single tokens
+        text[7:13] + text[:5],
         text[16:26] + _some_text(8, 9),
     ]
     traps = [1, 23, 4, 53, 1, 24, 5, 54, *(i for k in range(12, 17) for i in (1, k, 3)), *range(60, 65), 70, 71, 72, 57]
-    tokens = [*text, *traps, *text[5 : 10 + draw.number], 60, 65, 64, 58]
-    return {"tokens": tokens, "others": [other + everywhere for other in others], "n": 2 + draw.number}
+    tokens = [*text, *traps, *text[6 : 11 + 3 * draw.number], 60, 65, 64, 41, 43, 45]
+    return {"tokens": tokens, "others": [other + everywhere for other in others[draw.number :]], "n": 2 + draw.number}
 
 
 overlap = Exercise(
@@ -432,19 +429,19 @@ overlap = Exercise(
         ),
         "You count an n-gram of the test text no more often than it stands in the others. If it was seen once, each place "
         "counts.": _of(lambda g, each: (Counter(g) & Counter(sum(each, []))).total() / len(g)),
-        "You divided by all n-grams of both sides (Jaccard). A long training text then hides any overlap. Divide by those "
+        "You ask only that the n tokens occur in the other texts: they must stand there side by side, in this order.": (
+            lambda tokens, others, n: _of(lambda g: sum(set(x) <= set(sum(others, [])) for x in g) / len(g))(tokens, n),
+            lambda tokens, others, n: _of(lambda g: sum(any(set(x) <= set(o) for o in others) for x in g) / len(g))(
+                tokens, n
+            ),
+        ),
+        "You divided by the n-grams of both sides together. A long training text then hides any overlap. Divide by those "
         "of the test text.": _of(lambda g, each: _found(set(g), each) / len({*g, *sum(each, [])})),
         "You divided by the number of n-grams of the training texts. Divide by those of the test text.": (
             _of(lambda g, each: _found(g, each) / len(sum(each, []))),
             _of(lambda g, each: _found(g, each) / len(set(sum(each, [])))),
             _of(lambda g, each: _found(set(g), each) / len(sum(each, []))),
         ),
-        "You divided by the number of *different* n-grams. Every place of the test text counts.": (
-            _of(lambda g, each: _found(g, each) / len(set(g)))
-        ),
-        BY_TOKENS: lambda tokens, others, n: _overlap(tokens, others, n) * (len(tokens) - n + 1) / max(1, len(tokens)),
-        "That is the share that does *not* stand in training texts.": _of(lambda g, each: 1 - _found(g, each) / len(g)),
-        PERCENT: lambda *a: 100 * _overlap(*a),
         "You say whether there is any overlap. Say how much: a share from 0 to 1.": lambda *a: _overlap(*a) > 0,
         "That is a *number* of n-grams. Divide it by how many the test text has.": (
             _of(_found),
@@ -534,9 +531,6 @@ perplexity = Exercise(
         "You shifted the mask along with the tokens. counts[i] is already about the token after place i, as logits[i] is.": (
             lambda z, t, counts: _each(z, t)[counts[1:]].mean().exp()
         ),
-        "Every place counts in your mean. The prompt is not the teacher's text: only where `counts` is True.": (
-            _of_each(lambda each, counts: each.mean().exp())
-        ),
         "You set what does not count to 0, and then divide by all places. Divide by the number of those that count.": (
             _of_each(lambda each, counts: (each * counts).mean().exp()),
             _of_each(lambda each, counts: (each[counts].sum() / (len(each) + 1)).exp()),
@@ -553,23 +547,10 @@ perplexity = Exercise(
         "That is exp of the model's entropy: how unsure it is. How surprised is it by the token that comes?": (
             lambda z, t, counts: (-(z.softmax(-1) * z.log_softmax(-1)).sum(-1)[counts].mean()).exp()
         ),
-        "That is the mean of -log q, in nats. Perplexity is its exponential.": (
-            _of_each(lambda each, counts: each[counts].mean())
-        ),
-        "You took exp of *bits*. With logarithms to base 2 it is 2 to that power.": (
-            _of_each(lambda each, counts: (each[counts].mean() / torch.tensor(2.0).log()).exp())
-        ),
-        "You took 2 to the power of *nats*. With natural logarithms it is e to that power.": (
-            _of_each(lambda each, counts: each[counts].mean().exp2())
-        ),
         "You took the mean of 1 / q. A single token that surprises the model then decides everything. First the mean of "
         "-log q, then exp.": _of_each(lambda each, counts: each[counts].exp().mean()),
         "You took the mean of the probabilities. First the mean of their logarithms, then exp.": (
             _of_each(lambda each, counts: 1 / (-each[counts]).exp().mean())
-        ),
-        "You took the median of -log q: take the mean.": _of_each(lambda each, counts: each[counts].median().exp()),
-        "The sign is off: your result is below 1. No model is less perplexed than one that is always certain.": (
-            _of_each(lambda each, counts: (-each[counts].mean()).exp())
         ),
     },
     wrong={
@@ -581,6 +562,10 @@ perplexity = Exercise(
             "`log_softmax` is missing",
         ),
         "no logarithm": (_of_each(lambda each, counts: (-(-each[counts]).exp().mean()).exp()), "log_softmax"),
+        "in nats": (_of_each(lambda each, counts: each[counts].mean()), "`exp` is missing"),
+        "2 to the power": (_of_each(lambda each, counts: each[counts].mean().exp2()), "2 to that power"),
+        "the sign": (_of_each(lambda each, counts: (-each[counts].mean()).exp()), "The minus sign"),
+        "no mask": (_of_each(lambda each, counts: each.mean().exp()), "what is masked counts as well"),
         "one for each place": (_of_each(lambda each, counts: each[counts].exp()), "`mean` is missing"),
         "down the columns": (
             lambda z, t, counts: (-z[:-1].log_softmax(0).gather(1, t[1:, None])[counts[:-1]].mean()).exp(),
@@ -613,12 +598,12 @@ def _some_texts(draw):
         return {"texts": [[1, 2, 3], [2, 3, 1, 2]], "n": 2}
     shared = _some_text(8, 12)
     texts = [
-        [*_some_text(11, 12), *shared, shared[1]],
+        [*_some_text(11, 12), *shared, *shared[1:4]],
         [1, 12, 3, *shared, *_some_text(draw.rows, 12), 11, 2, 3, 9, 4, 10, 9, 5, 10],
         [*shared[2:], *_some_text(9, 12), *shared, 7, 7, 7, 7],
         [*shared[:5], 4, 4, shared[3]],
     ]
-    return {"texts": texts[: 3 + draw.number], "n": 2 + draw.number}
+    return {"texts": texts[:1] + texts[: 3 + draw.number], "n": 2 + draw.number}
 
 
 def _together(ratio):
@@ -653,16 +638,11 @@ distinct_n = Exercise(
         "You joined the texts before cutting them: an n-gram that runs from one text into the next was never written.": (
             lambda texts, n: _distinct_n([sum(texts, [])], n)
         ),
-        "Only the first text counts: is there a `return` inside your loop?": lambda texts, n: _distinct_n(texts[:1], n),
-        "Only the last text counts: do you start anew with each?": lambda texts, n: _distinct_n(texts[-1:], n),
         "You divided by the number of tokens, not of n-grams.": (
             lambda texts, n: len(set(sum((_grams(text, n) for text in texts), []))) / len(sum(texts, []))
         ),
         "You divided by the number of all tokens - n + 1, as if the texts were one. Each text has n - 1 n-grams fewer.": (
             lambda texts, n: len(set(sum((_grams(text, n) for text in texts), []))) / (len(sum(texts, [])) - n + 1)
-        ),
-        "You divided by the number of texts. Divide by that of their n-grams.": (
-            _of(lambda each: len(set(sum(each, []))) / len(each))
         ),
         "You divided by the number of different *tokens*. Divide by that of all n-grams.": (
             _together(lambda g: len(set(g)) / len(set(sum(g, ()))))
@@ -686,11 +666,15 @@ distinct_n = Exercise(
         "You count what *all* texts have in common (an intersection). Put their n-grams together (a union).": (
             _of(lambda each: len(set.intersection(*map(set, each))) / len(sum(each, [])))
         ),
-        "Your fraction is upside down: different ones by all of them.": _together(lambda g: len(g) / len(set(g))),
-        PERCENT: lambda texts, n: 100 * _distinct_n(texts, n),
         "That is a *number* of n-grams. Divide it by how many there are in all.": _together(lambda g: len(set(g))),
         "Yours is always 1: are the repetitions still in what you count?": _together(lambda g: len(g) / len(g)),
-        "Yours is always 0: `//` leaves no share.": lambda texts, n: 0,
+        "You count different *texts*. Count different n-grams.": (
+            lambda texts, n: len(set(map(tuple, texts))) / len(texts)
+        ),
+        "You take the best, or the worst, of single texts. Count the n-grams of all texts together.": (
+            lambda texts, n: max(_distinct_n([text], n) for text in texts),
+            lambda texts, n: min(_distinct_n([text], n) for text in texts),
+        ),
         "Your last runs reach over the end, so they are shorter than n. The last n-gram starts at len(text) - n.": (
             _of(
                 lambda each: len(set(sum(each, []))) / len(sum(each, [])),
@@ -700,6 +684,8 @@ distinct_n = Exercise(
         **_with_cuts(lambda each: len(set(sum(each, []))) / len(sum(each, []))),
     },
     wrong={
+        "the last text": (lambda texts, n: _distinct_n(texts[-1:], n), "Only the last round of your loop"),
+        "upside down": (_together(lambda g: len(g) / len(set(g))), "upside down"),
         "n - 1": (lambda texts, n: _distinct_n(texts, n - 1), "`n` - 1"),
         "short texts counted": (
             lambda texts, n: (
@@ -755,11 +741,7 @@ gpu_hours = Exercise(
         "`2 * teacher * tokens / speed` and `6 * student * tokens * epochs / speed`, with the speed of an hour.",
     ),
     mistakes={
-        "You count one operation a weight. A weight is multiplied *and* its product added: two.": _hours_with(1, 3),
         "You let the teacher train, too. It only reads: forward, 2 operations a weight.": _hours_with(forward=6),
-        "Teacher and student have each other's operations: the teacher reads (2 a weight), the student learns (6).": (
-            _hours_with(6, 2)
-        ),
         "You count only the student's way forward. The way back costs twice as much again.": _hours_with(training=2),
         "You count 4 operations for the student. The way back alone takes 4, twice as many as the way forward: 2 + 4.": (
             _hours_with(training=4)
@@ -767,32 +749,28 @@ gpu_hours = Exercise(
         "Those are seconds.": _hours_with(per_hour=1),
         "Those are minutes.": _hours_with(per_hour=60),
         "Those are days.": _hours_with(per_hour=86_400),
-        "An hour has 3600 seconds: multiply the speed by them. You multiply the time.": _hours_with(per_hour=1 / 3600),
+        "Brackets are missing: `/ peak * utilisation * 3600` divides by the peak alone.": _hours_with(
+            per_hour=1 / 3600, used=lambda peak, share: peak / share
+        ),
         "You count on the full speed. What is reached is the share `utilisation` of it.": _hours_with(
             used=lambda peak, share: peak
-        ),
-        "Your utilisation makes the machine *faster* than its peak. Multiply the speed by it.": _hours_with(
-            used=lambda peak, share: peak / share
         ),
         "You count on the speed that is *not* reached: multiply by `utilisation`, not by 1 minus it.": _hours_with(
             used=lambda peak, share: peak * (1 - share)
         ),
-        "Your utilisation is in percent; here it is a share, 0.35 for 35 %.": _hours_with(
-            used=lambda peak, share: peak * share / 100
-        ),
-        "The student goes through the tokens `epochs` times.": _hours_with(trained=1),
         "You let the teacher score the tokens anew in each epoch. Its probabilities are *cached*: once is enough.": (
             _hours_with(scored=None)
         ),
-        "The epochs belong to the student: it goes through the tokens `epochs` times, the teacher scores them once.": (
-            _hours_with(scored=None, trained=1)
-        ),
         "The two are swapped: first the teacher's hours, then the student's.": lambda *a: _gpu_hours(*a)[::-1],
         "The student's hours stand alone: do not add the teacher's to them.": (
-            lambda *a: (_gpu_hours(*a)[0], sum(_gpu_hours(*a)))
+            lambda *a: (_gpu_hours(*a)[0], sum(_gpu_hours(*a))),
+            lambda *a: (_gpu_hours(*a)[0], _gpu_hours(*a)[0] * a[3] + _gpu_hours(*a)[1]),
         ),
     },
     wrong={
+        "in percent": (_hours_with(used=lambda peak, share: peak * share / 100), "100 times too large"),
+        "the wrong way": (_hours_with(used=lambda peak, share: peak / share), "You divide by `utilisation`"),
+        "one epoch": (_hours_with(trained=1), "without the factor `epochs`"),
         "only one": (lambda *a: _gpu_hours(*a)[0], "Return 2 values"),
         "rounded": (lambda *a: tuple(round(part) for part in _gpu_hours(*a)), "rounding"),
         "rounded down": (lambda *a: tuple(int(part) for part in _gpu_hours(*a)), "rounding"),
