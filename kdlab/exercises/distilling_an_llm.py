@@ -159,7 +159,11 @@ KINDS = {
     "You look at single tokens whatever n is. “the” comes back in every text; count runs of n.": (
         lambda text, n: _grams(text, 1)
     ),
-    "You look at pairs whatever n is: count runs of n.": lambda text, n: _grams(text, 2),
+    "You look at runs of one length whatever n is: count runs of n.": (
+        lambda text, n: _grams(text, 2),
+        lambda text, n: _grams(text, 3),
+        lambda text, n: _grams(text, 4),
+    ),
     "You sort the tokens of an n-gram, or make a set of them. “dog bites man” is not “man bites dog”.": (
         lambda text, n: [tuple(sorted(gram)) for gram in _grams(text, n)],
         lambda text, n: [frozenset(gram) for gram in _grams(text, n)],
@@ -636,7 +640,8 @@ distinct_n = Exercise(
         "You took the mean over single texts. A model that writes one and the same story each time would look perfect: "
         "count all texts together.": _of(lambda each: sum(len(set(g)) / len(g) for g in each) / len(each)),
         "You joined the texts before cutting them: an n-gram that runs from one text into the next was never written.": (
-            lambda texts, n: _distinct_n([sum(texts, [])], n)
+            lambda texts, n: _distinct_n([sum(texts, [])], n),
+            lambda texts, n: len(set(_grams(sum(texts, []), n))) / len(sum(texts, [])),
         ),
         "You divided by the number of tokens, not of n-grams.": (
             lambda texts, n: len(set(sum((_grams(text, n) for text in texts), []))) / len(sum(texts, []))
