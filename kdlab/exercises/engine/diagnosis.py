@@ -19,6 +19,7 @@ from kdlab.exercises.engine.mutations import (
     Change,
     argument_changes,
     cuts,
+    numbers_in,
     scaled_terms,
     step_changes,
     with_arguments,
@@ -39,14 +40,22 @@ TAKEN_OF_ALL = {
 class Search:
     """The search for what explains an answer; `cases` holds (arguments, learner's value, expected value).
 
-    The case that failed comes first, and a second draw of it behind; then all that was asked before.
+    The case that failed comes first, and a second draw of it behind; then all that was asked before. With `part`, one
+    of several values is explained, as if it had been returned alone.
     """
 
-    def __init__(self, exercise, call, cases, special=False):
-        self.exercise, self.call, self.cases = exercise, call, cases
+    def __init__(self, exercise, call, cases, special=False, part=None):
+        self.exercise, self.call, self.cases, self.part = exercise, call, cases, part
+        if part is not None:
+            self.call = lambda arguments: call(arguments)[part]
+            self.cases = [(arguments, value[part], wanted[part]) for arguments, value, wanted in cases]
         # All nan, or the same whatever comes in: many changes give that, so none explains it (special cases have words).
-        self.blind = not special and _says_nothing([value for _, value, _ in cases])
+        self.blind = not special and _says_nothing([value for _, value, _ in self.cases])
         self.roles = exercise.roles
+        self.right_elsewhere = any(
+            close(value, wanted) for _, value, wanted in self.cases
+        )  # then no factor explains it
+        self._fresh = None
         self.end = time.thread_time() + SECONDS
 
     def change(self):
@@ -59,7 +68,7 @@ class Search:
                 if sentence := self.factor_of(self.exercise.reference, "Your result"):
                     return sentence
                 continue
-            for change in group:
+            for change in sorted(group, key=self.changes_more):
                 if self.explains(change.function):
                     return change.sentence
         return self.term() or self.of_the_result()
@@ -75,6 +84,18 @@ class Search:
                 return f"You return {words} what is asked for: leave out that last step."
         return None
 
+    def changes_more(self, change):
+        """For one of several values: True for a change that would change another one, too; it is tried later."""
+        if self.part is None:
+            return False
+        arguments, _, _ = self.cases[0]
+        value, wanted = (
+            quietly(f, self.exercise.reference, arguments) for f in (change.function, self.exercise.reference)
+        )
+        if not isinstance(value, (tuple, list)) or len(value) != len(wanted):
+            return True
+        return not all(close(v, w) for i, (v, w) in enumerate(zip(value, wanted, strict=True)) if i != self.part)
+
     def combination(self):
         """The sentence for two mistakes at once, or None."""
         return None if self.blind else self.with_a_factor() or self.two_changes()
@@ -89,26 +110,55 @@ class Search:
 
     def explains(self, function):
         """True when it gives the learner's value in every case (and so is no right answer in disguise)."""
-        return all(
-            close(value, self.of(function, arguments), TOLERANCE, equal_nan=True) for arguments, value, _ in self.cases
-        )
+
+        def fits(case):
+            return close(case[1], self.of(function, case[0]), TOLERANCE, equal_nan=True)
+
+        return all(map(fits, self.cases)) and all(map(fits, self.fresh()))
+
+    def fresh(self):
+        """Two more draws, asked only when a change fits so far: small counts fit by chance."""
+        if self._fresh is None:
+            self._fresh = []
+            for number in (0, 1):
+                with contextlib.suppress(Mistake, NotTried, IndexError, TypeError):
+                    arguments = self.exercise.arguments(number)
+                    self._fresh.append(
+                        (arguments, self.call(arguments), self.quietly(self.exercise.reference, arguments))
+                    )
+        return self._fresh
 
     def of(self, function, arguments):
         """The function's value for a case, or a value that equals nothing."""
         if time.thread_time() > self.end:
             return NOTHING
-        return quietly(function, self.exercise.reference, arguments)
+        return self.quietly(function, arguments)
+
+    def quietly(self, function, arguments):
+        """`quietly`, or the part of what comes out that is to be explained."""
+        value = quietly(function, self.exercise.reference, arguments)
+        if self.part is None:
+            return value
+        return value[self.part] if isinstance(value, (tuple, list)) and len(value) > self.part else NOTHING
 
     def factor_of(self, function, what):
         """The sentence for a constant ratio between the learner's value and the function's, named on all draws."""
-        ratios = [_ratio(value, self.of(function, arguments)) for arguments, value, _ in self.cases[:2]]
-        return self.named_ratio(ratios, what)
+        if self.right_elsewhere:
+            return None
 
-    def named_ratio(self, ratios, what):
-        """The sentence for these ratios, one for each of the first cases: what number is it in each?"""
+        def named(cases):
+            ratios = [_ratio(value, self.of(function, arguments)) for arguments, value, _ in cases]
+            return self.named_ratio(ratios, cases, what)
+
+        sentence = named(self.cases[:2])
+        return sentence if sentence and named(self.fresh()) else None
+
+    def named_ratio(self, ratios, cases, what):
+        """The sentence for these ratios, one for each case: what number is it in each?"""
         if len(ratios) < 2 or None in ratios or any(abs(r - 1) < 1e-3 for r in ratios):
             return None
-        tables = [symbols(arguments, self.roles) for arguments, _, _ in self.cases[:2]]
+        inside = numbers_in(self.exercise.reference)
+        tables = [symbols(arguments, self.roles) | inside for arguments, _, _ in cases]
         for words in tables[0]:
             if words not in tables[1]:
                 continue
@@ -121,7 +171,7 @@ class Search:
 
     def term(self):
         """A term of the reference that is too large, too small, or turned, by a factor that has a name."""
-        for source, make in scaled_terms(*self.exercise.all_forms()):
+        for source, make in () if self.right_elsewhere else scaled_terms(*self.exercise.all_forms()):
             ratios = []
             for arguments, value, _ in self.cases[:2]:
                 without, with_it = (self.of(make(k), arguments) for k in (0.0, 1.0))
@@ -133,7 +183,7 @@ class Search:
                     break
                 ratios.append(ratio)
             short = source if len(source) <= 60 else source[:59] + "…"
-            sentence = self.named_ratio(ratios, f"The term `{short}`")
+            sentence = self.named_ratio(ratios, self.cases[:2], f"The term `{short}`")
             if sentence:
                 return sentence
         return None
@@ -144,7 +194,7 @@ class Search:
 
     def with_a_factor(self):
         """A change, and a constant factor on top."""
-        for change in (*self.declared, *self.steps()):
+        for change in sorted((*self.declared, *self.steps()), key=self.changes_more):
             ratios = [_ratio(value, self.of(change.function, arguments)) for arguments, value, _ in self.cases[:1]]
             if ratios[0] is None or abs(ratios[0] - 1) < 1e-3:
                 continue
@@ -175,9 +225,7 @@ class Search:
 
     def _property(self, properties):
         reference = self.exercise.reference
-        evidence = Evidence(
-            self.call, lambda arguments: quietly(reference, reference, arguments), self.roles, self.cases
-        )
+        evidence = Evidence(self.call, lambda arguments: self.quietly(reference, arguments), self.roles, self.cases)
         for speak in properties:
             with contextlib.suppress(
                 Mistake, NotTried, RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError

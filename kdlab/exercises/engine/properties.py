@@ -212,9 +212,14 @@ def where_it_differs(evidence):
 
 def is_rounded(evidence):
     """The right values, rounded."""
-    for decimals in range(5):
-        if all(_numbers(v, w) and close(v, as_double(w).round(decimals=decimals), 1e-6) for _, v, w in evidence.cases):
-            return f"Right, but rounded to {decimals} decimals: return the value as it is, and round where you print."
+    pairs = [(as_double(v), as_double(w)) for _, v, w in evidence.cases if _numbers(v, w)]
+    for digits in range(5):
+        unit = 10.0**-digits
+        if len(pairs) > 1 and all(
+            w.abs().max() >= unit and (v - w).abs().max() < unit and close(v, v.round(decimals=digits), 1e-6)
+            for v, w in pairs
+        ):
+            return "The values are right but for rounding: return them in full, without round, int or //."
     return None
 
 
