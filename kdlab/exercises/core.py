@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 import torch
 
 from kdlab.exercises.engine.answers import NO_GRADIENT, Answer, Mistake, NotTried
-from kdlab.exercises.engine.calls import Ask, explain, safe_surroundings
-from kdlab.exercises.engine.diagnosis import Search, gradient_sentence, gradients, quietly
+from kdlab.exercises.engine.calls import Ask, changed_in_place, explain, safe_surroundings
+from kdlab.exercises.engine.diagnosis import ORDER, Search, gradient_sentence, gradients, quietly
 from kdlab.exercises.engine.draws import Draw, bound, roles_of, usual_draw
 from kdlab.exercises.engine.mutations import Change
 from kdlab.exercises.engine.values import (
@@ -100,8 +100,10 @@ class Exercise:
     draw        from a `Draw` to a dict of arguments; left out, each argument gets what its role usually is
     forms       other right ways to write it; their steps, too, are changed to find mistakes
     mistakes    {sentence: wrong answer, or a tuple of them}: detectors, tests, and the first to be believed
+    pairs       the same for two mistakes at once; with the mistakes they come from `by_parts` (engine/mutations.py)
     cases       {sentence: draw}: special inputs, and what to say to an answer that is right but for them
     gradient    the arguments (tensors or models) on which the gradient of a loss must be right, too
+    view        f(value, arguments): the part of a value that counts, compared in its place (without what stands at padding)
     questions   a function of `ask` for what comparison cannot ask: `ask(...)` calls the answer and returns an `Answer`
     wrong       {name: (wrong answer, words)}: more tests, of mistakes that the engine names by itself
     """
@@ -117,9 +119,11 @@ class Exercise:
     draw: Callable | None = None
     forms: tuple = ()
     mistakes: dict = field(default_factory=dict)
+    pairs: dict = field(default_factory=dict)
     cases: dict = field(default_factory=dict)
     gradient: tuple = ()
     properties: tuple = ()
+    view: Callable | None = None
     wrong: dict = field(default_factory=dict)
     praise: str = "Well done."
     time_limit: float = 10.0
@@ -188,6 +192,17 @@ class Exercise:
         """The inputs of draw `number`, as a dict of arguments."""
         return self.draw(Draw(number))
 
+    def viewed(self, value, arguments):
+        """What of a value is compared; the value itself where it is of another kind altogether."""
+        try:
+            return value if self.view is None else self.view(value, arguments)
+        except Exception:  # whatever the learner returned
+            return value
+
+    def wanted(self, arguments):
+        """What should come out, as it is compared."""
+        return self.viewed(quietly(self.reference, self.reference, arguments), arguments)
+
     # how it is asked
 
     def _ask_everything(self, ask, answer):
@@ -220,7 +235,7 @@ class Exercise:
     def _compare_one(self, ask, draw, asked, words=None, number=None):
         """Ask for one case; `Mistake` with its cause where the value is wrong. `asked` grows by what was right."""
         arguments = draw()
-        wanted = quietly(self.reference, self.reference, arguments)
+        wanted = self.wanted(arguments)
         try:
             value = self._call(ask, arguments)
         except Mistake as mistake:
@@ -247,11 +262,8 @@ class Exercise:
         value = ask.value_of(args, kwargs)
         for name, before in arguments.items():
             if not same(before, mine[name]):
-                raise Mistake(
-                    f"Your function changes its argument `{name}` in place (`/=`, `-=`, a method ending in `_`?). The "
-                    "caller still needs it: make a new one instead."
-                )
-        return value
+                raise Mistake(changed_in_place(name, before))
+        return self.viewed(value, arguments)
 
     def _more(self, ask, draw, number, wanted):
         """More cases of the kind that failed: another draw; many where a result is a whole number, which says little."""
@@ -263,9 +275,7 @@ class Exercise:
                 break
             arguments = other()
             with contextlib.suppress(Mistake, NotTried):
-                cases.append(
-                    (arguments, self._call(ask, arguments), quietly(self.reference, self.reference, arguments))
-                )
+                cases.append((arguments, self._call(ask, arguments), self.wanted(arguments)))
         return cases
 
     def _explain(self, ask, cases, words):
@@ -282,14 +292,14 @@ class Exercise:
         if words is not None:
             return words
         if isinstance(wanted, (tuple, list)):
-            return _part_that_differs(value, wanted)
+            return search.parts() or search.says(self.properties) or _part_that_differs(value, wanted)
         return search.certainty() or search.combination() or hint.strip() or search.property()
 
     def _small_case(self, ask):
         """(the last sentence, expected): a case so small that it can be followed with a pencil."""
         try:
             arguments = self.draw(Draw.small())
-            wanted = quietly(self.reference, self.reference, arguments)
+            wanted = self.wanted(arguments)
             value = self._call(ask, arguments)
             if not close(value, wanted):
                 return (
@@ -301,7 +311,7 @@ class Exercise:
         except (Mistake, NotTried, RuntimeError, ValueError, IndexError, TypeError):
             pass
         arguments = self.arguments(0)
-        wanted = quietly(self.reference, self.reference, arguments)
+        wanted = self.wanted(arguments)
         value = self._call(ask, arguments)
         return f"The value is off: {describe(value)} came out, and it should be {describe(wanted)}.", wanted
 
@@ -326,7 +336,13 @@ class Exercise:
         theirs = gradients(self.reference, self.reference, arguments, names)
 
         def learner(*args, **kwargs):
+            moving = [a for a in (*args, *kwargs.values()) if is_tensor(a) and a.requires_grad]
             value = ask.value_of(list(args), kwargs)
+            if not all(a.requires_grad for a in moving):
+                raise Mistake(
+                    "You cut off the caller's own tensor, in place: methods that end in `_` do. `.detach()` without it "
+                    "gives a new one and leaves the caller's alone."
+                )
             spent = [p for a in (*args, *kwargs.values()) for p in _leaves(a) if p.grad is not None]
             if spent:
                 raise Mistake(
@@ -450,10 +466,9 @@ def _part_that_differs(value, wanted):
     off = [i for i, (mine, theirs) in enumerate(zip(value, wanted, strict=True)) if not close(mine, theirs)]
     if len(wanted) > 6:
         return f"Entry {off[0]} is {describe(value[off[0]])} and should be {describe(wanted[off[0]])} ({len(off)} of {len(wanted)} are off)."
-    order = ("first", "second", "third", "fourth", "fifth", "sixth")
-    right = [order[i] for i in range(len(wanted)) if i not in off]
+    right = [ORDER[i] for i in range(len(wanted)) if i not in off]
     start = f"The {' and the '.join(right)} value is right. " if right else ""
-    return f"{start}The {order[off[0]]} is {describe(value[off[0]])} and should be {describe(wanted[off[0]])}."
+    return f"{start}The {ORDER[off[0]]} is {describe(value[off[0]])} and should be {describe(wanted[off[0]])}."
 
 
 @dataclass

@@ -23,9 +23,10 @@ from kdlab.exercises.engine.mutations import (
     step_changes,
     with_arguments,
 )
-from kdlab.exercises.engine.properties import CERTAIN, PROPERTIES, Evidence
+from kdlab.exercises.engine.properties import CERTAIN, PROPERTIES, Evidence, where_it_differs
 from kdlab.exercises.engine.values import as_double, close, deeply_copied, is_tensor, relative
 
+ORDER = ("first", "second", "third", "fourth", "fifth", "sixth")
 TOLERANCE = 5e-5  # between a mistake's value and the learner's: rounding, no more
 SECONDS = 1.5  # of processor time, for the whole search
 
@@ -42,10 +43,10 @@ class Search:
     The case that failed comes first, and a second draw of it behind; then all that was asked before.
     """
 
-    def __init__(self, exercise, call, cases, special=False):
-        self.exercise, self.call, self.cases = exercise, call, cases
-        # All nan, or the same whatever comes in: many changes give that, so none explains it (special cases have words).
-        self.blind = not special and _says_nothing([value for _, value, _ in cases])
+    def __init__(self, exercise, call, cases, special=False, part=None):
+        self.exercise, self.call, self.cases, self.part = exercise, call, cases, part
+        # Only nan, or the same whatever comes in: many changes give that, so none explains it (special cases have words).
+        self.blind = not special and (_says_nothing([value for _, value, _ in cases]) or _only_nan(cases))
         self.roles = exercise.roles
         self.end = time.thread_time() + SECONDS
 
@@ -77,7 +78,11 @@ class Search:
 
     def combination(self):
         """The sentence for two mistakes at once, or None."""
-        return None if self.blind else self.with_a_factor() or self.two_changes()
+        if self.blind:
+            return None
+        pairs = ((s, f) for s, functions in self.exercise.pairs.items() for f in functions)
+        pair = next((sentence for sentence, function in pairs if self.explains(function)), None)
+        return pair or self.with_a_factor() or self.two_changes()
 
     @functools.cached_property
     def declared(self):
@@ -97,7 +102,23 @@ class Search:
         """The function's value for a case, or a value that equals nothing."""
         if time.thread_time() > self.end:
             return NOTHING
-        return quietly(function, self.exercise.reference, arguments)
+        value = self.exercise.viewed(quietly(function, self.exercise.reference, arguments), arguments)
+        if self.part is None:
+            return value
+        return value[self.part] if isinstance(value, (tuple, list)) and self.part < len(value) else NOTHING
+
+    def parts(self):
+        """For a few values at once: the sentences of the changes that explain each one that is off, or None."""
+        _, value, wanted = self.cases[0]
+        off = [i for i, (mine, theirs) in enumerate(zip(value, wanted, strict=True)) if not close(mine, theirs)]
+        found = {}
+        for i in off if isinstance(wanted, tuple) and len(wanted) <= len(ORDER) else ():
+            cases = [(arguments, mine[i], theirs[i]) for arguments, mine, theirs in self.cases[:2]]
+            search = Search(self.exercise, self.call, cases, part=i)
+            found[i] = search.change() or search.says((where_it_differs,))
+        if not any(found.values()):
+            return None
+        return " ".join(f"The {ORDER[i]} value: {cause or 'it is off, too.'}" for i, cause in found.items())
 
     def factor_of(self, function, what):
         """The sentence for a constant ratio between the learner's value and the function's, named on all draws."""
@@ -167,16 +188,20 @@ class Search:
 
     def certainty(self):
         """The first property that says what happened, or None."""
-        return self._property((*self.exercise.properties, *CERTAIN))
+        return self.says((*self.exercise.properties, *CERTAIN))
 
     def property(self):
         """The first property that says where it happened, or None."""
-        return self._property(PROPERTIES)
+        return self.says(PROPERTIES)
 
-    def _property(self, properties):
+    def says(self, properties):
+        """The first of these properties that has something to say, or None."""
         reference = self.exercise.reference
         evidence = Evidence(
-            self.call, lambda arguments: quietly(reference, reference, arguments), self.roles, self.cases
+            self.call,
+            lambda arguments: self.exercise.viewed(quietly(reference, reference, arguments), arguments),
+            self.roles,
+            self.cases,
         )
         for speak in properties:
             with contextlib.suppress(
@@ -186,6 +211,17 @@ class Search:
                 if sentence:
                     return sentence
         return None
+
+
+def _only_nan(cases):
+    """True when nothing but nan is wrong in what the learner's function returned."""
+    try:
+        pairs = [(as_double(value), as_double(wanted)) for _, value, wanted in cases]
+    except TypeError:
+        return False
+    return any(v.isnan().any() for v, _ in pairs) and all(
+        v.shape == w.shape and close(v[~v.isnan()], w[~v.isnan()]) for v, w in pairs
+    )
 
 
 class _Nothing:
