@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import torch
 
 from kdlab.exercises.engine.answers import NO_GRADIENT, Answer, Mistake, NotTried
-from kdlab.exercises.engine.calls import Ask, explain, safe_surroundings
+from kdlab.exercises.engine.calls import Ask, changed_in_place, explain, safe_surroundings
 from kdlab.exercises.engine.diagnosis import Search, gradient_sentence, gradients, quietly
 from kdlab.exercises.engine.draws import Draw, bound, roles_of, usual_draw
 from kdlab.exercises.engine.mutations import Change
@@ -101,8 +101,10 @@ class Exercise:
     draw        from a `Draw` to a dict of arguments; left out, each argument gets what its role usually is
     forms       other right ways to write it; their steps, too, are changed to find mistakes
     mistakes    {sentence: wrong answer, or a tuple of them}: detectors, tests, and the first to be believed
+    pairs       the same for two mistakes at once; with the mistakes they come from `by_parts` (engine/mutations.py)
     cases       {sentence: draw}: special inputs, and what to say to an answer that is right but for them
     gradient    the arguments (tensors or models) on which the gradient of a loss must be right, too
+    view        f(value, arguments): the part of a value that counts, compared in its place (without what stands at padding)
     questions   a function of `ask` for what comparison cannot ask: `ask(...)` calls the answer and returns an `Answer`
     wrong       {name: (wrong answer, words)}: more tests, of mistakes that the engine names by itself
     """
@@ -118,9 +120,11 @@ class Exercise:
     draw: Callable | None = None
     forms: tuple = ()
     mistakes: dict = field(default_factory=dict)
+    pairs: dict = field(default_factory=dict)
     cases: dict = field(default_factory=dict)
     gradient: tuple = ()
     properties: tuple = ()
+    view: Callable | None = None
     wrong: dict = field(default_factory=dict)
     praise: str = "Well done."
     time_limit: float = 10.0
@@ -189,6 +193,17 @@ class Exercise:
         """The inputs of draw `number`, as a dict of arguments."""
         return self.draw(Draw(number))
 
+    def viewed(self, value, arguments):
+        """What of a value is compared; the value itself where it is of another kind altogether."""
+        try:
+            return value if self.view is None else self.view(value, arguments)
+        except Exception:  # whatever the learner returned
+            return value
+
+    def wanted(self, arguments):
+        """What should come out, as it is compared."""
+        return self.viewed(quietly(self.reference, self.reference, arguments), arguments)
+
     # how it is asked
 
     def _ask_everything(self, ask, answer):
@@ -221,7 +236,7 @@ class Exercise:
     def _compare_one(self, ask, draw, asked, words=None, number=None):
         """Ask for one case; `Mistake` with its cause where the value is wrong. `asked` grows by what was right."""
         arguments = draw()
-        wanted = quietly(self.reference, self.reference, arguments)
+        wanted = self.wanted(arguments)
         try:
             value = self._call(ask, arguments)
         except Mistake as mistake:
@@ -248,11 +263,8 @@ class Exercise:
         value = ask.value_of(args, kwargs)
         for name, before in arguments.items():
             if not same(before, mine[name]):
-                raise Mistake(
-                    f"Your function changes its argument `{name}` in place (`/=`, `-=`, a method ending in `_`?). The "
-                    "caller still needs it: make a new one instead."
-                )
-        return value
+                raise Mistake(changed_in_place(name, before))
+        return self.viewed(value, arguments)
 
     def _more(self, ask, draw, number, wanted):
         """More cases of the kind that failed: another draw; many where a result is a whole number, which says little."""
@@ -264,9 +276,7 @@ class Exercise:
                 break
             arguments = other()
             with contextlib.suppress(Mistake, NotTried):
-                cases.append(
-                    (arguments, self._call(ask, arguments), quietly(self.reference, self.reference, arguments))
-                )
+                cases.append((arguments, self._call(ask, arguments), self.wanted(arguments)))
         return cases
 
     def _explain(self, ask, cases, words):
@@ -283,13 +293,17 @@ class Exercise:
         if words is not None:
             return words
         if isinstance(wanted, (tuple, list)):
-            return self._explain_parts(search) or _part_that_differs(value, wanted)
+            return self._explain_parts(search) or search.says(self.properties) or _part_that_differs(value, wanted)
         return search.certainty() or search.combination() or hint.strip() or search.property()
 
     def _explain_parts(self, whole):
-        """For several values: the cause of each that is wrong, where it is known; None if it is for none of them."""
+        """For several values: the cause of each that is wrong, where it is known; None if it is for none of them (or in a list)."""
         _, value, wanted = whole.cases[0]
-        if len(wanted) > len(ORDER) or any(_wrong_kind(v, w) for _, v, w in whole.cases):
+        if (
+            not isinstance(wanted, tuple)
+            or len(wanted) > len(ORDER)
+            or any(_wrong_kind(v, w) for _, v, w in whole.cases)
+        ):
             return None
         sentences = []
         for i, order in enumerate(ORDER[: len(wanted)]):
@@ -304,7 +318,7 @@ class Exercise:
         """(the last sentence, expected): a case so small that it can be followed with a pencil, or the one that failed."""
         try:
             arguments = self.draw(Draw.small())
-            wanted = quietly(self.reference, self.reference, arguments)
+            wanted = self.wanted(arguments)
             value = self._call(ask, arguments)
             if not close(value, wanted):
                 return (
@@ -339,7 +353,13 @@ class Exercise:
         theirs = gradients(self.reference, self.reference, arguments, names)
 
         def learner(*args, **kwargs):
+            moving = [a for a in (*args, *kwargs.values()) if is_tensor(a) and a.requires_grad]
             value = ask.value_of(list(args), kwargs)
+            if not all(a.requires_grad for a in moving):
+                raise Mistake(
+                    "You cut off the caller's own tensor, in place: methods that end in `_` do. `.detach()` without it "
+                    "gives a new one and leaves the caller's alone."
+                )
             spent = [p for a in (*args, *kwargs.values()) for p in _leaves(a) if p.grad is not None]
             if spent:
                 raise Mistake(

@@ -49,8 +49,8 @@ class Search:
         if part is not None:
             self.call = lambda arguments: call(arguments)[part]
             self.cases = [(arguments, value[part], wanted[part]) for arguments, value, wanted in cases]
-        # All nan, or the same whatever comes in: many changes give that, so none explains it (special cases have words).
-        self.blind = not special and _says_nothing([value for _, value, _ in self.cases])
+        # Only nan, or the same whatever comes in: many changes give that, so none explains it (special cases have words).
+        self.blind = not special and (_says_nothing([value for _, value, _ in self.cases]) or _only_nan(self.cases))
         self.roles = exercise.roles
         self.right_elsewhere = any(
             close(value, wanted) for _, value, wanted in self.cases
@@ -98,7 +98,11 @@ class Search:
 
     def combination(self):
         """The sentence for two mistakes at once, or None."""
-        return None if self.blind else self.with_a_factor() or self.two_changes()
+        if self.blind:
+            return None
+        pairs = ((s, f) for s, functions in self.exercise.pairs.items() for f in functions)
+        pair = next((sentence for sentence, function in pairs if self.explains(function)), None)
+        return pair or self.with_a_factor() or self.two_changes()
 
     @functools.cached_property
     def declared(self):
@@ -135,8 +139,8 @@ class Search:
         return self.quietly(function, arguments)
 
     def quietly(self, function, arguments):
-        """`quietly`, or the part of what comes out that is to be explained."""
-        value = quietly(function, self.exercise.reference, arguments)
+        """`quietly`, seen as the exercise sees it, or the part of what comes out that is to be explained."""
+        value = self.exercise.viewed(quietly(function, self.exercise.reference, arguments), arguments)
         if self.part is None:
             return value
         return value[self.part] if isinstance(value, (tuple, list)) and len(value) > self.part else NOTHING
@@ -217,13 +221,14 @@ class Search:
 
     def certainty(self):
         """The first property that says what happened, or None."""
-        return self._property((*self.exercise.properties, *CERTAIN))
+        return self.says((*self.exercise.properties, *CERTAIN))
 
     def property(self):
         """The first property that says where it happened, or None."""
-        return self._property(PROPERTIES)
+        return self.says(PROPERTIES)
 
-    def _property(self, properties):
+    def says(self, properties):
+        """The first of these properties that has something to say, or None."""
         reference = self.exercise.reference
         evidence = Evidence(self.call, lambda arguments: self.quietly(reference, arguments), self.roles, self.cases)
         for speak in properties:
@@ -234,6 +239,17 @@ class Search:
                 if sentence:
                     return sentence
         return None
+
+
+def _only_nan(cases):
+    """True when nothing but nan is wrong in what the learner's function returned."""
+    try:
+        pairs = [(as_double(value), as_double(wanted)) for _, value, wanted in cases]
+    except TypeError:
+        return False
+    return any(v.isnan().any() for v, _ in pairs) and all(
+        v.shape == w.shape and close(v[~v.isnan()], w[~v.isnan()]) for v, w in pairs
+    )
 
 
 class _Nothing:

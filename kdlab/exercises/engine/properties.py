@@ -43,7 +43,8 @@ def is_nan(evidence):
                     )
             some = "Some of your values are" if value.ndim and not value.isnan().all() else "Your result is"
             return (
-                f"{some} nan. That comes from the logarithm of a negative number, from 0 · log 0, from 0 / 0, or, in "
+                f"{some} nan. That comes from the logarithm of a negative number, from 0 · log 0, from 0 / 0, 0 · ∞ or "
+                "∞ - ∞ (softmax of a row of nothing but -inf is 0 / 0), or, in "
                 "F.kl_div, from a target that is a logarithm itself (it takes probabilities, or log_target=True)."
             )
         if value.isinf().any():
