@@ -6,6 +6,7 @@ argument, and compares values, then gradients. A wrong value is explained by a c
 (engine/mutations.py, engine/diagnosis.py). docs/exercises.md builds one, step by step.
 """
 
+import functools
 import html
 import inspect
 import re
@@ -23,6 +24,7 @@ from kdlab.exercises.engine.mutations import Change
 from kdlab.exercises.engine.values import close, deeply_copied, describe, is_numpy, is_tensor, kind_of, one_line, same
 
 SOLVED, NOT_YET, NOT_TRIED, OPEN = "solved", "not yet", "not tried yet", "open"
+ORDER = ("first", "second", "third", "fourth", "fifth", "sixth")
 LOOKS = {SOLVED: ("✔", "#009E73"), NOT_YET: ("✘", "#D55E00"), NOT_TRIED: ("○", "#0072B2"), OPEN: ("◇", "#0072B2")}
 
 
@@ -91,6 +93,9 @@ class Exercise:
     mistakes    {sentence: wrong answer, or a tuple of them}: detectors, tests, and the first to be believed
     cases       {sentence: draw}: special inputs, and what to say to an answer that is right but for them
     gradient    the arguments (tensors or models) on which the gradient of a loss must be right, too
+    observe     observe(function, *arguments): a dict of what is compared where one value does not tell: several calls,
+                the state of a model afterwards; it may raise `Mistake`
+    tolerance   what a value may be off, relative to the largest; more than rounding where a simulation is an answer too
     questions   a function of `ask` for what comparison cannot ask: `ask(...)` calls the answer and returns an `Answer`
     wrong       {name: (wrong answer, words)}: more tests, of mistakes that the engine names by itself
     """
@@ -109,6 +114,8 @@ class Exercise:
     cases: dict = field(default_factory=dict)
     gradient: tuple = ()
     properties: tuple = ()
+    observe: Callable | None = None
+    tolerance: float = 1e-4
     wrong: dict = field(default_factory=dict)
     praise: str = "Well done."
     time_limit: float = 10.0
@@ -173,6 +180,14 @@ class Exercise:
         many = ((s, f if isinstance(f, tuple) else (f,)) for s, f in self.mistakes.items())
         return [Change(sentence, function) for sentence, functions in many for function in functions]
 
+    def watched(self, function):
+        """The function, or what is observed when it is called."""
+        return functools.partial(self.observe, function) if self.observe else function
+
+    def solved(self, arguments):
+        """What is expected for a dict of arguments."""
+        return quietly(self.watched(self.reference), self.reference, arguments)
+
     def arguments(self, number=0):
         """The inputs of draw `number`, as a dict of arguments."""
         return self.draw(Draw(number))
@@ -209,14 +224,14 @@ class Exercise:
     def _compare_one(self, ask, draw, asked, words=None, number=None):
         """Ask for one case; `Mistake` with its cause where the value is wrong. `asked` grows by what was right."""
         arguments = draw()
-        wanted = quietly(self.reference, self.reference, arguments)
+        wanted = self.solved(arguments)
         try:
             value = self._call(ask, arguments)
         except Mistake as mistake:
             if words is None or not str(mistake).startswith("Your function stopped"):
                 raise
             raise Mistake(f"{words} {mistake}", mistake.expected) from None
-        if close(value, wanted):
+        if close(value, wanted, self.tolerance):
             self._kind_of_number(value, wanted)
             asked.append((arguments, value, wanted))
             return
@@ -233,7 +248,7 @@ class Exercise:
         """The learner's value for a dict of arguments; `Mistake` where they are changed in place."""
         mine = deeply_copied(arguments)
         args, kwargs = bound(self.reference, mine)
-        value = ask.value_of(args, kwargs)
+        value = self.watched(lambda *args, **kwargs: ask.value_of(list(args), kwargs))(*args, **kwargs)
         for name, before in arguments.items():
             if not same(before, mine[name]):
                 raise Mistake(
@@ -247,7 +262,7 @@ class Exercise:
         for other in ([lambda: self.arguments(1 - number)] if number is not None else []) + [draw]:
             arguments = other()
             try:
-                return [(arguments, self._call(ask, arguments), quietly(self.reference, self.reference, arguments))]
+                return [(arguments, self._call(ask, arguments), self.solved(arguments))]
             except (Mistake, NotTried):
                 continue
         return []
@@ -265,15 +280,40 @@ class Exercise:
             return odd + hint if words is None else f"{words} {odd}"
         if words is not None:
             return words
+        if self.observe:
+            return self._explain_observed(search)
         if isinstance(wanted, (tuple, list)):
-            return _part_that_differs(value, wanted)
+            return self._explain_parts(search) or _part_that_differs(value, wanted)
         return search.combination() or hint.strip() or search.property()
+
+    def _explain_parts(self, whole):
+        """For several values: the cause of each that is wrong, where it is known; None if it is for none of them."""
+        _, value, wanted = whole.cases[0]
+        if len(wanted) > len(ORDER) or any(_wrong_kind(v, w) for _, v, w in whole.cases):
+            return None
+        sentences = []
+        for i, order in enumerate(ORDER[: len(wanted)]):
+            if close(value[i], wanted[i]):
+                continue
+            search = Search(self, whole.call, whole.cases, part=i)
+            cause = search.change() or search.combination() or search.property()
+            sentences += [f"The {order} value is off. {cause}"] if cause else []
+        return " ".join(sentences) or None
+
+    def _explain_observed(self, whole):
+        """For things observed: the cause of the first that is not right, and its name; the rest may follow from it."""
+        _, value, wanted = whole.cases[0]
+        name = next(name for name in wanted if not close(value[name], wanted[name]))
+        search = Search(self, whole.call, whole.cases, part=name)
+        cause = search.change() or search.combination() or search.property()
+        found = f"it is {describe(value[name])} and should be {describe(wanted[name])}."
+        return f"The {name} is off. {cause}" if cause else f"The {name} is off: {found}"
 
     def _small_case(self, ask):
         """(the last sentence, expected): a case so small that it can be followed with a pencil."""
         try:
             arguments = self.draw(Draw.small())
-            wanted = quietly(self.reference, self.reference, arguments)
+            wanted = self.solved(arguments)
             value = self._call(ask, arguments)
             if not close(value, wanted):
                 return (
@@ -285,7 +325,7 @@ class Exercise:
         except (Mistake, NotTried, RuntimeError, ValueError, IndexError, TypeError):
             pass
         arguments = self.arguments(0)
-        wanted = quietly(self.reference, self.reference, arguments)
+        wanted = self.solved(arguments)
         value = self._call(ask, arguments)
         return f"The value is off: {describe(value)} came out, and it should be {describe(wanted)}.", wanted
 
@@ -432,12 +472,11 @@ def _shape_advice(mine, wanted):
 def _part_that_differs(value, wanted):
     """For several values: which of them are right, and the first that is not."""
     off = [i for i, (mine, theirs) in enumerate(zip(value, wanted, strict=True)) if not close(mine, theirs)]
-    if len(wanted) > 6:
+    if len(wanted) > len(ORDER):
         return f"Entry {off[0]} is {describe(value[off[0]])} and should be {describe(wanted[off[0]])} ({len(off)} of {len(wanted)} are off)."
-    order = ("first", "second", "third", "fourth", "fifth", "sixth")
-    right = [order[i] for i in range(len(wanted)) if i not in off]
+    right = [ORDER[i] for i in range(len(wanted)) if i not in off]
     start = f"The {' and the '.join(right)} value is right. " if right else ""
-    return f"{start}The {order[off[0]]} is {describe(value[off[0]])} and should be {describe(wanted[off[0]])}."
+    return f"{start}The {ORDER[off[0]]} is {describe(value[off[0]])} and should be {describe(wanted[off[0]])}."
 
 
 @dataclass

@@ -33,11 +33,15 @@ SECONDS = 2.0  # of processor time, for the whole search
 class Search:
     """The search for what explains an answer; `cases` holds (arguments, learner's value, expected value).
 
-    The case that failed comes first, and a second draw of it behind; then all that was asked before.
+    The case that failed comes first, and a second draw of it behind; then all that was asked before. With `part`, one
+    of several values is explained, as if it had been returned alone.
     """
 
-    def __init__(self, exercise, call, cases):
-        self.exercise, self.call, self.cases = exercise, call, cases
+    def __init__(self, exercise, call, cases, part=None):
+        self.exercise, self.call, self.cases, self.part = exercise, call, cases, part
+        if part is not None:
+            self.call = lambda arguments: call(arguments)[part]
+            self.cases = [(arguments, value[part], wanted[part]) for arguments, value, wanted in cases]
         self.roles = exercise.roles
         self.end = time.thread_time() + SECONDS
 
@@ -75,7 +79,17 @@ class Search:
         """The function's value for a case, or a value that equals nothing."""
         if time.thread_time() > self.end:
             return NOTHING
-        return quietly(function, self.exercise.reference, arguments)
+        return self.quietly(function, arguments)
+
+    def quietly(self, function, arguments):
+        """`quietly`, or the part of what comes out that is to be explained."""
+        value = quietly(self.exercise.watched(function), self.exercise.reference, arguments)
+        if self.part is None or value is NOTHING:
+            return value
+        try:
+            return value[self.part]
+        except (TypeError, IndexError, KeyError):
+            return NOTHING
 
     def factor_of(self, function, what):
         """The sentence for a constant ratio between the learner's value and the function's, named on all draws."""
@@ -142,9 +156,7 @@ class Search:
     def property(self):
         """The first property that has something to say."""
         reference = self.exercise.reference
-        evidence = Evidence(
-            self.call, lambda arguments: quietly(reference, reference, arguments), self.roles, self.cases
-        )
+        evidence = Evidence(self.call, lambda arguments: self.quietly(reference, arguments), self.roles, self.cases)
         for speak in (*self.exercise.properties, *PROPERTIES):
             with contextlib.suppress(
                 Mistake, NotTried, RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError

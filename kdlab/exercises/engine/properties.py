@@ -66,6 +66,41 @@ def is_constant_everywhere(evidence):
     return None
 
 
+def ignores_an_argument(evidence):
+    """An argument that changes the expected value, and not the learner's."""
+    before, value, wanted = evidence.cases[0]
+    for name, old in before.items():
+        new = _another(old, evidence.cases[1][0].get(name) if len(evidence.cases) > 1 else None)
+        if new is None or close(evidence.reference(before | {name: new}), wanted):
+            continue
+        if close(evidence.call(before | {name: new}), value, 1e-9):
+            return f"`{name}` makes no difference to your result, and it should. Is it used?"
+    return None
+
+
+def _another(old, other):
+    """Another value for an argument, of the same type and shape, or None."""
+    if isinstance(old, bool):
+        return not old
+    if is_tensor(old) and old.numel() > 1:
+        if old.dtype == torch.bool:
+            return ~old
+        return old + torch.randn_like(old) if old.is_floating_point() else old.flip(0)
+    return other if isinstance(old, (int, float)) and other != old else None
+
+
+def fails_for_a_flag(evidence):
+    """Right with an argument True and wrong with False, or the reverse."""
+    arguments = evidence.cases[0][0]
+    for name in (n for n, a in arguments.items() if isinstance(a, bool)):
+        cases = [arguments, *(a for a, _, _ in evidence.cases[1:2])]
+        right = [all(close(evidence.call(a | {name: flag}), evidence.reference(a | {name: flag})) for a in cases)
+                 for flag in (False, True)]  # fmt: skip
+        if sum(right) == 1:
+            return f"Right with `{name}={right[1]}`, wrong with `{name}={right[0]}`: what changes then?"
+    return None
+
+
 def same_at_equals(evidence):
     """A divergence is 0 where student equals teacher."""
     student, teacher = evidence.names("student", "student features"), evidence.names("teacher", "teacher features")
@@ -260,6 +295,6 @@ def _numbers(value, wanted):
 
 # In the order in which they speak.
 PROPERTIES = (
-    is_nan, is_negative, is_constant_everywhere, rows_stand_alone, ends_of_the_weight, mean_of_the_rows, same_at_equals,
+    is_nan, is_negative, is_constant_everywhere, ignores_an_argument, fails_for_a_flag, rows_stand_alone, ends_of_the_weight, mean_of_the_rows, same_at_equals,
     scales_with_temperature, constant_offset, varying_ratio, where_it_differs,
 )  # fmt: skip
