@@ -305,7 +305,7 @@ class Exercise:
         _, value, wanted = whole.cases[0]
         name = next(name for name in wanted if not close(value[name], wanted[name]))
         search = Search(self, whole.call, whole.cases, part=name)
-        cause = search.change() or search.combination() or search.property()
+        cause = search.change() or _wrong_kind(value[name], wanted[name]) or search.combination() or search.property()
         found = f"it is {describe(value[name])} and should be {describe(wanted[name])}."
         return f"The {name} is off. {cause}" if cause else f"The {name} is off: {found}"
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from kdlab.exercises.core import Exercise, Option, Question, Quiz
+from kdlab.exercises.core import Answer, Exercise, Mistake, Option, Question, Quiz
 from kdlab.losses import distillation_loss
 
 # 1 --------------------------------------------------------------------------------------------------------------------
@@ -18,78 +18,117 @@ def _shuffle_together(inputs, labels, teacher_logits, generator):
     return inputs[order], labels[order], teacher_logits[order]
 
 
-def _ask_shuffle_together(ask):
-    # Every row of the three tensors says which image it belongs to.
-    n = 60
-    inputs = torch.arange(n).float().unsqueeze(1).repeat(1, 4)
-    labels, teacher_logits = torch.arange(n), torch.arange(n).float().unsqueeze(1).repeat(1, 3)
-    answer = ask(inputs, labels, teacher_logits, torch.Generator().manual_seed(1))
-    answer.is_sequence(3, "inputs, labels and teacher_logits, in that order")
-    shapes = [tuple(getattr(part, "shape", ())) for part in answer.value]
-    answer.holds(
-        shapes == [(n, 4), (n,), (n, 3)],
-        f"The shapes should be {[(n, 4), (n,), (n, 3)]}; yours are {shapes}.",
-    )
-    x, y, z = (part if part.ndim == 1 else part[:, 0] for part in answer.value)
-    rows = [[int(v) for v in part] for part in (x, y, z)]
-    answer.holds(rows[0] != list(range(n)) or rows[1] != rows[0], "Nothing has moved. Draw a new order first.")
-    answer.holds(
-        not (rows[1] == list(range(n)) and rows[2] == list(range(n))),
-        "Only the inputs moved. Labels and teacher logits must follow, in the same order.",
-    )
-    answer.holds(
-        rows[2] != list(range(n)),
+STAYED = {
+    (
+        "labels",
+    ): "The labels stayed behind: row 7 still bears the label of the old image 7. Index them with the same order.",
+    ("teacher_logits",): (
         "The teacher's logits stayed behind: row 7 still talks about the old image 7. This is the best-known bug of "
-        "cached teachers. Index them with the same order.",
+        "cached teachers. Index them with the same order."
+    ),
+    ("inputs",): "The inputs stayed where they were, and the rest moved. Index all three with the same order.",
+    ("labels", "teacher_logits"): "Only the inputs moved. Labels and teacher logits must follow, in the same order.",
+    ("inputs", "labels"): "Only the teacher's logits moved. All three must, in the same order.",
+    ("inputs", "teacher_logits"): "Only the labels moved. All three must, in the same order.",
+    ("inputs", "labels", "teacher_logits"): "Nothing has moved. Draw a new order first.",
+}
+
+
+def _ask_shuffle_together(ask):
+    n = 60
+    names = "inputs", "labels", "teacher_logits"
+    data = (
+        100.0 * torch.arange(n)[:, None] + torch.arange(4),
+        torch.arange(n),
+        9.0 * torch.arange(n)[:, None] + torch.arange(3),
+    )
+
+    def orders(generator):
+        """For each of the three results: which old row stands in each new row."""
+        answer = ask(*data, generator).is_sequence(3, "inputs, labels and teacher_logits, in that order")
+        shapes = [tuple(getattr(part, "shape", ())) for part in answer.value]
+        right = [tuple(part.shape) for part in data]
+        swapped = " They are in another order." if sorted(shapes) == sorted(right) else ""
+        answer.holds(shapes == right, f"The shapes should be {right}; yours are {shapes}.{swapped}")
+        found = []
+        for name, old, part in zip(names, data, answer.value, strict=True):
+            Answer(part).is_tensor()
+            answer.holds(
+                part.is_floating_point() == old.is_floating_point(),
+                f"The {name} are of another type now, {part.dtype}: put them in another order, and change nothing else.",
+            )
+            same = part.reshape(n, 1, -1).double() == old.reshape(1, n, -1)
+            answer.holds(
+                same.all(-1).any(-1).all(),
+                f"Some rows of the {name} are none of the old ones: an order moves whole rows, and changes nothing in them.",
+            )
+            found.append(same.all(-1).long().argmax(-1).tolist())
+        return answer, found
+
+    answer, found = orders(torch.Generator().manual_seed(1))
+    still = list(range(n))
+    stayed = tuple(name for name, order in zip(names, found, strict=True) if order == still)
+    answer.holds(not stayed, STAYED.get(stayed, ""))
+    x, y, z = found
+    inverse = [x.index(i) if i in x else -1 for i in still]
+    answer.holds(
+        inverse not in (y, z) or x == y == z, "You undo the order for one of them: use `order` itself, three times."
+    )
+    odd = (
+        "" if x != y and y != z and x != z else f" Here {names[2 if x == y else 1 if x == z else 0]} go their own way."
     )
     answer.holds(
-        rows[0] == rows[1] == rows[2],
-        "Rows that belong together were separated. Draw *one* order and use it three times.",
+        x == y == z, f"Rows that belong together were separated. Draw *one* order and use it three times.{odd}"
     )
     answer.holds(
-        sorted(rows[0]) == list(range(n)),
+        sorted(x) == still,
         "Some images appear twice and others never: that is sampling with replacement. Use torch.randperm.",
     )
-    again = ask(inputs, labels, teacher_logits, torch.Generator().manual_seed(1))
-    again.holds(
-        torch.equal(again.value[0], answer.value[0]),
-        "The same generator seed gave another order. Pass it on: torch.randperm(n, generator=generator).",
+    neighbours = sum(abs(a - b) == 1 for a, b in zip(x, x[1:], strict=False))
+    answer.holds(
+        neighbours < n // 3,
+        "That is no random order: most rows still stand beside their old neighbours (shifted, turned round, or in "
+        "blocks). torch.randperm mixes all of them.",
     )
-    other = ask(inputs, labels, teacher_logits, torch.Generator().manual_seed(2))
+    answer.holds(sum(i == j for i, j in enumerate(x)) < n // 3, "Only some of the rows moved: mix all of them.")
+    again, (second, *_) = orders(torch.Generator().manual_seed(1))
+    again.holds(
+        second == x, "The same generator seed gave another order. Pass it on: torch.randperm(n, generator=generator)."
+    )
+    other, (second, *_) = orders(torch.Generator().manual_seed(2))
     other.holds(
-        not torch.equal(other.value[0], answer.value[0]),
+        second != x,
         "Two generators gave one order: do not seed inside the function, use the generator that you are given.",
     )
+    used = torch.Generator().manual_seed(1)
+    torch.rand(5, generator=used)
+    other, (second, *_) = orders(used)
+    other.holds(
+        second != x,
+        "A generator that was used before gives the same order again, so that each epoch is the same: do not seed it, nor "
+        "start from its seed. Only pass it on.",
+    )
 
 
-def _shuffle_with(x_order, y_order, z_order):
-    """A wrong answer: three orders, each "same", "own" or "none"."""
+def _shuffle_by(*orders):
+    """A wrong answer: three orders, functions of (n, generator); None is the order before it, once more."""
 
     def shuffle_together(inputs, labels, teacher_logits, generator):
-        same = torch.randperm(len(inputs), generator=generator)
-        orders = {
-            "same": lambda: same,
-            "own": lambda: torch.randperm(len(inputs), generator=generator),
-            "none": lambda: torch.arange(len(inputs)),
-        }
-        return inputs[orders[x_order]()], labels[orders[y_order]()], teacher_logits[orders[z_order]()]
+        moved, order = [], None
+        for part, draw in zip((inputs, labels, teacher_logits), orders, strict=True):
+            order = order if draw is None else draw(len(inputs), generator)
+            moved.append(part[order])
+        return tuple(moved)
 
     return shuffle_together
 
 
-def _shuffle_with_replacement(inputs, labels, teacher_logits, generator):
-    order = torch.randint(len(inputs), (len(inputs),), generator=generator)
-    return inputs[order], labels[order], teacher_logits[order]
+def _permutation(n, generator):
+    return torch.randperm(n, generator=generator)
 
 
-def _shuffle_globally(inputs, labels, teacher_logits, generator):
-    order = torch.randperm(len(inputs))
-    return inputs[order], labels[order], teacher_logits[order]
-
-
-def _shuffle_seeded(inputs, labels, teacher_logits, generator):
-    order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(0))
-    return inputs[order], labels[order], teacher_logits[order]
+def _none(n, generator):
+    return torch.arange(n)
 
 
 shuffle_together = Exercise(
@@ -105,13 +144,36 @@ shuffle_together = Exercise(
         "Draw `order` once, then index: `inputs[order], labels[order], teacher_logits[order]`.",
     ),
     wrong={
-        "teacher logits stay": (_shuffle_with("same", "same", "none"), "stayed behind"),
-        "only the inputs": (_shuffle_with("same", "none", "none"), "Only the inputs"),
-        "three orders": (_shuffle_with("own", "own", "own"), "separated"),
-        "nothing": (_shuffle_with("none", "none", "none"), "Nothing has moved"),
-        "with replacement": (_shuffle_with_replacement, "replacement"),
-        "global random numbers": (_shuffle_globally, "Pass it on"),
-        "own seed": (_shuffle_seeded, "do not seed inside"),
+        "teacher logits stay": (_shuffle_by(_permutation, None, _none), "stayed behind"),
+        "only the inputs": (_shuffle_by(_permutation, _none, None), "Only the inputs"),
+        "only the labels stay": (
+            _shuffle_by(_permutation, _none, lambda n, g: _permutation(n, g.manual_seed(1))),
+            "labels stayed",
+        ),
+        "three orders": (_shuffle_by(_permutation, _permutation, _permutation), "separated"),
+        "nothing": (_shuffle_by(_none, None, None), "Nothing has moved"),
+        "with replacement": (
+            _shuffle_by(lambda n, g: torch.randint(n, (n,), generator=g), None, None),
+            "replacement",
+        ),
+        "global random numbers": (_shuffle_by(lambda n, g: torch.randperm(n), None, None), "Pass it on"),
+        "own seed": (_shuffle_by(lambda n, g: _permutation(n, g.manual_seed(0)), None, None), "do not seed inside"),
+        "the seed again": (
+            _shuffle_by(lambda n, g: _permutation(n, g.manual_seed(g.initial_seed())), None, None),
+            "each epoch",
+        ),
+        "a shift": (
+            _shuffle_by(lambda n, g: torch.arange(n).roll(int(torch.randint(1, n, (1,), generator=g))), None, None),
+            "neighbours",
+        ),
+        "undone": (
+            lambda x, y, z, g: (x[o := torch.randperm(len(x), generator=g)], y[o], z[o.argsort()]),
+            "undo the order",
+        ),
+        "columns": (
+            lambda x, y, z, g: (x[o := torch.randperm(len(x), generator=g)], y[o], z[o].flip(-1)),
+            "moves whole rows",
+        ),
         "two results": (lambda x, y, z, g: (x, y), "Return 3 values"),
     },
 )
@@ -129,91 +191,87 @@ def _distillation_step(student, optimizer, inputs, labels, teacher_logits, tempe
     return loss.item()
 
 
-def _ask_distillation_step(ask):
-    inputs, labels = torch.randn(16, 6), torch.randint(4, (16,))
-    teacher_logits = 3 * torch.randn(16, 4)
-    start = nn.Linear(6, 4)
-
-    def after(step, times=1, temperature=3.0, alpha=0.3):
-        """The student after so many steps, and the last loss that the step returned."""
-        student = copy.deepcopy(start)
-        optimizer = torch.optim.SGD(student.parameters(), lr=0.05)
-        for _ in range(times):
-            loss = step(student, optimizer, inputs, labels, teacher_logits, temperature, alpha)
-        return student, loss
-
-    def weights(student):
-        return torch.cat([parameter.detach().flatten() for parameter in student.parameters()])
-
-    right, right_loss = after(_distillation_step)
-    mine, answer = after(ask)
-    if isinstance(answer.value, torch.Tensor):
-        answer.holds(
-            not answer.value.requires_grad,
-            "You return the loss with its whole graph attached: memory grows at every step. Return loss.item().",
-        )
-    answer.is_number()
-    answer.holds(
-        not torch.equal(weights(mine), weights(start)),
-        "The weights did not move. A step needs loss.backward() and then optimizer.step(). If you call both: zero_grad() "
-        "between them throws the gradients away, and a step() before backward() has none to follow.",
-    )
-    swapped, swapped_loss = after(_distillation_step, alpha=0.7)
-    answer.is_not(swapped_loss, "alpha weighs the *labels*, 1 - alpha the teacher: yours are the other way round.")
-    _, hard_loss = after(_distillation_step, alpha=1.0)
-    answer.is_not(hard_loss, "That is the loss on the labels alone. Where is the teacher?")
-    _, soft_loss = after(_distillation_step, alpha=0.0)
-    answer.is_not(soft_loss, "That is the teacher's term alone. Where are the labels?")
-    _, cold_loss = after(_distillation_step, temperature=1.0)
-    answer.is_not(cold_loss, "The temperature makes no difference to your loss. Is it passed on?")
-    double = distillation_loss(start(inputs).softmax(-1), teacher_logits, labels, temperature=3.0, alpha=0.3).item()
-    answer.is_not(double, "The loss takes logits. You passed it probabilities: leave out the softmax.")
-    with torch.no_grad():
-        afterwards = distillation_loss(right(inputs), teacher_logits, labels, temperature=3.0, alpha=0.3).item()
-    answer.is_not(afterwards, "That is the loss after the step. Compute it once, before, and return that.")
-    answer.equals(right_loss, "The loss is off. Use distillation_loss with temperature=... and alpha=....")
-    answer.holds(
-        torch.allclose(weights(mine), weights(right), atol=1e-6),
-        "The loss is right, but the weights after the step are not. One backward, one optimizer.step, nothing else.",
-    )
-    right, _ = after(_distillation_step, times=3)
-    mine, _ = after(ask, times=3)
-    answer.holds(
-        torch.allclose(weights(mine), weights(right), atol=1e-5),
-        "The first step is right, the third is not: gradients add up until optimizer.zero_grad() is called.",
-    )
+def _distillation_step_in_full(student, optimizer, inputs, labels, teacher_logits, temperature, alpha):
+    optimizer.zero_grad()
+    student_logits = student(inputs)
+    hard = F.cross_entropy(student_logits, labels)
+    log_q = F.log_softmax(student_logits / temperature, dim=-1)
+    p = F.softmax(teacher_logits / temperature, dim=-1)
+    soft = F.kl_div(log_q, p, reduction="batchmean")
+    loss = alpha * hard + (1 - alpha) * temperature**2 * soft
+    loss.backward()
+    optimizer.step()
+    return loss.item()
 
 
-def _step_variant(zero_grad=True, backward=True, step=True, softmax=False, detach=True, **overrides):
-    """A wrong answer that leaves something out, or calls the loss with other settings."""
+def _three_steps(step, student, optimizer, inputs, labels, teacher_logits, temperature, alpha):
+    """What comes out of three steps with one batch: the losses, and the student after the first and the third."""
+    seen = {}
+    for number in ("first", "second", "third"):
+        before = _weights(student)
+        loss = step(student, optimizer, inputs, labels, teacher_logits, temperature, alpha)
+        if isinstance(loss, torch.Tensor) and loss.requires_grad and loss.ndim == 0:
+            raise Mistake(
+                "You return the loss with its whole graph attached: memory grows at every step. Return loss.item()."
+            )
+        Answer(loss).is_number()
+        if not student.training:
+            raise Mistake(
+                "The student is in eval mode after your step: dropout is off then, and it trains as it should be used. Leave "
+                "its mode alone, or call student.train()."
+            )
+        if number == "first" and torch.equal(before, _weights(student)):
+            raise Mistake(
+                "The weights did not move. A step needs loss.backward() and then optimizer.step(). If you call both: "
+                "zero_grad() between them throws the gradients away, and a step() before backward() has none to follow."
+            )
+        seen |= {f"loss of the {number} step": loss, f"student after the {number} step": _weights(student)}
+    return seen
+
+
+def _weights(student):
+    return torch.cat([parameter.detach().flatten() for parameter in student.parameters()])
+
+
+def _draw_step(draw):
+    width = draw.width
+    student = nn.Sequential(nn.Linear(6, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, draw.classes))
+    return {
+        "student": student,
+        "optimizer": torch.optim.SGD(student.parameters(), lr=0.1, momentum=0.5),
+        "inputs": torch.randn(2 * draw.rows, 6),
+        "labels": draw.labels(2 * draw.rows),
+        "teacher_logits": draw.logits(2 * draw.rows, draw.classes),
+        "temperature": draw.temperature,
+        "alpha": draw.weight,
+    }
+
+
+def _step_variant(order=("zero", "loss", "backward", "step"), output=lambda z: z, result="loss", **overrides):
+    """A wrong answer: other things done, in another order, or the loss called in another way."""
 
     def distillation_step(student, optimizer, inputs, labels, teacher_logits, temperature, alpha):
         settings = {"temperature": temperature, "alpha": alpha}
         settings |= {name: change(settings[name]) for name, change in overrides.items()}
-        logits = student(inputs)
-        loss = distillation_loss(logits.softmax(-1) if softmax else logits, teacher_logits, labels, **settings)
-        if zero_grad:
-            optimizer.zero_grad()
-        if backward:
-            loss.backward()
-        if step:
-            optimizer.step()
-        return loss.item() if detach else loss
+
+        def compute():
+            return distillation_loss(output(student(inputs)), teacher_logits, labels, **settings)
+
+        loss = None if "loss" in order else compute()
+        for what in order:
+            if what == "zero":
+                optimizer.zero_grad()
+            elif what == "loss":
+                loss = compute()
+            elif what == "backward":
+                loss.backward(retain_graph=True)
+            elif what == "step":
+                optimizer.step()
+            elif what in ("eval", "train"):
+                getattr(student, what)()
+        return {"loss": loss.item(), "after": compute().item(), "graph": loss}[result]
 
     return distillation_step
-
-
-def _loss_after_the_step(student, optimizer, inputs, labels, teacher_logits, temperature, alpha):
-    _distillation_step(student, optimizer, inputs, labels, teacher_logits, temperature, alpha)
-    return distillation_loss(student(inputs), teacher_logits, labels, temperature=temperature, alpha=alpha).item()
-
-
-def _zero_grad_too_late(student, optimizer, inputs, labels, teacher_logits, temperature, alpha):
-    loss = distillation_loss(student(inputs), teacher_logits, labels, temperature=temperature, alpha=alpha)
-    loss.backward()
-    optimizer.zero_grad()
-    optimizer.step()
-    return loss.item()
 
 
 distillation_step = Exercise(
@@ -222,25 +280,46 @@ distillation_step = Exercise(
     minutes=15,
     difficulty="medium",
     reference=_distillation_step,
-    questions=_ask_distillation_step,
+    forms=(_distillation_step_in_full,),
+    draw=_draw_step,
+    observe=_three_steps,
     hints=(
         "Four things happen: the student answers, the loss compares, gradients flow back, the optimiser moves.",
         "PyTorch adds new gradients to old ones: call `optimizer.zero_grad()` before `loss.backward()`.",
         "`loss = distillation_loss(student(inputs), teacher_logits, labels, temperature=temperature, alpha=alpha)`, "
         "then `zero_grad`, `backward`, `step`, and `return loss.item()`.",
     ),
+    mistakes={
+        "The first step is right, later ones are not: gradients add up until optimizer.zero_grad() is called.": (
+            _step_variant(("loss", "backward", "step"))
+        ),
+        "That is the loss after the step. Compute it once, before, and return that.": _step_variant(result="after"),
+        "alpha weighs the *labels*, 1 - alpha the teacher: yours are the other way round.": (
+            _step_variant(alpha=lambda a: 1 - a)
+        ),
+        "That is the loss on the labels alone. Where is the teacher?": _step_variant(alpha=lambda a: 1.0),
+        "That is the teacher's term alone. Where are the labels?": _step_variant(alpha=lambda a: 0.0),
+        "The temperature makes no difference to your loss. Is it passed on?": _step_variant(temperature=lambda t: 1.0),
+        "The loss takes logits. You passed it probabilities: leave out the softmax.": (
+            _step_variant(output=lambda z: z.softmax(-1)),
+            _step_variant(output=lambda z: z.log_softmax(-1).exp()),
+        ),
+        "The student answers in eval mode, where dropout is off and batch norm does not learn: train in training mode.": (
+            _step_variant(("eval", "zero", "loss", "train", "backward", "step"))
+        ),
+        "backward() is called twice, so its gradients count twice.": (
+            _step_variant(("zero", "loss", "backward", "backward", "step"))
+        ),
+        "The optimiser steps twice: once is asked for.": _step_variant(("zero", "loss", "backward", "step", "step")),
+    },
     wrong={
-        "no zero_grad": (_step_variant(zero_grad=False), "gradients add up"),
-        "zero_grad too late": (_zero_grad_too_late, "throws the gradients away"),
-        "loss after the step": (_loss_after_the_step, "after the step"),
-        "no backward": (_step_variant(backward=False), "did not move"),
-        "no step": (_step_variant(step=False), "did not move"),
-        "alpha the other way round": (_step_variant(alpha=lambda a: 1 - a), "other way round"),
-        "labels only": (_step_variant(alpha=lambda a: 1.0), "labels alone"),
-        "teacher only": (_step_variant(alpha=lambda a: 0.0), "teacher's term alone"),
-        "ignores the temperature": (_step_variant(temperature=lambda t: 1.0), "temperature makes no difference"),
-        "softmax before the loss": (_step_variant(softmax=True), "leave out the softmax"),
-        "returns the graph": (_step_variant(detach=False), "whole graph"),
+        "zero_grad too late": (_step_variant(("loss", "backward", "zero", "step")), "throws the gradients away"),
+        "step before backward": (_step_variant(("zero", "loss", "step", "backward")), "step() before backward()"),
+        "no backward": (_step_variant(("zero", "loss", "step")), "did not move"),
+        "no step": (_step_variant(("zero", "loss", "backward")), "did not move"),
+        "left in eval mode": (_step_variant(("eval", "zero", "loss", "backward", "step")), "in eval mode after"),
+        "eval mode at the end": (_step_variant(("zero", "loss", "backward", "step", "eval")), "in eval mode after"),
+        "returns the graph": (_step_variant(result="graph"), "whole graph"),
     },
 )
 
@@ -254,44 +333,58 @@ def _twins(make_model):
 
 
 def _ask_twins(ask):
-    answer = ask(lambda: nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3)))
+    answer = ask(lambda: nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 3)))
     answer.is_sequence(2, "the two models")
     first, second = answer.value
-    answer.holds(
-        isinstance(first, nn.Module) and isinstance(second, nn.Module),
-        "Return the models themselves: call make_model() to get one.",
-    )
+    for model in answer.value:
+        kind = f" You returned a {type(model).__name__}."
+        answer.holds(isinstance(model, nn.Module), f"Return the models themselves: call make_model() to get one.{kind}")
     answer.holds(first is not second, "Both names stand for one model: train one and the other changes too.")
-    pairs = list(zip(first.parameters(), second.parameters(), strict=True))
     answer.holds(
-        all(a.data_ptr() != b.data_ptr() for a, b in pairs),
-        "Two models, but they share their weight tensors: train one and the other changes too. Copy the weights.",
+        repr(first) == repr(second), "The two models are built differently. Both should come from make_model()."
+    )
+    one, two = first.state_dict(), second.state_dict()
+    shared = [name for name in one if one[name].data_ptr() == two[name].data_ptr()]
+    answer.holds(
+        not shared,
+        f"Two models, but they share their weight tensors ({', '.join(shared)}): train one and the other changes too. "
+        "Copy the weights.",
     )
     answer.holds(
-        all(torch.equal(a, b) for a, b in pairs),
-        "They start from different weights, so a difference at the end could be luck. Copy the first one's weights.",
+        not any(len(w) and (w == w.flatten()[0]).all() for n, w in one.items() if w.ndim == 2),
+        "All weights are zero, or all the same. Keep the weights that make_model() drew.",
     )
+    other = [n for n in one if one[n].dtype != two[n].dtype or not torch.equal(one[n], two[n])]
+    some = "" if not other or len(other) > 3 else f" Some are the same, but not {', '.join(other)}."
     answer.holds(
-        not all((a == 0).all() for a, _ in pairs), "All weights are zero. Keep the weights that make_model() drew."
+        not other,
+        f"They start from different weights, so a difference at the end could be luck. Copy the first one's weights.{some}",
     )
-    answer.holds(
-        all(a.requires_grad and b.requires_grad for a, b in pairs), "The weights of one cannot be trained any more."
-    )
+    trained = all(p.requires_grad and p.is_leaf for model in answer.value for p in model.parameters())
+    answer.holds(trained, "The weights of one cannot be trained any more: requires_grad is off.")
+    answer.holds(first.training and second.training, "One of them is in eval mode now: leave the mode as it is.")
 
 
-def _shared_twins(make_model):
-    first, second = make_model(), make_model()
+def _twins_by(link):
+    """A wrong answer: two models, and what is done with them."""
+
+    def twins(make_model):
+        first, second = make_model(), make_model()
+        link(first, second)
+        return first, second
+
+    return twins
+
+
+def _share(first, second):
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         b.data = a.data
-    return first, second
 
 
-def _zero_twins(make_model):
-    twins = make_model(), make_model()
-    for twin in twins:
-        for parameter in twin.parameters():
-            nn.init.zeros_(parameter)
-    return twins
+def _copy_weights_only(first, second):
+    for a, b in zip(first, second, strict=True):
+        if isinstance(a, nn.Linear):
+            b.weight.data.copy_(a.weight.data)
 
 
 twins = Exercise(
@@ -310,72 +403,82 @@ twins = Exercise(
         "two draws": (lambda make: (make(), make()), "different weights"),
         "one object": (lambda make: (make(),) * 2, "one model"),
         "the factory": (lambda make: (make, make), "call make_model()"),
+        "a state dict": (lambda make: (m := make(), m.state_dict()), "You returned a OrderedDict"),
         "a single model": (lambda make: make(), "the two models"),
-        "shared tensors": (_shared_twins, "share their weight tensors"),
-        "zeros": (_zero_twins, "All weights are zero"),
+        "a shallow copy": (lambda make: (m := make(), copy.copy(m)), "share their weight tensors"),
+        "shared tensors": (_twins_by(_share), "share their weight tensors"),
+        "the same layers": (lambda make: (m := make(), nn.Sequential(*m)), "share their weight tensors"),
+        "another model": (lambda make: (make(), nn.Linear(5, 3)), "built differently"),
+        "no biases": (_twins_by(_copy_weights_only), "Some are the same, but not 0.bias"),
+        "zeros": (
+            _twins_by(lambda a, b: [nn.init.zeros_(p) for m in (a, b) for p in m.parameters()]),
+            "All weights are zero",
+        ),
+        "frozen": (lambda make: (m := make(), copy.deepcopy(m).requires_grad_(False)), "requires_grad is off"),
     },
 )
 
 # 4 --------------------------------------------------------------------------------------------------------------------
 
 
-@torch.no_grad()
 def _predict(student, inputs):
     """The student's probabilities for inputs, as it would be used after training; its mode is restored."""
     was_training = student.training
     student.eval()
-    probabilities = torch.softmax(student(inputs), dim=-1)
+    with torch.no_grad():
+        probabilities = torch.softmax(student(inputs), dim=-1)
     student.train(was_training)
     return probabilities
 
 
-def _ask_predict(ask):
-    student = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Dropout(0.5), nn.Linear(32, 4))
-    inputs = 2 * torch.randn(10, 6)
-    with torch.no_grad():
-        logits = student.eval()(inputs)
-    student.train()
-    answer = ask(student, inputs)
-    answer.is_not(logits.argmax(-1), "Those are the predicted classes. Return the probabilities of all of them.")
-    answer.is_tensor(logits.shape)
-    answer.is_not(logits, "Those are logits. Turn them into probabilities.")
-    for temperature in (2.0, 3.0, 4.0, 5.0, 8.0, 10.0, 20.0):
-        answer.is_not(
-            (logits / temperature).softmax(-1),
-            f"You left the temperature on (T = {temperature:g}). It belongs to training: use the student at T = 1.",
-        )
-    answer.is_not(logits.softmax(0), "Your columns sum to one. Each row is a distribution: use the last axis.")
-    answer.holds(
-        not answer.value.requires_grad,
-        "The result still carries a graph for gradients. Predict under torch.no_grad().",
-    )
-    again = ask(student, inputs)
-    again.holds(
-        torch.equal(again.value, answer.value),
-        "Two calls gave two answers: dropout is still on. Call student.eval() first.",
-    )
-    answer.equals(
-        logits.softmax(-1), "The probabilities are off. Softmax of the student's logits, along the last axis."
-    )
-    answer.holds(student.training, "The student was in training mode and is not any more: restore the mode at the end.")
-    student.eval()
-    ask(student, inputs).holds(
-        not student.training,
-        "The student was in eval mode and is now in training mode: remember student.training, and restore that.",
-    )
+def _used_in_both_modes(predict, student, inputs):
+    """What comes out for a student in training mode and for one in eval mode, and what is left of it."""
+    seen = {}
+    for mode, other in (("training", "eval"), ("eval", "training")):
+        student.train(mode == "training")
+        torch.manual_seed(0)  # so that dropout, if it is on, can be recognised
+        result = predict(student, inputs)
+        Answer(result).is_tensor()
+        if result.requires_grad:
+            raise Mistake("The result still carries a graph for gradients. Predict under torch.no_grad().")
+        if student.training != (mode == "training"):
+            raise Mistake(
+                f"The student was in {mode} mode and is in {other} mode now: remember student.training at the start, and "
+                "restore that mode at the end, student.train(was_training)."
+            )
+        if not all(weight.requires_grad for weight in student.parameters()):
+            raise Mistake("After your function the student cannot be trained any more: requires_grad is off.")
+        seen[f"result for a student in {mode} mode"] = result
+    return seen | {"student afterwards": torch.cat([v.flatten().float() for v in student.state_dict().values()])}
 
 
-def _predict_variant(
-    evaluate=True, restore=True, gradients=False, output=lambda z: z.softmax(-1), back=lambda was: was
-):
+def _draw_predict(draw):
+    width = draw.width
+    student = nn.Sequential(
+        nn.Linear(6, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(0.5), nn.Linear(width, draw.classes)
+    )
+    student[1].running_mean = torch.randn(width)
+    return {"student": student, "inputs": 3 * torch.randn(draw.rows, 6)}
+
+
+def _temperature_left_on(evidence):
+    """The probabilities at some temperature, found from the distances of their logarithms."""
+    arguments, value, wanted = evidence.cases[0]
+    mine, right = (torch.log(p.double()) - torch.log(p.double()).mean(-1, keepdim=True) for p in (value, wanted))
+    T = float((right * right).sum() / (right * mine).sum())
+    if torch.allclose(mine * T, right, atol=1e-3 * float(right.abs().max())) and T > 0:
+        return f"You left the temperature on (T = {T:.3g}). It belongs to training: use the student at T = 1."
+    return None
+
+
+def _predict_variant(evaluate=True, back=lambda was: was, gradients=False, output=lambda z: z.softmax(-1)):
     def predict(student, inputs):
         was_training = student.training
         if evaluate:
             student.eval()
         with torch.set_grad_enabled(gradients):
             result = output(student(inputs))
-        if restore:
-            student.train(back(was_training))
+        student.train(back(was_training))
         return result
 
     return predict
@@ -387,21 +490,42 @@ predict = Exercise(
     minutes=10,
     difficulty="medium",
     reference=_predict,
-    questions=_ask_predict,
+    draw=_draw_predict,
+    observe=_used_in_both_modes,
+    properties=(_temperature_left_on,),
     hints=(
         "Three things differ from a training step: dropout is off, no gradients, and the temperature is back at 1.",
         "`student.eval()` turns dropout off; `with torch.no_grad():` keeps no graph.",
         "Remember `student.training` first, and call `student.train(was_training)` at the end.",
     ),
+    mistakes={
+        "Dropout is still on, so two calls give two answers. Call student.eval() first.": (
+            _predict_variant(evaluate=False)
+        ),
+        "Those are logits. Turn them into probabilities.": _predict_variant(output=lambda z: z),
+        "Those are the predicted classes. Return the probabilities of all of them.": (
+            _predict_variant(output=lambda z: z.argmax(-1))
+        ),
+        "Those are the largest probabilities alone. Return those of all classes.": (
+            _predict_variant(output=lambda z: z.softmax(-1).amax(-1))
+        ),
+        "Those are logarithms of the probabilities. Return the probabilities themselves: softmax.": (
+            _predict_variant(output=lambda z: z.log_softmax(-1))
+        ),
+        "Each logit by itself goes through a sigmoid. One of the classes is right: softmax makes them share 1.": (
+            _predict_variant(output=lambda z: z.sigmoid())
+        ),
+    },
     wrong={
-        "temperature left on": (_predict_variant(output=lambda z: (z / 4).softmax(-1)), "left the temperature on"),
-        "dropout left on": (_predict_variant(evaluate=False), "dropout is still on"),
+        "temperature left on": (
+            _predict_variant(output=lambda z: (z / 4).softmax(-1)),
+            "left the temperature on (T = 4)",
+        ),
         "keeps the graph": (_predict_variant(gradients=True), "torch.no_grad()"),
-        "logits": (_predict_variant(output=lambda z: z), "Those are logits"),
-        "classes": (_predict_variant(output=lambda z: z.argmax(-1)), "predicted classes"),
         "wrong axis": (_predict_variant(output=lambda z: z.softmax(0)), "columns sum to one"),
+        "softmax twice": (_predict_variant(output=lambda z: z.softmax(-1).softmax(-1)), "Softmax twice"),
         "always back to training": (_predict_variant(back=lambda was: True), "restore that"),
-        "mode not restored": (_predict_variant(restore=False), "restore the mode"),
+        "left in eval mode": (_predict_variant(back=lambda was: False), "restore that mode"),
     },
 )
 
@@ -414,35 +538,29 @@ def _agreement(student_logits, teacher_logits):
     return same.float().mean().item()
 
 
-def _ask_agreement(ask):
-    teacher_logits = torch.randn(50, 5)
-    for c in range(5):
-        teacher_logits[20 + c, c], teacher_logits[30 + c, c] = 9.0, 8.0
-    student_logits = teacher_logits + 0.01 * (1 + torch.rand(50, 1))
-    student_logits[:15] *= -1  # these 15 predict another class
-    student_logits[33, 3] = student_logits[34, 4] = 12.0  # the best input of a class agrees for three of five
-    right = 0.7
-    answer = ask(student_logits, teacher_logits)
-    answer.is_not(
-        student_logits.argmax(-1) == teacher_logits.argmax(-1),
-        "You have one answer for each input. Take their mean to get the share.",
-    )
-    answer.is_number()
-    answer.is_not(round(right * 50), "That is how many inputs agree. Divide by the number of inputs.")
-    answer.is_not(100 * right, "That is in percent. Return a share between 0 and 1.")
-    answer.is_not(1 - right, "That is the share on which they *disagree*.")
-    answer.is_not(
-        (student_logits.argmax(0) == teacher_logits.argmax(0)).float().mean(),
-        "You looked for the best input of each class. Predictions are the argmax along the last axis.",
-    )
-    answer.is_not(
-        F.cosine_similarity(student_logits, teacher_logits).mean(),
-        "That compares all the logits. Agreement only asks whether the two predictions are the same class.",
-    )
-    answer.equals(right, "The share is off. Compare the argmax of both along the last axis.")
-    ask(3 * teacher_logits + 7, teacher_logits).equals(
-        1.0, "Scaling and shifting the logits changes no prediction, so agreement should be 1 here."
-    )
+def _agreement_by_counting(student_logits, teacher_logits):
+    count = 0
+    for student, teacher in zip(student_logits, teacher_logits, strict=True):
+        if student.argmax() == teacher.argmax():
+            count += 1
+    return count / len(student_logits)
+
+
+def _draw_agreement(draw):
+    teacher_logits = draw.logits(12 * draw.rows, draw.classes)
+    student_logits = 2 * teacher_logits + draw.logits(12 * draw.rows, draw.classes)
+    student_logits[::4] = draw.logits(3 * draw.rows, draw.classes)
+    student_logits[1] = teacher_logits[1] = 9 * torch.eye(draw.classes)[0]  # so that classes differ in how they agree
+    return {"student_logits": student_logits, "teacher_logits": teacher_logits}
+
+
+def _share_of(same):
+    """A wrong answer: the share of what is True in `same(student_logits, teacher_logits)`."""
+    return lambda s, t: same(s, t).double().mean().item()
+
+
+def _order(logits):
+    return logits.argsort(-1)
 
 
 agreement = Exercise(
@@ -451,20 +569,61 @@ agreement = Exercise(
     minutes=5,
     difficulty="easy",
     reference=_agreement,
-    questions=_ask_agreement,
+    forms=(_agreement_by_counting,),
+    draw=_draw_agreement,
     hints=(
         "A prediction is the class with the largest logit.",
         "Comparing two integer tensors with `==` gives True and False; `.float()` turns them into 1 and 0.",
         "`(student_logits.argmax(-1) == teacher_logits.argmax(-1)).float().mean().item()`.",
     ),
-    wrong={
-        "one for each input": (lambda s, t: s.argmax(-1) == t.argmax(-1), "Take their mean"),
-        "count": (lambda s, t: (s.argmax(-1) == t.argmax(-1)).sum().item(), "how many inputs"),
-        "percent": (lambda s, t: 100 * _agreement(s, t), "in percent"),
-        "disagreement": (lambda s, t: 1 - _agreement(s, t), "*disagree*"),
-        "wrong axis": (lambda s, t: (s.argmax(0) == t.argmax(0)).float().mean().item(), "best input of each class"),
-        "equal logits": (lambda s, t: torch.isclose(s, t).all(-1).float().mean().item(), "The share is off"),
-        "cosine": (lambda s, t: F.cosine_similarity(s, t).mean().item(), "all the logits"),
+    cases={
+        "Scaling and shifting the logits changes no prediction, so agreement should be 1 here.": (
+            lambda draw: {"student_logits": 3 * (t := draw.logits(50, 5)) + 7, "teacher_logits": t}
+        ),
+        "Of four inputs they agree on one alone, so this should be a quarter.": (
+            lambda draw: {
+                "student_logits": torch.tensor([[2.0, 1.0, 0.0]] * 4),
+                "teacher_logits": torch.tensor([[9.0, 0.0, 1.0], [-3.0, -1.0, -2.0], [1.0, 2.0, 0.0], [0.0, 1.0, 2.0]]),
+            }
+        ),
+    },
+    mistakes={
+        "You have one answer for each input. Take their mean to get the share.": (
+            lambda s, t: s.argmax(-1) == t.argmax(-1),
+            lambda s, t: (s.argmax(-1) == t.argmax(-1)).float(),
+        ),
+        "That is how many inputs agree. Divide by the number of inputs.": (
+            lambda s, t: (s.argmax(-1) == t.argmax(-1)).sum().item()
+        ),
+        "That is in percent. Return a share between 0 and 1.": lambda s, t: 100 * _agreement(s, t),
+        "That is the share on which they *disagree*.": lambda s, t: 1 - _agreement(s, t),
+        "That is whether they agree on *every* input. Count on how many: take the mean.": (
+            lambda s, t: bool((s.argmax(-1) == t.argmax(-1)).all())
+        ),
+        "You looked for the best input of each class. Predictions are the argmax along the last axis.": (
+            _share_of(lambda s, t: s.argmax(0) == t.argmax(0))
+        ),
+        "You compare the whole ranking of the classes. A prediction is the first of them alone.": (
+            _share_of(lambda s, t: (_order(s) == _order(t)).all(-1)),
+            _share_of(lambda s, t: _order(s) == _order(t)),
+        ),
+        "You compare the class they find *least* likely: argmax, not argmin.": (
+            _share_of(lambda s, t: s.argmin(-1) == t.argmin(-1))
+        ),
+        "You also count where the teacher's class is only among the student's best two.": (
+            _share_of(lambda s, t: (s.topk(2).indices == t.argmax(-1, keepdim=True)).any(-1))
+        ),
+        "You compare the logits, or the probabilities, themselves. Only the classes that are predicted count: argmax.": (
+            _share_of(lambda s, t: torch.isclose(s, t).all(-1)),
+            _share_of(lambda s, t: torch.isclose(s, t)),
+            _share_of(lambda s, t: s.amax(-1) == t.amax(-1)),
+            _share_of(lambda s, t: s.softmax(-1).round() == t.softmax(-1).round()),
+        ),
+        "That compares all the logits. Agreement only asks whether the two predictions are the same class.": (
+            lambda s, t: F.cosine_similarity(s, t).mean().item(),
+            lambda s, t: F.cosine_similarity(s, t, dim=0).mean().item(),
+            lambda s, t: F.cosine_similarity(s.flatten(), t.flatten(), dim=0).item(),
+        ),
     },
 )
 
