@@ -89,6 +89,7 @@ class Exercise:
     reference   the solution: a function, or a value
     roles       {argument: role} where its name does not tell (engine/draws.py)
     draw        from a `Draw` to a dict of arguments; left out, each argument gets what its role usually is
+    draws       how many draws are compared, at least two; more where a few numbers tell little
     forms       other right ways to write it; their steps, too, are changed to find mistakes
     mistakes    {sentence: wrong answer, or a tuple of them}: detectors, tests, and the first to be believed
     cases       {sentence: draw}: special inputs, and what to say to an answer that is right but for them
@@ -116,6 +117,7 @@ class Exercise:
     properties: tuple = ()
     observe: Callable | None = None
     tolerance: float = 1e-4
+    draws: int = 2
     wrong: dict = field(default_factory=dict)
     praise: str = "Well done."
     time_limit: float = 10.0
@@ -209,7 +211,7 @@ class Exercise:
 
     def _compare(self, ask):
         asked = []
-        for number in (0, 1):
+        for number in range(self.draws):
             self._compare_one(ask, lambda number=number: self.arguments(number), asked, number=number)
         for name, parameter in inspect.signature(self.reference).parameters.items():
             if parameter.default is not parameter.empty:
@@ -258,14 +260,18 @@ class Exercise:
         return value
 
     def _second(self, ask, draw, number):
-        """One more case of the kind that failed: another draw, or the same with new random numbers."""
-        for other in ([lambda: self.arguments(1 - number)] if number is not None else []) + [draw]:
+        """More cases of the kind that failed: the other draws, or the same with new random numbers."""
+        found = []
+        others = [n for n in range(self.draws) if n != number] if number is not None else []
+        for other in [*(lambda n=n: self.arguments(n) for n in others), draw]:
+            if other is draw and found:
+                break
             arguments = other()
             try:
-                return [(arguments, self._call(ask, arguments), self.solved(arguments))]
+                found.append((arguments, self._call(ask, arguments), self.solved(arguments)))
             except (Mistake, NotTried):
                 continue
-        return []
+        return found
 
     def _explain(self, ask, cases, words):
         """The sentence for a wrong value: its cause, or what is odd about it; None where nothing is known."""
