@@ -6,6 +6,7 @@ argument, and compares values, then gradients. A wrong value is explained by a c
 (engine/mutations.py, engine/diagnosis.py). docs/exercises.md builds one, step by step.
 """
 
+import contextlib
 import functools
 import html
 import inspect
@@ -21,7 +22,17 @@ from kdlab.exercises.engine.calls import Ask, explain, safe_surroundings
 from kdlab.exercises.engine.diagnosis import Search, gradient_sentence, gradients, quietly
 from kdlab.exercises.engine.draws import Draw, bound, roles_of, usual_draw
 from kdlab.exercises.engine.mutations import Change
-from kdlab.exercises.engine.values import close, deeply_copied, describe, is_numpy, is_tensor, kind_of, one_line, same
+from kdlab.exercises.engine.values import (
+    close,
+    deeply_copied,
+    describe,
+    is_numpy,
+    is_tensor,
+    kind_of,
+    one_line,
+    same,
+    tells_much,
+)
 
 SOLVED, NOT_YET, NOT_TRIED, OPEN = "solved", "not yet", "not tried yet", "open"
 ORDER = ("first", "second", "third", "fourth", "fifth", "sixth")
@@ -89,7 +100,6 @@ class Exercise:
     reference   the solution: a function, or a value
     roles       {argument: role} where its name does not tell (engine/draws.py)
     draw        from a `Draw` to a dict of arguments; left out, each argument gets what its role usually is
-    draws       how many draws are compared, at least two; more where a few numbers tell little
     forms       other right ways to write it; their steps, too, are changed to find mistakes
     mistakes    {sentence: wrong answer, or a tuple of them}: detectors, tests, and the first to be believed
     cases       {sentence: draw}: special inputs, and what to say to an answer that is right but for them
@@ -117,7 +127,6 @@ class Exercise:
     properties: tuple = ()
     observe: Callable | None = None
     tolerance: float = 1e-4
-    draws: int = 2
     wrong: dict = field(default_factory=dict)
     praise: str = "Well done."
     time_limit: float = 10.0
@@ -211,7 +220,7 @@ class Exercise:
 
     def _compare(self, ask):
         asked = []
-        for number in range(self.draws):
+        for number in (0, 1):
             self._compare_one(ask, lambda number=number: self.arguments(number), asked, number=number)
         for name, parameter in inspect.signature(self.reference).parameters.items():
             if parameter.default is not parameter.empty:
@@ -238,7 +247,7 @@ class Exercise:
             asked.append((arguments, value, wanted))
             return
         shown = ask.called, ask.came_out
-        cases = [(arguments, value, wanted), *self._second(ask, draw, number), *asked]
+        cases = [(arguments, value, wanted), *self._more(ask, draw, number, wanted), *asked]
         sentence = self._explain(ask, cases, words)
         if sentence is None:
             sentence, wanted = self._small_case(ask)
@@ -259,24 +268,25 @@ class Exercise:
                 )
         return value
 
-    def _second(self, ask, draw, number):
-        """More cases of the kind that failed: the other draws, or the same with new random numbers."""
-        found = []
-        others = [n for n in range(self.draws) if n != number] if number is not None else []
-        for other in [*(lambda n=n: self.arguments(n) for n in others), draw]:
-            if other is draw and found:
+    def _more(self, ask, draw, number, wanted):
+        """More cases of the kind that failed: another draw; many where a result is a whole number, which says little."""
+        count = 1 if tells_much(wanted) else 6
+        draws = [lambda n=n: self.arguments(n) for n in range(1 + count) if n != number] if number is not None else []
+        cases = []
+        for other in (*draws, *([draw] * count)):
+            if len(cases) == count:
                 break
             arguments = other()
-            try:
-                found.append((arguments, self._call(ask, arguments), self.solved(arguments)))
-            except (Mistake, NotTried):
-                continue
-        return found
+            with contextlib.suppress(Mistake, NotTried):
+                cases.append(
+                    (arguments, self._call(ask, arguments), self.solved(arguments))
+                )
+        return cases
 
     def _explain(self, ask, cases, words):
         """The sentence for a wrong value: its cause, or what is odd about it; None where nothing is known."""
         _, value, wanted = cases[0]
-        search = Search(self, lambda arguments: self._call(ask, arguments), cases)
+        search = Search(self, lambda arguments: self._call(ask, arguments), cases, special=words is not None)
         cause = search.change()
         if cause is not None:
             return cause if words is None else f"{words} {cause}"
@@ -290,7 +300,7 @@ class Exercise:
             return self._explain_observed(search)
         if isinstance(wanted, (tuple, list)):
             return self._explain_parts(search) or _part_that_differs(value, wanted)
-        return search.combination() or hint.strip() or search.property()
+        return search.certainty() or search.combination() or hint.strip() or search.property()
 
     def _explain_parts(self, whole):
         """For several values: the cause of each that is wrong, where it is known; None if it is for none of them."""
@@ -302,7 +312,7 @@ class Exercise:
             if close(value[i], wanted[i]):
                 continue
             search = Search(self, whole.call, whole.cases, part=i)
-            cause = search.change() or search.combination() or search.property()
+            cause = search.change() or search.certainty() or search.combination() or search.property()
             sentences += [f"The {order} value is off. {cause}"] if cause else []
         return " ".join(sentences) or None
 
@@ -311,7 +321,8 @@ class Exercise:
         _, value, wanted = whole.cases[0]
         name = next(name for name in wanted if not close(value[name], wanted[name]))
         search = Search(self, whole.call, whole.cases, part=name)
-        cause = search.change() or _wrong_kind(value[name], wanted[name]) or search.combination() or search.property()
+        cause = search.change() or _wrong_kind(value[name], wanted[name]) or search.certainty()
+        cause = cause or search.combination() or search.property()
         found = f"it is {describe(value[name])} and should be {describe(wanted[name])}."
         return f"The {name} is off. {cause}" if cause else f"The {name} is off: {found}"
 

@@ -23,11 +23,11 @@ from kdlab.exercises.engine.mutations import (
     step_changes,
     with_arguments,
 )
-from kdlab.exercises.engine.properties import PROPERTIES, Evidence
+from kdlab.exercises.engine.properties import CERTAIN, PROPERTIES, Evidence
 from kdlab.exercises.engine.values import as_double, close, deeply_copied, is_tensor, relative
 
 TOLERANCE = 5e-5  # between a mistake's value and the learner's: rounding, no more
-SECONDS = 2.0  # of processor time, for the whole search
+SECONDS = 1.5  # of processor time, for the whole search
 
 
 class Search:
@@ -37,16 +37,21 @@ class Search:
     of several values is explained, as if it had been returned alone.
     """
 
-    def __init__(self, exercise, call, cases, part=None):
+    def __init__(self, exercise, call, cases, part=None, special=False):
         self.exercise, self.call, self.cases, self.part = exercise, call, cases, part
         if part is not None:
             self.call = lambda arguments: call(arguments)[part]
             self.cases = [(arguments, value[part], wanted[part]) for arguments, value, wanted in cases]
+        # All nan, or the same whatever comes in: many changes give that, so none explains it (special cases have words).
+        self.blind = not special and _says_nothing([value for _, value, _ in self.cases])
         self.roles = exercise.roles
         self.end = time.thread_time() + SECONDS
 
     def change(self):
         """The sentence of the change that explains the value everywhere, or of a factor that has a name, or None."""
+        if self.blind:
+            own = [change for change in self.exercise.variants() if self.explains(change.function)]
+            return own[0].sentence if own else None
         for group in (self.declared, None, step_changes(*self.exercise.all_forms())):
             if group is None:
                 if sentence := self.factor_of(self.exercise.reference, "Your result"):
@@ -59,7 +64,7 @@ class Search:
 
     def combination(self):
         """The sentence for two mistakes at once, or None."""
-        return self.with_a_factor() or self.two_changes()
+        return None if self.blind else self.with_a_factor() or self.two_changes()
 
     @functools.cached_property
     def declared(self):
@@ -153,11 +158,18 @@ class Search:
                     return f"Two things at once. {sentence} And: {step.sentence}"
         return None
 
+    def certainty(self):
+        """The first property that says what happened, or None."""
+        return self._property(CERTAIN)
+
     def property(self):
-        """The first property that has something to say."""
+        """The first property that says where it happened, or None."""
+        return self._property((*self.exercise.properties, *PROPERTIES))
+
+    def _property(self, properties):
         reference = self.exercise.reference
         evidence = Evidence(self.call, lambda arguments: self.quietly(reference, arguments), self.roles, self.cases)
-        for speak in (*self.exercise.properties, *PROPERTIES):
+        for speak in properties:
             with contextlib.suppress(
                 Mistake, NotTried, RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError
             ):
@@ -184,6 +196,16 @@ def quietly(function, reference, arguments):
     except Exception:  # a change may make no sense at all
         return NOTHING
     return NOTHING if value is None else value
+
+
+def _says_nothing(values):
+    """True for values without a finite number, and for one number that came out in every case."""
+    try:
+        numbers = torch.cat([as_double(value).reshape(-1) for value in values])
+    except (TypeError, RuntimeError):
+        return False
+    finite = numbers[numbers.isfinite()]
+    return not finite.numel() or (len(numbers) > 1 and bool((numbers == numbers[0]).all()))
 
 
 def _ratio(value, wanted):

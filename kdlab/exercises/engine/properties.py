@@ -67,13 +67,13 @@ def is_constant_everywhere(evidence):
 
 
 def ignores_an_argument(evidence):
-    """An argument that changes the expected value, and not the learner's."""
+    """An argument that changes the expected value, and never the learner's."""
     before, value, wanted = evidence.cases[0]
     for name, old in before.items():
-        new = _another(old, evidence.cases[1][0].get(name) if len(evidence.cases) > 1 else None)
-        if new is None or close(evidence.reference(before | {name: new}), wanted):
-            continue
-        if close(evidence.call(before | {name: new}), value, 1e-9):
+        others = [_another(old, case[0].get(name)) for case in evidence.cases[1:4]]
+        others = [before | {name: new} for new in others if new is not None]
+        others = [new for new in others if not close(evidence.reference(new), wanted, 0.01)]
+        if others and all(close(evidence.call(new), value, 1e-6) for new in others):
             return f"`{name}` makes no difference to your result, and it should. Is it used?"
     return None
 
@@ -216,7 +216,7 @@ def where_it_differs(evidence):
     value, wanted = as_double(value), as_double(wanted)
     scale = wanted[wanted.isfinite()].abs().max() if wanted.isfinite().any() else 1.0
     off = ~(((value - wanted).abs() <= 1e-4 * scale) | (value == wanted))
-    if off.all() or not off.any():
+    if not off.any() or 2 * off.sum() > off.numel():  # where most are off, places say nothing
         return None
     masks = [arguments[n] for n in evidence.names("mask") if getattr(arguments[n], "shape", ()) == off.shape]
     if masks and not (off & masks[0]).any():
@@ -234,6 +234,44 @@ def where_it_differs(evidence):
             count = f"{side} entry is" if len(hit) == 1 else f"{len(hit)} {side} entries are"
             return f"Only the {count} off: there {_example(value, wanted, off)}."
     return f"{int(off.sum())} of {off.numel()} entries are off: there {_example(value, wanted, off)}."
+
+
+def is_rounded(evidence):
+    """The right values, rounded."""
+    for decimals in range(5):
+        if all(_numbers(v, w) and close(v, as_double(w).round(decimals=decimals), 1e-6) for _, v, w in evidence.cases):
+            return f"Right, but rounded to {decimals} decimals: return the value as it is, and round where you print."
+    return None
+
+
+def sums_of_rows(evidence):
+    """Rows that should sum to 1, or to 0, and do not."""
+    for _, value, wanted in evidence.cases:
+        if not _numbers(value, wanted) or not as_double(wanted).ndim or as_double(wanted).shape[-1] < 2:
+            return None
+        value, wanted = as_double(value), as_double(wanted)
+        total = wanted.sum(-1).mean().round()
+        if total not in (0.0, 1.0) or not close(wanted.sum(-1), total.expand(wanted.shape[:-1]), 1e-4):
+            return None
+        mine = value.sum(-1)
+        if close(mine, total.expand(mine.shape), 1e-3):
+            return None
+        if close(value.square().sum(-1), torch.ones_like(mine), 1e-3):
+            return "In each row the *squares* sum to 1: you divide by the length of the row. Divide by its sum."
+        if close(value.sum(), total, 1e-3):
+            return "All entries together sum to 1; each row should: divide each row by its own sum, dim=-1 with keepdim=True."
+        row = mine.reshape(-1)[0].item()
+        return f"Each row should sum to {total.item():.0f}; your first sums to {row:.4g}. Which step makes that so?"
+    return None
+
+
+def leaves_its_range(evidence):
+    """Outside 0 to 1 where the reference never is."""
+    if all(_numbers(v, w) and ((as_double(w) >= 0) & (as_double(w) <= 1)).all() for _, v, w in evidence.cases):
+        beyond = [as_double(v)[(as_double(v) < -1e-4) | (as_double(v) > 1 + 1e-4)] for _, v, _ in evidence.cases]
+        if all(len(b) for b in beyond):
+            return f"It should lie between 0 and 1, and {beyond[0][0].item():.4g} came out: what does not belong there?"
+    return None
 
 
 def constant_offset(evidence):
@@ -293,8 +331,10 @@ def _numbers(value, wanted):
         return False
 
 
-# In the order in which they speak.
+# These say what happened, whatever else is wrong: they speak before two changes are looked for.
+CERTAIN = (is_nan, is_constant_everywhere, is_rounded, ignores_an_argument, constant_offset)
+# And these say where it happened, in the order in which they speak.
 PROPERTIES = (
-    is_nan, is_negative, is_constant_everywhere, ignores_an_argument, fails_for_a_flag, rows_stand_alone, ends_of_the_weight, mean_of_the_rows, same_at_equals,
-    scales_with_temperature, constant_offset, varying_ratio, where_it_differs,
+    is_negative, fails_for_a_flag, varying_ratio, rows_stand_alone, sums_of_rows, leaves_its_range, ends_of_the_weight,
+    mean_of_the_rows, same_at_equals, scales_with_temperature, where_it_differs,
 )  # fmt: skip
