@@ -278,9 +278,7 @@ class Exercise:
                 break
             arguments = other()
             with contextlib.suppress(Mistake, NotTried):
-                cases.append(
-                    (arguments, self._call(ask, arguments), self.solved(arguments))
-                )
+                cases.append((arguments, self._call(ask, arguments), self.solved(arguments)))
         return cases
 
     def _explain(self, ask, cases, words):

@@ -350,7 +350,6 @@ optimizer_steps = Exercise(
     reference=_optimizer_steps,
     forms=(_optimizer_steps_by_the_rest,),
     draw=_draw_steps,
-    draws=4,
     hints=(
         "How many batches has one epoch? Think of the last one.",
         "`//` rounds down; `math.ceil(a / b)` rounds up.",

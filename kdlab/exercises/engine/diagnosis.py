@@ -19,6 +19,7 @@ from kdlab.exercises.engine.mutations import (
     Change,
     argument_changes,
     cuts,
+    numbers_in,
     scaled_terms,
     step_changes,
     with_arguments,
@@ -57,10 +58,22 @@ class Search:
                 if sentence := self.factor_of(self.exercise.reference, "Your result"):
                     return sentence
                 continue
-            for change in group:
+            for change in sorted(group, key=self.changes_more):
                 if self.explains(change.function):
                     return change.sentence
         return self.term()
+
+    def changes_more(self, change):
+        """For one of several values: True for a change that would change another one, too; it is tried later."""
+        if self.part is None or self.exercise.observe:
+            return False
+        arguments, _, _ = self.cases[0]
+        value, wanted = (
+            quietly(f, self.exercise.reference, arguments) for f in (change.function, self.exercise.reference)
+        )
+        if not isinstance(value, (tuple, list)) or len(value) != len(wanted):
+            return True
+        return not all(close(v, w) for i, (v, w) in enumerate(zip(value, wanted, strict=True)) if i != self.part)
 
     def combination(self):
         """The sentence for two mistakes at once, or None."""
@@ -105,7 +118,8 @@ class Search:
         """The sentence for these ratios, one for each of the first cases: what number is it in each?"""
         if len(ratios) < 2 or None in ratios or any(abs(r - 1) < 1e-3 for r in ratios):
             return None
-        tables = [symbols(arguments, self.roles) for arguments, _, _ in self.cases[:2]]
+        inside = numbers_in(self.exercise.reference)
+        tables = [symbols(arguments, self.roles) | inside for arguments, _, _ in self.cases[:2]]
         for words in tables[0]:
             if words not in tables[1]:
                 continue

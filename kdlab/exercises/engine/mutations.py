@@ -169,7 +169,18 @@ def _mask(name, roles):
     )
 
 
-_OF_ROLE = {"temperature": _temperature, "weight": _weight, "mask": _mask, "probabilities": _probabilities}
+def _size(name, roles):
+    yield f"You use `{name}` + 1 where `{name}` belongs.", lambda a: a | {name: a[name] + 1}
+    yield f"You use `{name}` - 1 where `{name}` belongs.", lambda a: a | {name: a[name] - 1}
+
+
+_OF_ROLE = {
+    "size": _size,
+    "temperature": _temperature,
+    "weight": _weight,
+    "mask": _mask,
+    "probabilities": _probabilities,
+}
 _OF_ROLE |= dict.fromkeys(LOGITS, _logits)
 
 
@@ -181,6 +192,7 @@ RENAMED = {
     "mean": [("sum", "the sum in place of the mean")],
     "sum": [("mean", "the mean in place of the sum")],
     "log": [("log2", "the logarithm to base 2 (bits) in place of the natural one (nats)"), ("log10", "the logarithm to base 10")],
+    "exp": [("exp2", "2 to that power in place of e to it"), ("expm1", "exp minus 1")],
     "log2": [("log", "the natural logarithm")],
     "argmax": [("argmin", "the smallest in place of the largest")],
     "argmin": [("argmax", "the largest in place of the smallest")],
@@ -230,6 +242,14 @@ def step_changes(*forms):
 def cuts(*forms):
     """The same for gradients: each expression of each form with its gradient cut off, and each detach() left out."""
     return [change for form in forms for change in _step_changes(form, cutting=True)]
+
+
+@functools.cache
+def numbers_in(function):
+    """{words: number} of the numbers above 2 in the reference's own code, such as seconds in an hour."""
+    tree = _parsed(function)
+    found = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)] if tree is not None else []
+    return {f"{n:g}": float(n) for n in found if type(n) in (int, float) and n > 2}
 
 
 def scaled_terms(*forms):
@@ -383,7 +403,7 @@ class _Steps:
             yield ast.BinOp(left, ast.Sub(), right), f"You subtract `{b}` where you should divide by it."
             yield (
                 ast.BinOp(left, ast.FloorDiv(), right),
-                f"A whole-number division (`//`) where `{whole}` should keep its fraction.",
+                f"What stands behind the point is lost (`//`, int or rounding): `{whole}` keeps its fraction.",
             )
             if isinstance(left, ast.BinOp) and isinstance(left.op, (ast.Add, ast.Sub)):
                 inner = ast.BinOp(left.left, left.op, ast.BinOp(left.right, ast.Div(), right))
@@ -552,6 +572,8 @@ class _Steps:
     @staticmethod
     def AugAssign(node, tree):
         yield ast.Pass(), f"The step `{_short(node)}` is missing."
+        new = ast.Assign([node.target], node.value)
+        yield new, f"`=` stands where `{_short(node)}` belongs: only the last round of the loop is left."
 
     @staticmethod
     def With(node, tree):
@@ -642,7 +664,30 @@ class _Plain(ast.NodeTransformer):
         return node
 
 
+class _EarlyReturn(ast.NodeTransformer):
+    """The `return` behind a loop stands inside it."""
+
+    def visit_FunctionDef(self, node):
+        body = node.body
+        if len(body) > 1 and isinstance(body[-1], ast.Return) and isinstance(body[-2], (ast.For, ast.While)):
+            body[-2].body.append(copy.deepcopy(body[-1]))
+        return node
+
+
+class _FreshStart(ast.NodeTransformer):
+    """What a loop collects is emptied in each of its rounds."""
+
+    def visit_FunctionDef(self, node):
+        for i, loop in enumerate(node.body):
+            if isinstance(loop, ast.For):
+                loop.body[:0] = [copy.deepcopy(start) for start in node.body[:i] if isinstance(start, ast.Assign)]
+                break
+        return node
+
+
 _EVERYWHERE = (
+    (_EarlyReturn, "Your loop ends after its first round: is the `return` inside it?"),
+    (_FreshStart, "Only the last round of your loop counts: what it collects starts afresh in each round."),
     (_Columns, "The softmax runs over the wrong axis: your columns sum to one. Each row is a distribution: dim=-1."),
     (_Plain, "Probabilities stand where their logarithms belong: log_softmax, not softmax."),
 )

@@ -1,7 +1,9 @@
 """Compare, copy and describe what exercises pass and return."""
 
 import copy
+import decimal
 import math
+import numbers
 
 import torch
 
@@ -57,8 +59,10 @@ def same(before, after):
 def as_double(value):
     """The value as a float64 tensor on the CPU; TypeError where it is no number."""
     try:
+        if isinstance(value, (numbers.Rational, decimal.Decimal)):
+            value = float(value)
         return torch.as_tensor(value).detach().to("cpu", torch.float64)
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, OverflowError) as error:
         raise TypeError(str(error)) from error
 
 
