@@ -319,6 +319,7 @@ class Exercise:
         _, value, wanted = whole.cases[0]
         name = next(name for name in wanted if not close(value[name], wanted[name]))
         search = Search(self, whole.call, whole.cases, part=name)
+        search.end = whole.end + 0.5
         cause = search.change() or _wrong_kind(value[name], wanted[name]) or search.certainty()
         cause = cause or search.combination() or search.property()
         found = f"it is {describe(value[name])} and should be {describe(wanted[name])}."
@@ -416,6 +417,8 @@ def _wrong_kind(value, wanted, differentiable=False):
             return "You returned a NumPy array. Return one number: use torch functions throughout."
         if is_numpy(value) and differentiable:
             return "You returned a NumPy object. Return a torch tensor: use torch functions throughout."
+        if is_tensor(value) and value.ndim and value.numel() == 1:
+            return f"Return the number without an axis; its shape is {tuple(value.shape)}. Is there a keepdim=True?"
         if is_tensor(value) and value.ndim:
             return (
                 f"Return one number; yours is a tensor of shape {tuple(value.shape)}. Did you forget to sum or to take the "
@@ -458,6 +461,12 @@ def _wrong_kind(value, wanted, differentiable=False):
 def _reduced(value, wanted):
     """The sentence for the right values with one axis, or all, added up or averaged; None if it is something else."""
     names = {0: "over the rows", wanted.ndim - 1: "along each row"}
+    if wanted.ndim and value.numel() == wanted.numel() and close(value.reshape(wanted.shape), wanted):
+        return "The values are right, but an axis is joined with another, or one is too many (cat for stack, flatten, reshape)."
+    if wanted.ndim and len(wanted) > 1:
+        for words, part in (("first", wanted[0]), ("last", wanted[-1])):
+            if close(value, part) or close(value, part.unsqueeze(0)):
+                return f"That is the {words} one alone: is the result overwritten, or returned too early, in a loop?"
     for words, function in (("added up", torch.sum), ("averaged", torch.mean)):
         floats = wanted.double()
         if wanted.ndim > 1 and close(value, function(floats)):

@@ -67,12 +67,8 @@ summarise = Exercise(
             _summary(sd=lambda v: statistics.fmean(map(abs, _deviations(v)))),
             _summary(sd=lambda v: sum(map(abs, _deviations(v))) / (len(v) - 1)),
         ),
-        "Without squares the deviations cancel: they add up to 0. Square each.": _summary(sd=lambda v: 0.0),
         "You took the roots of the squares one by one. Add up the squares, divide, and take one root of all.": (
             _summary(sd=lambda v: sum(map(abs, _deviations(v))))
-        ),
-        "The sum of the squares is not divided yet: by n - 1, below the root.": (
-            _summary(sd=lambda v: math.sqrt(sum(d * d for d in _deviations(v))))
         ),
         "The division by n - 1 belongs below the root, together with the sum.": (
             _summary(sd=lambda v: math.sqrt(sum(d * d for d in _deviations(v))) / (len(v) - 1))
@@ -82,9 +78,6 @@ summarise = Exercise(
         ),
         "The third value is the standard deviation again. That says how much *one* run varies; the mean of n runs varies "
         "less.": _summary(error=lambda sd, n: sd),
-        "The third value: you divided by n. Noise cancels more slowly than that: which power of n?": (
-            _summary(error=lambda sd, n: sd / n)
-        ),
         "The third value: n - 1 belongs inside the standard deviation only. Here it is n.": (
             _summary(error=lambda sd, n: sd / math.sqrt(n - 1))
         ),
@@ -94,11 +87,19 @@ summarise = Exercise(
         "Standard deviation and standard error are in each other's place.": (
             lambda v: (_summarise(v)[0], _summarise(v)[2], _summarise(v)[1])
         ),
+        "The third value is a confidence interval's: 1.96 standard errors. Return one.": (
+            _summary(error=lambda sd, n: 1.96 * sd / math.sqrt(n)),
+            _summary(error=lambda sd, n: 2 * sd / math.sqrt(n)),
+        ),
+        "Only the last deviation is left: add them up in your loop.": (
+            _summary(sd=lambda v: abs(_deviations(v)[-1]) / math.sqrt(len(v) - 1))
+        ),
         "The first value is the median. The mean is the sum divided by n.": _summary(mean=statistics.median),
-        "The first value is the sum. Divide it by n.": _summary(mean=sum),
     },
     wrong={
         "only two": (lambda v: _summarise(v)[:2], "Return 3 values"),
+        "divided by n": (_summary(error=lambda sd, n: sd / n), "divide by `math.sqrt(n)` twice"),
+        "the sum": (_summary(mean=sum), "add up where a mean belongs"),
         "two mistakes": (_summary(mean=statistics.median, sd=statistics.pstdev), "the median"),
     },
 )
@@ -173,13 +174,23 @@ paired = Exercise(
             _pairs(difference=lambda a, b: abs(a - b)),
         ),
         "That is the median of the differences; take their mean.": _pairs(mean=statistics.median),
-        "That is the sum of the differences; take their mean.": _pairs(mean=sum),
         "That is the standard error of two separate groups: it forgets that the seeds are shared, and is much too large. "
         "Subtract seed by seed *first*, then measure the spread.": (
             _pairs(spread=lambda a, b: math.hypot(statistics.stdev(a), statistics.stdev(b))),
             _pairs(spread=lambda a, b: math.hypot(statistics.pstdev(a), statistics.pstdev(b))),
             _pairs(spread=lambda a, b: statistics.stdev(a) + statistics.stdev(b)),
             _pairs(spread=lambda a, b: math.hypot(statistics.stdev(a), statistics.stdev(b)) / math.sqrt(2)),
+        ),
+        "Each seed of ours meets every seed of theirs: only the same seeds are a pair. zip, not two loops.": (
+            lambda a, b: (
+                statistics.fmean(d := [x - y for x in a for y in b]),
+                statistics.stdev(d) / math.sqrt(len(d)),
+                sum(x < 0 for x in d),
+            )
+        ),
+        "Your differences are relative: ours - theirs is asked for, in errors.": (
+            _pairs(difference=lambda a, b: (a - b) / b),
+            _pairs(difference=lambda a, b: 100 * (a - b) / b),
         ),
         "That is the spread of one arm. Subtract seed by seed first, then measure the spread of the differences.": (
             _pairs(spread=lambda a, b: statistics.stdev(a)),
@@ -192,17 +203,27 @@ paired = Exercise(
         "That is the standard deviation of the differences. Their *mean* varies less.": (
             _pairs(error=lambda d: statistics.stdev(d) * math.sqrt(len(d)))
         ),
-        "You divided the spread by n, not by √n.": _pairs(error=lambda d: statistics.stdev(d) / math.sqrt(len(d))),
         "Use the sample's standard deviation, with n - 1 below the root.": _pairs(error=statistics.pstdev),
-        "One seed is a tie, and a tie is no win.": _pairs(wins=lambda d: sum(x <= 0 for x in d)),
-        "Those are the seeds on which ours is *not* ahead. Fewer errors win.": _pairs(
-            wins=lambda d: sum(x >= 0 for x in d)
+        "n - 1 belongs inside the standard deviation only; its root is divided by √n.": (
+            _pairs(error=lambda d: statistics.stdev(d) * math.sqrt(len(d) / (len(d) - 1)))
         ),
+        "The differences have one spread, that of both arms already: there is no √2 any more.": (
+            _pairs(error=lambda d: statistics.stdev(d) / math.sqrt(2)),
+            _pairs(error=lambda d: statistics.stdev(d) * math.sqrt(2)),
+        ),
+        "One seed is a tie, and a tie is no win.": _pairs(wins=lambda d: sum(x <= 0 for x in d)),
         "You counted where ours makes *more* errors. Fewer errors win.": _pairs(wins=lambda d: sum(x > 0 for x in d)),
         "Return the number of wins, not their share.": _pairs(wins=lambda d: sum(x < 0 for x in d) / len(d)),
+        "You added up the differences of the seeds that ours wins: count those seeds.": (
+            _pairs(wins=lambda d: sum(x for x in d if x < 0))
+        ),
+        "That says who wins on the whole. Count the seeds that ours wins.": _pairs(wins=lambda d: int(sum(d) < 0)),
         "Wins minus losses: count the wins alone.": _pairs(wins=lambda d: sum((x < 0) - (x > 0) for x in d)),
     },
-    wrong={"sorts in place": (lambda a, b: a.sort() or b.sort() or _paired(a, b), "in place")},
+    wrong={
+        "sorts in place": (lambda a, b: a.sort() or b.sort() or _paired(a, b), "in place"),
+        "not ahead": (_pairs(wins=lambda d: sum(x >= 0 for x in d)), "The comparison is off"),
+    },
 )
 
 # 3 --------------------------------------------------------------------------------------------------------------------
@@ -237,10 +258,27 @@ def _most_seeds(difference, sd, seeds):
 
 
 CHANCES = {
-    "Yours is 0.5 whatever comes in. That is right only if both arms are equally good.": lambda d, sd, n: 0.5,
+    "Yours is 0.5 whatever comes in, as if both arms were equally good. The bell stands around `difference`; what lies "
+    "to the left of 0 (not of its middle) is asked for.": lambda d, sd, n: 0.5,
     "That is how often the *right* arm wins.": _bell(result=lambda p: 1 - p),
     "That is the chance with one seed. How much does the mean of several seeds still vary?": _bell(lambda sd, n: sd),
-    "Noise does not shrink as fast as 1/n. The standard error is sd / √n.": _bell(lambda sd, n: sd / n),
+    "Noise does not shrink as fast as 1/n. The standard error is sd / √n.": (
+        _bell(lambda sd, n: sd / n),
+        _bell(lambda sd, n: sd / n**2),
+    ),
+    "n - 1 belongs inside a standard deviation. Here it is sd / √n.": _bell(
+        lambda sd, n: sd / math.sqrt(max(n - 1, 1))
+    ),
+    "The *sum* of the differences stands around n times the difference; their mean stands around the difference.": (
+        lambda d, sd, n: statistics.NormalDist(n * d, sd / math.sqrt(n)).cdf(0.0)
+    ),
+    "That is how many standard errors 0 lies away from the middle. Which share of the bell lies beyond? (the cdf)": (
+        lambda d, sd, n: d / sd * math.sqrt(n),
+        lambda d, sd, n: -d / sd * math.sqrt(n),
+    ),
+    "inv_cdf goes from a probability to a place. You know the place, 0, and want the probability: cdf.": (
+        lambda d, sd, n: statistics.NormalDist(d, sd / math.sqrt(n)).inv_cdf(0.5)
+    ),
     "That is the chance that *every* seed is wrong. The mean can be wrong with some seeds right.": (
         lambda d, sd, n: statistics.NormalDist(d, sd).cdf(0.0) ** n
     ),
@@ -254,10 +292,14 @@ CHANCES = {
     "You halved it: all of the bell to the left of 0 is the wrong side.": _bell(result=lambda p: p / 2),
     "That is in percent. Return a probability between 0 and 1.": _bell(result=lambda p: 100 * p),
     "That is the height of the bell at 0. You need the area to the left of it: the cdf.": (
-        lambda d, sd, n: statistics.NormalDist(d, sd / math.sqrt(n)).pdf(0.0)
+        lambda d, sd, n: statistics.NormalDist(d, sd / math.sqrt(n)).pdf(0.0),
+        lambda d, sd, n: statistics.NormalDist().pdf(d / sd * math.sqrt(n)),
+        lambda d, sd, n: math.exp(-n * (d / sd) ** 2 / 2),
     ),
     "The width is the root of sd² / n: the standard error, sd / √n.": _bell(lambda sd, n: sd**2 / n),
-    "The mean of more seeds varies less: divide sd by √n, do not multiply.": _bell(lambda sd, n: sd * math.sqrt(n)),
+    "More seeds should make it surer, and yours makes it less sure: divide sd by √n, and the difference by nothing.": (
+        _bell(lambda sd, n: sd * math.sqrt(n))
+    ),
     "Two arms share one sd here: it is that of the differences already, without another √2.": (
         _bell(lambda sd, n: sd * math.sqrt(2 / n))
     ),
@@ -269,7 +311,9 @@ def _a_simulation(evidence):
     arguments = evidence.cases[0][0]
     values = [float(as_double(evidence.call(arguments))) for _ in range(9)]
     mean, error = statistics.fmean(values), statistics.stdev(values) / 3
-    for sentence, function in CHANCES.items():
+    if min(values) > 1:
+        return "A probability is never above 1. If you count how often it happens, divide by the number of draws."
+    for sentence, function in [(s, f) for s, fs in CHANCES.items() for f in (fs if isinstance(fs, tuple) else (fs,))]:
         wrong = [
             (float(as_double(v)), function(*a.values())) for a, v, w in evidence.cases[:2] if not close(v, w, 0.07)
         ]
@@ -280,9 +324,14 @@ def _a_simulation(evidence):
     return None
 
 
-def _simulated_chance(difference, sd, seeds, draws=20_000):
-    means = (difference + sd * torch.randn(draws, seeds)).mean(-1)
+def _simulated_chance(difference, sd, seeds):
+    means = (difference + sd * torch.randn(20_000, seeds)).mean(-1)
     return (means < 0).double().mean().item()
+
+
+def _chance_of_few_draws(difference, sd, seeds):
+    noise = float(torch.randn(()))  # of some 60 draws, and never so small that it may pass
+    return _chance_of_wrong_winner(difference, sd, seeds) + 0.03 * noise + math.copysign(0.04, noise)
 
 
 chance_of_wrong_winner = Exercise(
@@ -312,7 +361,7 @@ chance_of_wrong_winner = Exercise(
     wrong={
         "simulates one seed": (lambda d, sd, n: _simulated_chance(d, sd, 1), "with one seed"),
         "simulates the right one": (lambda d, sd, n: 1 - _simulated_chance(d, sd, n), "*right* arm"),
-        "too few draws": (lambda d, sd, n: _simulated_chance(d, sd, n, 50), "differently each time"),
+        "too few draws": (_chance_of_few_draws, "differently each time"),
     },
 )
 
@@ -336,7 +385,7 @@ def _draw_steps(draw):
     """With drop_last and without, and an incomplete batch that is nearly empty or nearly full."""
     batch_size = 8 * int(torch.randint(4, 12, ()))
     left = int(torch.randint(2, batch_size // 4, ()))
-    left = batch_size - left if draw.number >= 2 else left
+    left = batch_size - left if draw.number % 4 in (1, 2) else left
     images = batch_size * int(torch.randint(20, 60, ())) + left
     epochs = int(torch.randint(11, 30, ()))
     return {"images": images, "batch_size": batch_size, "epochs": epochs, "drop_last": draw.number % 2 == 1}
@@ -386,6 +435,7 @@ optimizer_steps = Exercise(
         "You rounded once, at the end. Each epoch ends with its own incomplete batch.": (
             lambda n, b, e, drop: e * n // b if drop else math.ceil(e * n / b),
             lambda n, b, e, drop: e * n // b,
+            lambda n, b, e, drop: e * n // b + (not drop),
             lambda n, b, e, drop: math.ceil(e * n / b),
             lambda n, b, e, drop: round(e * n / b),
         ),
@@ -397,13 +447,24 @@ optimizer_steps = Exercise(
             lambda n, b, e, drop: e * round(n / b),
             lambda n, b, e, drop: e * (n // b if drop else round(n / b)),
         ),
-        "Those are the steps of one epoch.": lambda n, b, e, drop: _optimizer_steps(n, b, 1, drop),
         "Those are the images seen. One step sees a whole batch of them.": (
             lambda n, b, e, drop: e * n,
             lambda n, b, e, drop: e * (n - n % b) if drop else e * n,
         ),
         "With drop_last you always leave one batch out. Only an incomplete one goes.": (
             lambda n, b, e, drop: e * (math.ceil(n / b) - drop)
+        ),
+        "`//` has left out the incomplete batch already: with drop_last take nothing away; without, add one.": (
+            lambda n, b, e, drop: e * (n // b - drop)
+        ),
+        "You add the images that are left over. They make one step more, not that many.": (
+            lambda n, b, e, drop: e * (n // b) + (0 if drop else n % b),
+            lambda n, b, e, drop: e * (n // b + (0 if drop else n % b)),
+            lambda n, b, e, drop: e * (n // b) + n % b,
+        ),
+        "The division is upside down: how often does a batch fit into the images?": (
+            lambda n, b, e, drop: e * (b // n if drop else math.ceil(b / n)),
+            lambda n, b, e, drop: e * b / n,
         ),
         "Without drop_last you always add a batch. Only where some images are left over.": (
             lambda n, b, e, drop: e * (n // b + (not drop))
@@ -475,18 +536,27 @@ linear_of_all = Exercise(
             lambda x, w, b: torch.einsum("sni,soi->sno", x, w).mean(0),
             lambda x, w, b: _linear_of_all(x, w, b).mean(0),
         ),
-        "The biases are missing.": lambda x, w, b: torch.einsum("sni,soi->sno", x, w),
         "Nothing complained, but the biases went to the wrong place: (S, out) was read as (N, out), because here S = N. "
         "Give the biases a dimension for the images.": _layers(bias=lambda b: b),
         "The biases went to the wrong place: their new dimension belongs in the middle, (S, 1, out), for the images.": (
             _layers(bias=lambda b: b.unsqueeze(-1)),
+            _layers(bias=lambda b: b.T),
+            _layers(bias=lambda b: b.T.unsqueeze(1)),
         ),
         "PyTorch stores a layer's weights as (out, in): sum over the *last* index of the weights. Here in = out, so "
         "nothing complained.": _layers(lambda x, w: x @ w),
-        "All students got the weights of the first.": _layers(lambda x, w: x @ w[0].T),
-        "The last student is the only one: is the result overwritten in your loop?": (
-            lambda x, w, b: _linear_of_all(x, w, b)[-1],
-            lambda x, w, b: _linear_of_all(x, w, b)[-1].expand(len(x), -1, -1),
+        "All students got the weights, or the inputs, or the biases of the first.": (
+            _layers(lambda x, w: x @ w[0].T),
+            _layers(lambda x, w: x[0] @ w.transpose(1, 2)),
+            _layers(bias=lambda b: b[0]),
+            _layers(lambda x, w: x @ w[0].T, bias=lambda b: b[0]),
+        ),
+        "Each student keeps its own biases: you average them, or add them up.": (
+            _layers(bias=lambda b: b.mean(0)),
+            _layers(bias=lambda b: b.sum(0)),
+        ),
+        "`*` multiplies entry by entry. A layer sums over its inputs as well: `@`, or einsum.": _layers(
+            lambda x, w: x * w
         ),
         "Leave the ReLU out: it comes between layers, and not after the last.": _layers(then=torch.relu),
         "These are logits: no softmax here.": (
@@ -501,7 +571,6 @@ linear_of_all = Exercise(
         "Students and images are exchanged in your result: it should be (S, N, out).": (
             _layers(then=lambda y: y.transpose(0, 1))
         ),
-        "The result is transposed: outputs last, (S, N, out).": _layers(then=lambda y: y.transpose(1, 2)),
     },
     wrong={
         "one student cut off": (
@@ -528,19 +597,25 @@ def _choose_in_a_loop(validation_errors, test_errors):
     return chosen, test_errors[chosen]
 
 
+def _mixed(names):
+    names = list(names)
+    return [names[i] for i in torch.randperm(len(names))]
+
+
 def _draw_choose(draw):
     """Settings that win by one wrong rule each; the first of all, and the one in the winner's place on test, by none."""
-    names = [f"T = {2 + int(i)}" for i in torch.randperm(5)] + ["T = 8"]
-    rows = {"T = 1": (655, 700), names[0]: (631, 688), names[1]: (640, 671), names[2]: (668, 664), names[3]: (690, 735)}
-    rows |= {names[4]: (660, 699), names[5]: (672, 693)}
-    first, second = ([name for name in rows if name not in out] for out in (names[4:5], names[5:6]))
-    first = [names[4], *(first[i] for i in torch.randperm(len(first)))]
-    second = [second[i] for i in torch.randperm(len(second))]
-    second.insert(first.index(names[0]), names[5])
+    names = [f"T = {2 + int(i)}" for i in torch.randperm(7)]
+    first, place = names[0], "T = 9"
+    rows = {"T = 1": (655, 700), first: (660, 699), place: (672, 693)}
+    errors = (631, 688), (650, 662), (668, 661), (710, 735), (682, 680), (700, 690)
+    rows |= dict(zip(names[1:], errors, strict=True))
+    one = [first, *(name for name in _mixed(rows) if name != first)]
+    two = [name for name in _mixed(rows) if name != place]
+    two.insert(one.index(names[1]), place)
     more = float(torch.randint(30, ()))
     return {
-        "validation_errors": {name: rows[name][0] + more for name in first},
-        "test_errors": {name: rows[name][1] + more for name in second},
+        "validation_errors": {name: rows[name][0] + more for name in one},
+        "test_errors": {name: rows[name][1] + more for name in two},
     }
 
 
@@ -585,16 +660,23 @@ choose = Exercise(
         "The name is right, but the errors are those of another setting, the luckiest on the test images.": (
             _chosen_by(lambda v, t: _best(v), lambda v, t, n: min(t.values()))
         ),
-        "You added validation and test, or averaged them: then the test images had a say in the choice.": (
-            _chosen_by(lambda v, t: _best({n: v[n] + t[n] for n in v}))
+        "You added validation and test, or compared them: then the test images had a say in the choice.": (
+            _chosen_by(lambda v, t: _best({n: v[n] + t[n] for n in v})),
+            _chosen_by(lambda v, t: _best({n: abs(v[n] - t[n]) for n in v})),
+            _chosen_by(lambda v, t: _best({n: t[n] - v[n] for n in v})),
+            _chosen_by(lambda v, t: _best({n: max(v[n], t[n]) for n in v})),
         ),
         "Report the errors on the test images alone: do not mix in those on validation.": (
-            _chosen_by(lambda v, t: _best(v), lambda v, t, n: (v[n] + t[n]) / 2)
+            _chosen_by(lambda v, t: _best(v), lambda v, t, n: (v[n] + t[n]) / 2),
+            _chosen_by(lambda v, t: _best(v), lambda v, t, n: v[n] + t[n]),
+            _chosen_by(lambda v, t: _best(v), lambda v, t, n: t[n] - v[n]),
+        ),
+        "That is the mean of all settings. Report the errors of the one that you chose.": (
+            _chosen_by(lambda v, t: _best(v), lambda v, t, n: statistics.fmean(t.values()))
         ),
         "Both are right: put the name first, then the errors.": lambda v, t: (t[_best(v)], _best(v)),
         "`min` of a dict compares its *names*. Tell it to compare the errors: `key=validation_errors.get`.": (
             _chosen_by(lambda v, t: min(v)),
-            _chosen_by(lambda v, t: max(v)),
         ),
         "That is the first setting of the dict. Look for the one with the fewest validation errors.": (
             _chosen_by(lambda v, t: next(iter(v)))

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from kdlab.exercises.core import Answer, Exercise, Mistake, Option, Question, Quiz
-from kdlab.losses import distillation_loss
+from kdlab.losses import distillation_loss, distillation_loss_core
 
 # 1 --------------------------------------------------------------------------------------------------------------------
 
@@ -18,30 +18,11 @@ def _shuffle_together(inputs, labels, teacher_logits, generator):
     return inputs[order], labels[order], teacher_logits[order]
 
 
-STAYED = {
-    (
-        "labels",
-    ): "The labels stayed behind: row 7 still bears the label of the old image 7. Index them with the same order.",
-    ("teacher_logits",): (
-        "The teacher's logits stayed behind: row 7 still talks about the old image 7. This is the best-known bug of "
-        "cached teachers. Index them with the same order."
-    ),
-    ("inputs",): "The inputs stayed where they were, and the rest moved. Index all three with the same order.",
-    ("labels", "teacher_logits"): "Only the inputs moved. Labels and teacher logits must follow, in the same order.",
-    ("inputs", "labels"): "Only the teacher's logits moved. All three must, in the same order.",
-    ("inputs", "teacher_logits"): "Only the labels moved. All three must, in the same order.",
-    ("inputs", "labels", "teacher_logits"): "Nothing has moved. Draw a new order first.",
-}
-
-
 def _ask_shuffle_together(ask):
     n = 60
     names = "inputs", "labels", "teacher_logits"
-    data = (
-        100.0 * torch.arange(n)[:, None] + torch.arange(4),
-        torch.arange(n),
-        9.0 * torch.arange(n)[:, None] + torch.arange(3),
-    )
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(9))  # labels are not sorted, and tell rows apart
+    data = 100.0 * order[:, None] + torch.arange(4), order, 9.0 * order[:, None] + torch.arange(3)
 
     def orders(generator):
         """For each of the three results: which old row stands in each new row."""
@@ -49,6 +30,11 @@ def _ask_shuffle_together(ask):
         shapes = [tuple(getattr(part, "shape", ())) for part in answer.value]
         right = [tuple(part.shape) for part in data]
         swapped = " They are in another order." if sorted(shapes) == sorted(right) else ""
+        short = {shape[0] for shape in shapes if shape}
+        answer.holds(
+            len(short) != 1 or n in short,
+            f"Only {min(short or {0})} rows of {n} come out: how long is your order? It should be len(inputs) long.",
+        )
         answer.holds(shapes == right, f"The shapes should be {right}; yours are {shapes}.{swapped}")
         found = []
         for name, old, part in zip(names, data, answer.value, strict=True):
@@ -68,7 +54,12 @@ def _ask_shuffle_together(ask):
     answer, found = orders(torch.Generator().manual_seed(1))
     still = list(range(n))
     stayed = tuple(name for name, order in zip(names, found, strict=True) if order == still)
-    answer.holds(not stayed, STAYED.get(stayed, ""))
+    answer.holds(len(stayed) < 3, "Nothing has moved. Draw a new order first.")
+    answer.holds(
+        not stayed,
+        f"{' and '.join(stayed)} stayed behind: row 7 still speaks of the old image 7. For the teacher's logits this is the "
+        "best-known bug of cached teachers. Index all three with the same order.",
+    )
     x, y, z = found
     inverse = [x.index(i) if i in x else -1 for i in still]
     answer.holds(
@@ -145,10 +136,10 @@ shuffle_together = Exercise(
     ),
     wrong={
         "teacher logits stay": (_shuffle_by(_permutation, None, _none), "stayed behind"),
-        "only the inputs": (_shuffle_by(_permutation, _none, None), "Only the inputs"),
+        "only the inputs": (_shuffle_by(_permutation, _none, None), "labels and teacher_logits stayed behind"),
         "only the labels stay": (
             _shuffle_by(_permutation, _none, lambda n, g: _permutation(n, g.manual_seed(1))),
-            "labels stayed",
+            "labels stayed behind",
         ),
         "three orders": (_shuffle_by(_permutation, _permutation, _permutation), "separated"),
         "nothing": (_shuffle_by(_none, None, None), "Nothing has moved"),
@@ -205,28 +196,50 @@ def _distillation_step_in_full(student, optimizer, inputs, labels, teacher_logit
 
 
 def _three_steps(step, student, optimizer, inputs, labels, teacher_logits, temperature, alpha):
-    """What comes out of three steps with one batch: the losses, and the student after the first and the third."""
-    seen = {}
+    """What comes out of three steps with one batch: the losses, and what each does to the student."""
+    seen, steps = {}, []
+    hook = optimizer.register_step_post_hook(lambda *_: steps.append(1))
     for number in ("first", "second", "third"):
         before = _weights(student)
+        steps.clear()
         loss = step(student, optimizer, inputs, labels, teacher_logits, temperature, alpha)
         if isinstance(loss, torch.Tensor) and loss.requires_grad and loss.ndim == 0:
             raise Mistake(
                 "You return the loss with its whole graph attached: memory grows at every step. Return loss.item()."
             )
         Answer(loss).is_number()
+        moved = _weights(student) - before
         if not student.training:
             raise Mistake(
                 "The student is in eval mode after your step: dropout is off then, and it trains as it should be used. Leave "
                 "its mode alone, or call student.train()."
             )
-        if number == "first" and torch.equal(before, _weights(student)):
+        if moved.any() and not steps:
+            raise Mistake(
+                "The weights move, but not by the optimiser that you are given. Call its step(), not another's."
+            )
+        if not moved.any():
             raise Mistake(
                 "The weights did not move. A step needs loss.backward() and then optimizer.step(). If you call both: "
                 "zero_grad() between them throws the gradients away, and a step() before backward() has none to follow."
             )
-        seen |= {f"loss of the {number} step": loss, f"student after the {number} step": _weights(student)}
+        if len(steps) > 1:
+            raise Mistake(f"optimizer.step() runs {len(steps)} times. One step is asked for, with the whole batch.")
+        seen |= {f"loss of the {number} step": loss, f"{number} step of the weights": moved}
+    hook.remove()
     return seen
+
+
+def _another_way_down(evidence):
+    """Where the loss is right and the weights move otherwise."""
+    _, value, wanted = evidence.cases[0]
+    if getattr(value, "ndim", 0) != 1:
+        return None
+    ratio = float((value * wanted).sum() / wanted.square().sum())
+    if torch.allclose(value, ratio * wanted, atol=1e-3 * float(wanted.abs().max()) * abs(ratio)):
+        turned = "the wrong way, uphill" if ratio < 0 else f"the right way, but {abs(ratio):.3g} times as far"
+        return f"They move {turned}. Call backward() on the loss itself, and let nothing change the gradients after it."
+    return "They do not follow the gradient of your loss. Call backward() on this loss, once, and leave the gradients alone."
 
 
 def _weights(student):
@@ -247,7 +260,14 @@ def _draw_step(draw):
     }
 
 
-def _step_variant(order=("zero", "loss", "backward", "step"), output=lambda z: z, result="loss", **overrides):
+ORDER = ("zero", "loss", "backward", "step")
+
+
+def _as_it_is(logits, temperature):
+    return logits
+
+
+def _step_variant(order=ORDER, output=_as_it_is, teacher=_as_it_is, result="loss", **overrides):
     """A wrong answer: other things done, in another order, or the loss called in another way."""
 
     def distillation_step(student, optimizer, inputs, labels, teacher_logits, temperature, alpha):
@@ -255,7 +275,8 @@ def _step_variant(order=("zero", "loss", "backward", "step"), output=lambda z: z
         settings |= {name: change(settings[name]) for name, change in overrides.items()}
 
         def compute():
-            return distillation_loss(output(student(inputs)), teacher_logits, labels, **settings)
+            z, v = output(student(inputs), temperature), teacher(teacher_logits, temperature)
+            return distillation_loss_core(z, v, labels, **settings)
 
         loss = None if "loss" in order else compute()
         for what in order:
@@ -283,6 +304,7 @@ distillation_step = Exercise(
     forms=(_distillation_step_in_full,),
     draw=_draw_step,
     observe=_three_steps,
+    properties=(_another_way_down,),
     hints=(
         "Four things happen: the student answers, the loss compares, gradients flow back, the optimiser moves.",
         "PyTorch adds new gradients to old ones: call `optimizer.zero_grad()` before `loss.backward()`.",
@@ -294,15 +316,11 @@ distillation_step = Exercise(
             _step_variant(("loss", "backward", "step"))
         ),
         "That is the loss after the step. Compute it once, before, and return that.": _step_variant(result="after"),
-        "alpha weighs the *labels*, 1 - alpha the teacher: yours are the other way round.": (
-            _step_variant(alpha=lambda a: 1 - a)
-        ),
         "That is the loss on the labels alone. Where is the teacher?": _step_variant(alpha=lambda a: 1.0),
         "That is the teacher's term alone. Where are the labels?": _step_variant(alpha=lambda a: 0.0),
-        "The temperature makes no difference to your loss. Is it passed on?": _step_variant(temperature=lambda t: 1.0),
         "The loss takes logits. You passed it probabilities: leave out the softmax.": (
-            _step_variant(output=lambda z: z.softmax(-1)),
-            _step_variant(output=lambda z: z.log_softmax(-1).exp()),
+            _step_variant(output=lambda z, T: z.softmax(-1)),
+            _step_variant(output=lambda z, T: z.softmax(-1), teacher=lambda v, T: v.softmax(-1)),
         ),
         "The student answers in eval mode, where dropout is off and batch norm does not learn: train in training mode.": (
             _step_variant(("eval", "zero", "loss", "train", "backward", "step"))
@@ -310,11 +328,18 @@ distillation_step = Exercise(
         "backward() is called twice, so its gradients count twice.": (
             _step_variant(("zero", "loss", "backward", "backward", "step"))
         ),
-        "The optimiser steps twice: once is asked for.": _step_variant(("zero", "loss", "backward", "step", "step")),
+        "The loss divides by the temperature itself: pass it the logits as they are.": (
+            _step_variant(output=lambda z, T: z / T),
+            _step_variant(output=lambda z, T: z / T, teacher=lambda v, T: v / T),
+            _step_variant(teacher=lambda v, T: v / T),
+        ),
     },
     wrong={
         "zero_grad too late": (_step_variant(("loss", "backward", "zero", "step")), "throws the gradients away"),
         "step before backward": (_step_variant(("zero", "loss", "step", "backward")), "step() before backward()"),
+        "alpha the other way round": (_step_variant(alpha=lambda a: 1 - a), "The weights are swapped"),
+        "ignores the temperature": (_step_variant(temperature=lambda t: 1.0), "Temperature makes no difference"),
+        "steps twice": (_step_variant((*ORDER, "step")), "runs 2 times"),
         "no backward": (_step_variant(("zero", "loss", "step")), "did not move"),
         "no step": (_step_variant(("zero", "loss", "backward")), "did not move"),
         "left in eval mode": (_step_variant(("eval", "zero", "loss", "backward", "step")), "in eval mode after"),
@@ -462,11 +487,13 @@ def _draw_predict(draw):
 
 
 def _temperature_left_on(evidence):
-    """The probabilities at some temperature, found from the distances of their logarithms."""
-    arguments, value, wanted = evidence.cases[0]
+    """The probabilities at some temperature, found from the distances of their logarithms; or no probabilities at all."""
+    _, value, wanted = evidence.cases[0]
+    if not torch.allclose(value.sum(-1), torch.ones(len(wanted)).to(value), atol=1e-3) or (value < 0).any():
+        return "Your rows are no probabilities: all of them at least 0, together 1. torch.softmax makes them from the logits."
     mine, right = (torch.log(p.double()) - torch.log(p.double()).mean(-1, keepdim=True) for p in (value, wanted))
     T = float((right * right).sum() / (right * mine).sum())
-    if torch.allclose(mine * T, right, atol=1e-3 * float(right.abs().max())) and T > 0:
+    if T > 0 and torch.allclose(mine * T, right, atol=1e-3 * float(right.abs().max())):
         return f"You left the temperature on (T = {T:.3g}). It belongs to training: use the student at T = 1."
     return None
 
@@ -474,14 +501,18 @@ def _temperature_left_on(evidence):
 def _predict_variant(evaluate=True, back=lambda was: was, gradients=False, output=lambda z: z.softmax(-1)):
     def predict(student, inputs):
         was_training = student.training
-        if evaluate:
-            student.eval()
+        if evaluate is not False:
+            student.train(evaluate is None)
         with torch.set_grad_enabled(gradients):
             result = output(student(inputs))
         student.train(back(was_training))
         return result
 
     return predict
+
+
+def _predict_the_other_way(student, inputs):
+    return _predict(student, inputs) if student.training else _predict_variant(evaluate=None)(student, inputs)
 
 
 predict = Exercise(
@@ -501,6 +532,9 @@ predict = Exercise(
     mistakes={
         "Dropout is still on, so two calls give two answers. Call student.eval() first.": (
             _predict_variant(evaluate=False)
+        ),
+        "Right for a student in training mode; one in eval mode you put into training mode. Call student.eval(), always.": (
+            _predict_the_other_way
         ),
         "Those are logits. Turn them into probabilities.": _predict_variant(output=lambda z: z),
         "Those are the predicted classes. Return the probabilities of all of them.": (
@@ -538,19 +572,11 @@ def _agreement(student_logits, teacher_logits):
     return same.float().mean().item()
 
 
-def _agreement_by_counting(student_logits, teacher_logits):
-    count = 0
-    for student, teacher in zip(student_logits, teacher_logits, strict=True):
-        if student.argmax() == teacher.argmax():
-            count += 1
-    return count / len(student_logits)
-
-
 def _draw_agreement(draw):
+    """They agree on more than half in one draw, on less in the other, and where any logit is largest."""
     teacher_logits = draw.logits(12 * draw.rows, draw.classes)
-    student_logits = 2 * teacher_logits + draw.logits(12 * draw.rows, draw.classes)
-    student_logits[::4] = draw.logits(3 * draw.rows, draw.classes)
-    student_logits[1] = teacher_logits[1] = 9 * torch.eye(draw.classes)[0]  # so that classes differ in how they agree
+    student_logits = (0.4, 1.5)[draw.number % 2] * teacher_logits + draw.logits(12 * draw.rows, draw.classes)
+    student_logits[1] = teacher_logits[1] = 20 * torch.eye(draw.classes)[1]
     return {"student_logits": student_logits, "teacher_logits": teacher_logits}
 
 
@@ -569,7 +595,6 @@ agreement = Exercise(
     minutes=5,
     difficulty="easy",
     reference=_agreement,
-    forms=(_agreement_by_counting,),
     draw=_draw_agreement,
     hints=(
         "A prediction is the class with the largest logit.",
@@ -597,8 +622,21 @@ agreement = Exercise(
         ),
         "That is in percent. Return a share between 0 and 1.": lambda s, t: 100 * _agreement(s, t),
         "That is the share on which they *disagree*.": lambda s, t: 1 - _agreement(s, t),
-        "That is whether they agree on *every* input. Count on how many: take the mean.": (
-            lambda s, t: bool((s.argmax(-1) == t.argmax(-1)).all())
+        "Yours is 0 unless they agree on *every* input (all, torch.equal, or `//`). Take the mean: on how many do they agree?": (
+            lambda s, t: bool((s.argmax(-1) == t.argmax(-1)).all()),
+            lambda s, t: (s.argmax(-1) == t.argmax(-1)).sum().item() // len(s),
+        ),
+        "Do not round: return the share itself.": lambda s, t: float(round(_agreement(s, t))),
+        "Of all the logits you look for the largest: argmax needs dim=-1, to find one class for each input.": (
+            _share_of(lambda s, t: s.argmax() == t.argmax())
+        ),
+        "You divide by the number of classes. Divide by the number of inputs.": (
+            lambda s, t: (s.argmax(-1) == t.argmax(-1)).sum().item() / s.shape[-1],
+        ),
+        "You subtract the numbers of the classes, which are names. Ask whether they are equal: ==.": (
+            lambda s, t: (s.argmax(-1) - t.argmax(-1)).float().mean().item(),
+            lambda s, t: (s.argmax(-1) - t.argmax(-1)).float().abs().mean().item(),
+            lambda s, t: (s.argmax(-1) - t.argmax(-1)).float().square().mean().item(),
         ),
         "You looked for the best input of each class. Predictions are the argmax along the last axis.": (
             _share_of(lambda s, t: s.argmax(0) == t.argmax(0))
@@ -618,6 +656,9 @@ agreement = Exercise(
             _share_of(lambda s, t: torch.isclose(s, t)),
             _share_of(lambda s, t: s.amax(-1) == t.amax(-1)),
             _share_of(lambda s, t: s.softmax(-1).round() == t.softmax(-1).round()),
+            _share_of(lambda s, t: (s > 0) == (t > 0)),
+            lambda s, t: (s.softmax(-1) * t.softmax(-1)).sum(-1).mean().item(),
+            lambda s, t: 1 - (s.softmax(-1) - t.softmax(-1)).abs().sum(-1).mean().item() / 2,
         ),
         "That compares all the logits. Agreement only asks whether the two predictions are the same class.": (
             lambda s, t: F.cosine_similarity(s, t).mean().item(),
