@@ -467,6 +467,10 @@ def _reduced(value, wanted):
         for words, part in (("first", wanted[0]), ("last", wanted[-1])):
             if close(value, part) or close(value, part.unsqueeze(0)):
                 return f"That is the {words} one alone: is the result overwritten, or returned too early, in a loop?"
+    if value.ndim == wanted.ndim and value.shape[1:] == wanted.shape[1:] and 0 < len(value) < len(wanted):
+        for words, part in (("end", wanted[: len(value)]), ("beginning", wanted[-len(value) :])):
+            if close(value, part):
+                return f"The values are right, but the {words} is missing: where does your loop, or your slice, start and stop?"
     for words, function in (("added up", torch.sum), ("averaged", torch.mean)):
         floats = wanted.double()
         if wanted.ndim > 1 and close(value, function(floats)):

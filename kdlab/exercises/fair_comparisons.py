@@ -71,7 +71,8 @@ summarise = Exercise(
             _summary(sd=lambda v: sum(map(abs, _deviations(v))))
         ),
         "The division by n - 1 belongs below the root, together with the sum.": (
-            _summary(sd=lambda v: math.sqrt(sum(d * d for d in _deviations(v))) / (len(v) - 1))
+            _summary(sd=lambda v: math.sqrt(sum(d * d for d in _deviations(v))) / (len(v) - 1)),
+            _summary(sd=lambda v: sum(d * d for d in _deviations(v)) / math.sqrt(len(v) - 1)),
         ),
         "That is the range, from the smallest to the largest. It grows with the number of seeds.": (
             _summary(sd=lambda v: max(v) - min(v))
@@ -217,6 +218,10 @@ paired = Exercise(
         "You added up the differences of the seeds that ours wins: count those seeds.": (
             _pairs(wins=lambda d: sum(x for x in d if x < 0))
         ),
+        "You compare our errors with the mean of theirs, or the reverse. Compare seed by seed.": (
+            lambda a, b: (*_paired(a, b)[:2], sum(x < statistics.fmean(b) for x in a)),
+            lambda a, b: (*_paired(a, b)[:2], sum(x > statistics.fmean(a) for x in b)),
+        ),
         "That says who wins on the whole. Count the seeds that ours wins.": _pairs(wins=lambda d: int(sum(d) < 0)),
         "Wins minus losses: count the wins alone.": _pairs(wins=lambda d: sum((x < 0) - (x > 0) for x in d)),
     },
@@ -301,7 +306,8 @@ CHANCES = {
         _bell(lambda sd, n: sd * math.sqrt(n))
     ),
     "Two arms share one sd here: it is that of the differences already, without another √2.": (
-        _bell(lambda sd, n: sd * math.sqrt(2 / n))
+        _bell(lambda sd, n: sd * math.sqrt(2 / n)),
+        _bell(lambda sd, n: sd / math.sqrt(2 * n)),
     ),
 }
 
@@ -589,14 +595,6 @@ def _choose(validation_errors, test_errors):
     return chosen, test_errors[chosen]
 
 
-def _choose_in_a_loop(validation_errors, test_errors):
-    chosen = next(iter(validation_errors))
-    for name in validation_errors:
-        if validation_errors[name] < validation_errors[chosen]:
-            chosen = name
-    return chosen, test_errors[chosen]
-
-
 def _mixed(names):
     names = list(names)
     return [names[i] for i in torch.randperm(len(names))]
@@ -605,11 +603,11 @@ def _mixed(names):
 def _draw_choose(draw):
     """Settings that win by one wrong rule each; the first of all, and the one in the winner's place on test, by none."""
     names = [f"T = {2 + int(i)}" for i in torch.randperm(7)]
-    first, place = names[0], "T = 9"
-    rows = {"T = 1": (655, 700), first: (660, 699), place: (672, 693)}
+    first, place, last = names[0], "T = 9", "T = 10"
+    rows = {"T = 1": (655, 700), first: (660, 699), place: (672, 693), last: (676, 697)}
     errors = (631, 688), (650, 662), (668, 661), (710, 735), (682, 680), (700, 690)
     rows |= dict(zip(names[1:], errors, strict=True))
-    one = [first, *(name for name in _mixed(rows) if name != first)]
+    one = [first, *(name for name in _mixed(rows) if name not in (first, last)), last]
     two = [name for name in _mixed(rows) if name != place]
     two.insert(one.index(names[1]), place)
     more = float(torch.randint(30, ()))
@@ -634,7 +632,6 @@ choose = Exercise(
     minutes=4,
     difficulty="easy",
     reference=_choose,
-    forms=(_choose_in_a_loop,),
     draw=_draw_choose,
     hints=(
         "Two jobs, two sets of images. Which of them may choose?",
@@ -678,8 +675,9 @@ choose = Exercise(
         "`min` of a dict compares its *names*. Tell it to compare the errors: `key=validation_errors.get`.": (
             _chosen_by(lambda v, t: min(v)),
         ),
-        "That is the first setting of the dict. Look for the one with the fewest validation errors.": (
-            _chosen_by(lambda v, t: next(iter(v)))
+        "That is the first setting of the dict, or the last. Look for the one with the fewest validation errors.": (
+            _chosen_by(lambda v, t: next(iter(v))),
+            _chosen_by(lambda v, t: list(v)[-1]),
         ),
         "You returned the position of the setting. Return its name.": (
             lambda v, t: (list(v).index(_best(v)), t[_best(v)]),

@@ -27,18 +27,18 @@ def _ask_shuffle_together(ask):
     def orders(generator):
         """For each of the three results: which old row stands in each new row."""
         answer = ask(*data, generator).is_sequence(3, "inputs, labels and teacher_logits, in that order")
-        shapes = [tuple(getattr(part, "shape", ())) for part in answer.value]
+        shapes = [tuple(Answer(part).is_tensor().value.shape) for part in answer.value]
         right = [tuple(part.shape) for part in data]
-        swapped = " They are in another order." if sorted(shapes) == sorted(right) else ""
-        short = {shape[0] for shape in shapes if shape}
+        rows = {shape[0] for shape in shapes if shape}
         answer.holds(
-            len(short) != 1 or n in short,
-            f"Only {min(short or {0})} rows of {n} come out: how long is your order? It should be len(inputs) long.",
+            len(rows) != 1 or n in rows,
+            f"Only {min(rows or {0})} rows of {n} come out: how long is your order? It should be len(inputs) long.",
         )
-        answer.holds(shapes == right, f"The shapes should be {right}; yours are {shapes}.{swapped}")
+        answer.holds(sorted(shapes) != sorted(right) or shapes == right, "All three are there, but in another order.")
+        for name, mine, wanted in zip(names, shapes, right, strict=True):
+            answer.holds(mine == wanted, f"The shape of the {name} should be {wanted}, as before; yours is {mine}.")
         found = []
         for name, old, part in zip(names, data, answer.value, strict=True):
-            Answer(part).is_tensor()
             answer.holds(
                 part.is_floating_point() == old.is_floating_point(),
                 f"The {name} are of another type now, {part.dtype}: put them in another order, and change nothing else.",
@@ -267,7 +267,9 @@ def _as_it_is(logits, temperature):
     return logits
 
 
-def _step_variant(order=ORDER, output=_as_it_is, teacher=_as_it_is, result="loss", **overrides):
+def _step_variant(
+    order=ORDER, output=_as_it_is, teacher=_as_it_is, result="loss", loss_of=distillation_loss_core, **overrides
+):
     """A wrong answer: other things done, in another order, or the loss called in another way."""
 
     def distillation_step(student, optimizer, inputs, labels, teacher_logits, temperature, alpha):
@@ -276,7 +278,7 @@ def _step_variant(order=ORDER, output=_as_it_is, teacher=_as_it_is, result="loss
 
         def compute():
             z, v = output(student(inputs), temperature), teacher(teacher_logits, temperature)
-            return distillation_loss_core(z, v, labels, **settings)
+            return loss_of(z, v, labels, **settings)
 
         loss = None if "loss" in order else compute()
         for what in order:
@@ -324,6 +326,14 @@ distillation_step = Exercise(
         ),
         "The student answers in eval mode, where dropout is off and batch norm does not learn: train in training mode.": (
             _step_variant(("eval", "zero", "loss", "train", "backward", "step"))
+        ),
+        "You softened the student in the hard term too. The label is met at T = 1, where the student will be used.": (
+            _step_variant(
+                loss_of=lambda z, v, y, *, temperature, alpha: (
+                    alpha * F.cross_entropy(z / temperature, y)
+                    + (1 - alpha) * distillation_loss_core(z, v, y, temperature=temperature, alpha=0.0)
+                )
+            )
         ),
         "backward() is called twice, so its gradients count twice.": (
             _step_variant(("zero", "loss", "backward", "backward", "step"))
@@ -576,7 +586,8 @@ def _draw_agreement(draw):
     """They agree on more than half in one draw, on less in the other, and where any logit is largest."""
     teacher_logits = draw.logits(12 * draw.rows, draw.classes)
     student_logits = (0.4, 1.5)[draw.number % 2] * teacher_logits + draw.logits(12 * draw.rows, draw.classes)
-    student_logits[1] = teacher_logits[1] = 20 * torch.eye(draw.classes)[1]
+    teacher_logits[1] = 20 * torch.eye(draw.classes)[1]
+    student_logits[1], student_logits[2] = teacher_logits[1] + 1, teacher_logits[2]
     return {"student_logits": student_logits, "teacher_logits": teacher_logits}
 
 
@@ -589,6 +600,19 @@ def _order(logits):
     return logits.argsort(-1)
 
 
+def _looks_at_more_than_classes(evidence):
+    """What comes out changes with logits whose largest stays the largest."""
+    arguments, value, _ = evidence.cases[0]
+    z = arguments["student_logits"]
+    stretched = [arguments | {"student_logits": z * (1 + torch.arange(len(z)))[:, None] + shift} for shift in (7, -50)]
+    if any(abs(float(evidence.call(other)) - float(value)) > 1e-6 for other in stretched):
+        return (
+            "Stretching and shifting the logits changes no prediction, and yet it changes your result. Agreement only asks "
+            "whether the two predictions are the same class: argmax."
+        )
+    return None
+
+
 agreement = Exercise(
     place=5,
     title="Does the student agree?",
@@ -596,15 +620,13 @@ agreement = Exercise(
     difficulty="easy",
     reference=_agreement,
     draw=_draw_agreement,
+    properties=(_looks_at_more_than_classes,),
     hints=(
         "A prediction is the class with the largest logit.",
         "Comparing two integer tensors with `==` gives True and False; `.float()` turns them into 1 and 0.",
         "`(student_logits.argmax(-1) == teacher_logits.argmax(-1)).float().mean().item()`.",
     ),
     cases={
-        "Scaling and shifting the logits changes no prediction, so agreement should be 1 here.": (
-            lambda draw: {"student_logits": 3 * (t := draw.logits(50, 5)) + 7, "teacher_logits": t}
-        ),
         "Of four inputs they agree on one alone, so this should be a quarter.": (
             lambda draw: {
                 "student_logits": torch.tensor([[2.0, 1.0, 0.0]] * 4),
@@ -645,26 +667,23 @@ agreement = Exercise(
             _share_of(lambda s, t: (_order(s) == _order(t)).all(-1)),
             _share_of(lambda s, t: _order(s) == _order(t)),
         ),
+        "You compare logits, or probabilities, which are never quite equal. Compare the classes: argmax.": (
+            _share_of(lambda s, t: s == t),
+            _share_of(lambda s, t: torch.isclose(s, t).all(-1)),
+            _share_of(lambda s, t: s.amax(-1) == t.amax(-1)),
+        ),
         "You compare the class they find *least* likely: argmax, not argmin.": (
             _share_of(lambda s, t: s.argmin(-1) == t.argmin(-1))
         ),
         "You also count where the teacher's class is only among the student's best two.": (
             _share_of(lambda s, t: (s.topk(2).indices == t.argmax(-1, keepdim=True)).any(-1))
         ),
-        "You compare the logits, or the probabilities, themselves. Only the classes that are predicted count: argmax.": (
-            _share_of(lambda s, t: torch.isclose(s, t).all(-1)),
-            _share_of(lambda s, t: torch.isclose(s, t)),
-            _share_of(lambda s, t: s.amax(-1) == t.amax(-1)),
-            _share_of(lambda s, t: s.softmax(-1).round() == t.softmax(-1).round()),
-            _share_of(lambda s, t: (s > 0) == (t > 0)),
-            lambda s, t: (s.softmax(-1) * t.softmax(-1)).sum(-1).mean().item(),
-            lambda s, t: 1 - (s.softmax(-1) - t.softmax(-1)).abs().sum(-1).mean().item() / 2,
-        ),
-        "That compares all the logits. Agreement only asks whether the two predictions are the same class.": (
-            lambda s, t: F.cosine_similarity(s, t).mean().item(),
-            lambda s, t: F.cosine_similarity(s, t, dim=0).mean().item(),
-            lambda s, t: F.cosine_similarity(s.flatten(), t.flatten(), dim=0).item(),
-        ),
+    },
+    wrong={
+        "close logits": (_share_of(lambda s, t: (s - t).abs() < 0.5), "the same class"),
+        "signs": (_share_of(lambda s, t: (s > 0) == (t > 0)), "the same class"),
+        "cosine": (lambda s, t: F.cosine_similarity(s, t).mean().item(), "the same class"),
+        "probabilities": (lambda s, t: (s.softmax(-1) * t.softmax(-1)).sum(-1).mean().item(), "the same class"),
     },
 )
 

@@ -70,23 +70,24 @@ def ignores_an_argument(evidence):
     """An argument that changes the expected value, and never the learner's."""
     before, value, wanted = evidence.cases[0]
     for name, old in before.items():
-        others = [_another(old, case[0].get(name)) for case in evidence.cases[1:4]]
-        others = [before | {name: new} for new in others if new is not None]
+        others = [before | {name: new} for new in _others(old, [case[0].get(name) for case in evidence.cases[1:4]])]
         others = [new for new in others if not close(evidence.reference(new), wanted, 0.01)]
         if others and all(close(evidence.call(new), value, 1e-6) for new in others):
             return f"`{name}` makes no difference to your result, and it should. Is it used?"
     return None
 
 
-def _another(old, other):
-    """Another value for an argument, of the same type and shape, or None."""
+def _others(old, seen):
+    """Other values for an argument, of the same type and shape; none for what is no number."""
     if isinstance(old, bool):
-        return not old
+        return [not old]
     if is_tensor(old) and old.numel() > 1:
         if old.dtype == torch.bool:
-            return ~old
-        return old + torch.randn_like(old) if old.is_floating_point() else old.flip(0)
-    return other if isinstance(old, (int, float)) and other != old else None
+            return [~old]
+        if not old.is_floating_point():
+            return [old.flip(0), old.roll(1, 0)]
+        return [old + torch.randn_like(old), torch.zeros_like(old), -old]
+    return [new for new in (*seen, 10 * old, type(old)(1)) if new != old] if isinstance(old, (int, float)) else []
 
 
 def fails_for_a_flag(evidence):
