@@ -7,6 +7,7 @@ argument, and compares values, then gradients. A wrong value is explained by a c
 """
 
 import contextlib
+import functools
 import html
 import inspect
 import re
@@ -105,6 +106,9 @@ class Exercise:
     cases       {sentence: draw}: special inputs, and what to say to an answer that is right but for them
     gradient    the arguments (tensors or models) on which the gradient of a loss must be right, too
     view        f(value, arguments): the part of a value that counts, compared in its place (without what stands at padding)
+    observe     observe(function, *arguments): a dict of what is compared where one value does not tell: several calls,
+                the state of a model afterwards; it may raise `Mistake`
+    tolerance   what a value may be off, relative to the largest; more than rounding where a simulation is an answer too
     questions   a function of `ask` for what comparison cannot ask: `ask(...)` calls the answer and returns an `Answer`
     wrong       {name: (wrong answer, words)}: more tests, of mistakes that the engine names by itself
     """
@@ -125,6 +129,8 @@ class Exercise:
     gradient: tuple = ()
     properties: tuple = ()
     view: Callable | None = None
+    observe: Callable | None = None
+    tolerance: float = 1e-4
     wrong: dict = field(default_factory=dict)
     praise: str = "Well done."
     time_limit: float = 10.0
@@ -189,6 +195,14 @@ class Exercise:
         many = ((s, f if isinstance(f, tuple) else (f,)) for s, f in self.mistakes.items())
         return [Change(sentence, function) for sentence, functions in many for function in functions]
 
+    def watched(self, function):
+        """The function, or what is observed when it is called."""
+        return functools.partial(self.observe, function) if self.observe else function
+
+    def solved(self, arguments):
+        """What should come out for a dict of arguments, as it is compared."""
+        return self.viewed(quietly(self.watched(self.reference), self.reference, arguments), arguments)
+
     def arguments(self, number=0):
         """The inputs of draw `number`, as a dict of arguments."""
         return self.draw(Draw(number))
@@ -199,10 +213,6 @@ class Exercise:
             return value if self.view is None else self.view(value, arguments)
         except Exception:  # whatever the learner returned
             return value
-
-    def wanted(self, arguments):
-        """What should come out, as it is compared."""
-        return self.viewed(quietly(self.reference, self.reference, arguments), arguments)
 
     # how it is asked
 
@@ -236,14 +246,14 @@ class Exercise:
     def _compare_one(self, ask, draw, asked, words=None, number=None):
         """Ask for one case; `Mistake` with its cause where the value is wrong. `asked` grows by what was right."""
         arguments = draw()
-        wanted = self.wanted(arguments)
+        wanted = self.solved(arguments)
         try:
             value = self._call(ask, arguments)
         except Mistake as mistake:
             if words is None or not str(mistake).startswith("Your function stopped"):
                 raise
             raise Mistake(f"{words} {mistake}", mistake.expected) from None
-        if close(value, wanted):
+        if close(value, wanted, self.tolerance):
             self._kind_of_number(value, wanted)
             asked.append((arguments, value, wanted))
             return
@@ -260,7 +270,7 @@ class Exercise:
         """The learner's value for a dict of arguments; `Mistake` where they are changed in place."""
         mine = deeply_copied(arguments)
         args, kwargs = bound(self.reference, mine)
-        value = ask.value_of(args, kwargs)
+        value = self.watched(lambda *args, **kwargs: ask.value_of(list(args), kwargs))(*args, **kwargs)
         for name, before in arguments.items():
             if not same(before, mine[name]):
                 raise Mistake(changed_in_place(name, before))
@@ -276,7 +286,7 @@ class Exercise:
                 break
             arguments = other()
             with contextlib.suppress(Mistake, NotTried):
-                cases.append((arguments, self._call(ask, arguments), self.wanted(arguments)))
+                cases.append((arguments, self._call(ask, arguments), self.solved(arguments)))
         return cases
 
     def _explain(self, ask, cases, words):
@@ -292,6 +302,8 @@ class Exercise:
             return odd + hint if words is None else f"{words} {odd}"
         if words is not None:
             return words
+        if self.observe:
+            return self._explain_observed(search)
         if isinstance(wanted, (tuple, list)):
             return self._explain_parts(search) or search.says(self.properties) or _part_that_differs(value, wanted)
         return search.certainty() or search.combination() or hint.strip() or search.property()
@@ -314,11 +326,22 @@ class Exercise:
             sentences += [f"The {order} value is off. {cause}"] if cause else []
         return " ".join(sentences) or None
 
+    def _explain_observed(self, whole):
+        """For things observed: the cause of the first that is not right, and its name; the rest may follow from it."""
+        _, value, wanted = whole.cases[0]
+        name = next(name for name in wanted if not close(value[name], wanted[name]))
+        search = Search(self, whole.call, whole.cases, part=name)
+        search.end = whole.end + 0.5
+        cause = search.change() or _wrong_kind(value[name], wanted[name]) or search.certainty()
+        cause = cause or search.combination() or search.property()
+        found = f"it is {describe(value[name])} and should be {describe(wanted[name])}."
+        return f"The {name} is off. {cause}" if cause else f"The {name} is off: {found}"
+
     def _small_case(self, ask, failed, shown):
         """(the last sentence, expected): a case so small that it can be followed with a pencil, or the one that failed."""
         try:
             arguments = self.draw(Draw.small())
-            wanted = self.wanted(arguments)
+            wanted = self.solved(arguments)
             value = self._call(ask, arguments)
             if not close(value, wanted):
                 return (
@@ -410,6 +433,8 @@ def _wrong_kind(value, wanted, differentiable=False):
             return "You returned a NumPy array. Return one number: use torch functions throughout."
         if is_numpy(value) and differentiable:
             return "You returned a NumPy object. Return a torch tensor: use torch functions throughout."
+        if is_tensor(value) and value.ndim and value.numel() == 1:
+            return f"Return the number without an axis; its shape is {tuple(value.shape)}. Is there a keepdim=True?"
         if is_tensor(value) and value.ndim:
             return (
                 f"Return one number; yours is a tensor of shape {tuple(value.shape)}. Did you forget to sum or to take the "
@@ -452,6 +477,16 @@ def _wrong_kind(value, wanted, differentiable=False):
 def _reduced(value, wanted):
     """The sentence for the right values with one axis, or all, added up or averaged; None if it is something else."""
     names = {0: "over the rows", wanted.ndim - 1: "along each row"}
+    if wanted.ndim and value.numel() == wanted.numel() and close(value.reshape(wanted.shape), wanted):
+        return "The values are right, but an axis is joined with another, or one is too many (cat for stack, flatten, reshape)."
+    if wanted.ndim and len(wanted) > 1:
+        for words, part in (("first", wanted[0]), ("last", wanted[-1])):
+            if close(value, part) or close(value, part.unsqueeze(0)):
+                return f"That is the {words} one alone: is the result overwritten, or returned too early, in a loop?"
+    if value.ndim == wanted.ndim and value.shape[1:] == wanted.shape[1:] and 0 < len(value) < len(wanted):
+        for words, part in (("end", wanted[: len(value)]), ("beginning", wanted[-len(value) :])):
+            if close(value, part):
+                return f"The values are right, but the {words} is missing: where does your loop, or your slice, start and stop?"
     for words, function in (("added up", torch.sum), ("averaged", torch.mean)):
         floats = wanted.double()
         if wanted.ndim > 1 and close(value, function(floats)):

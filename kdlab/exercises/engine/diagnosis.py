@@ -86,7 +86,7 @@ class Search:
 
     def changes_more(self, change):
         """For one of several values: True for a change that would change another one, too; it is tried later."""
-        if self.part is None:
+        if self.part is None or self.exercise.observe:
             return False
         arguments, _, _ = self.cases[0]
         value, wanted = (
@@ -139,11 +139,15 @@ class Search:
         return self.quietly(function, arguments)
 
     def quietly(self, function, arguments):
-        """`quietly`, seen as the exercise sees it, or the part of what comes out that is to be explained."""
-        value = self.exercise.viewed(quietly(function, self.exercise.reference, arguments), arguments)
-        if self.part is None:
+        """What comes out, as the exercise observes and sees it, or the part of it that is to be explained."""
+        value = quietly(self.exercise.watched(function), self.exercise.reference, arguments)
+        value = value if value is NOTHING else self.exercise.viewed(value, arguments)
+        if self.part is None or value is NOTHING:
             return value
-        return value[self.part] if isinstance(value, (tuple, list)) and len(value) > self.part else NOTHING
+        try:
+            return value[self.part]
+        except (TypeError, IndexError, KeyError):
+            return NOTHING
 
     def factor_of(self, function, what):
         """The sentence for a constant ratio between the learner's value and the function's, named on all draws."""
