@@ -1,14 +1,32 @@
 """What every panel shares: its view's source, its picture for static viewers, its words for nbval."""
 
 import base64
+import gc
 import math
+import re
+import sys
+import time
+import warnings
 from pathlib import Path
 
-import anywidget
 import numpy as np
 import traitlets as t
 
+try:
+    import anywidget
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"The panels need {error.name}, which the Python of this kernel does not have: {sys.executable}. Choose the "
+        "course's kernel (menu Kernel, Change Kernel), or install the package there, restart the kernel, and run the "
+        "notebook again.",
+        name=error.name,
+    ) from None
+
+from kdlab.widgets.driver import running_loop, usual_torch
+
 FOLDER = Path(__file__).parent
+LATELY = 2.5  # seconds: a view that draws says so about once a second
+UNSEEN = 1.0  # seconds between two pictures that nobody sees
 
 
 def source(*names):
@@ -19,7 +37,8 @@ def source(*names):
 def to_numpy(values, dtype=float):
     """A NumPy array of what may be a torch tensor, a list or an array (without importing torch)."""
     if hasattr(values, "detach"):
-        values = values.detach().cpu().numpy()
+        values = values.detach().cpu()
+        values = (values.float() if str(values.dtype) == "torch.bfloat16" else values).numpy()  # NumPy has no bfloat16
     return np.asarray(values, dtype=dtype)
 
 
@@ -52,9 +71,20 @@ class Panel(anywidget.AnyWidget):
 
     A subclass sets `_esm` and `_css` with `source(...)`, and `figure()` draws its current state with
     matplotlib: GitHub, nbviewer and HTML exports show that picture where no kernel answers.
+
+    A view tells when it draws, when its page is hidden, and when it leaves because its cell was run again, cleared or
+    deleted. When the last one has left, the panel ends its run and lets go of what it holds; it can be shown again.
     """
 
     _css = source("common.css")
+    _views = frozenset()  # those that are on a visible page, as far as we have heard
+    _heard_at = -math.inf  # when one of them drew
+    _deaf = False  # while a cell works, nothing can be heard
+    _loop = None  # of the kernel, if there is one
+
+    def __init__(self, **state):
+        self._loop = running_loop()
+        super().__init__(**state)
 
     def figure(self):
         """The current state as a matplotlib Figure."""
@@ -64,13 +94,79 @@ class Panel(anywidget.AnyWidget):
         """The current state as the bytes of a PNG."""
         from kdlab.plots import to_png
 
-        return to_png(self.figure())
+        with usual_torch():
+            return to_png(self.figure())
+
+    # --- its views
+
+    def _handle_custom_msg(self, content, buffers):
+        match content:
+            case {"seen": view}:
+                self._views, self._heard_at = self._views | {view}, time.monotonic()
+            case {"unseen": view}:
+                self._views -= {view}
+            case {"left": view}:
+                self._views -= {view}
+                if not self._views and self._loop is not None and not self._loop.is_closed():
+                    self._loop.call_soon_threadsafe(self._let_go)
+            case _:
+                super()._handle_custom_msg(content, buffers)
+
+    @property
+    def watched(self):
+        """Whether a view draws what it is sent. While a cell works none can say so: then the last word holds."""
+        return bool(self._views) and (self._deaf or time.monotonic() - self._heard_at < LATELY)
+
+    def time_between(self, seconds):
+        """Seconds between two pictures: these, or more where nobody watches and messages would only pile up."""
+        return seconds if self.watched else max(seconds, UNSEEN)
+
+    def _let_go(self):
+        """The last view has left: end everything, and leave the memory to whoever else holds the panel."""
+        if self._views or self.comm is None:
+            return
+        self.close()
+        forget_output(self)
+        gc.collect()  # a run is full of cycles, and its tensors look small to Python
+
+    def close(self):
+        """End the panel and close its views. Shown again, it begins to answer again."""
+        layout = self._trait_values.get("layout")
+        super().close()
+        self.__dict__.pop("_repr_mimebundle_", None)  # ipywidgets would have a closed widget never show itself again
+        if layout is not None:
+            layout.close()
+
+    def _reopen(self):
+        if self.comm is None:
+            self.layout.open()
+            self.open()
 
     def __repr__(self):
         return f"<{type(self).__name__}>"
 
     def _repr_mimebundle_(self, **options):
+        self._reopen()
         data, metadata = super()._repr_mimebundle_(**options)
-        picture = base64.b64encode(self.png()).decode()
         # The same words on every run: nbval compares text/plain, and the default holds an address.
-        return {**data, "text/plain": repr(self), "image/png": picture}, metadata
+        data = {**data, "text/plain": repr(self)}
+        try:
+            data["image/png"] = base64.b64encode(self.png()).decode()
+        except Exception as error:  # the panel itself does not need it
+            words = f"{type(error).__name__}: {error}"
+            warnings.warn(f"This panel works, but its still picture could not be drawn ({words}).", stacklevel=2)
+        return data, metadata
+
+
+def forget_output(value):
+    """Take a value out of IPython's memory of what cells have shown (Out, _, __, ___, _7), so that it can be freed."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is None:
+        return
+    shown = shell.user_ns.get("_oh", {})
+    for number in [number for number, other in shown.items() if other is value]:
+        del shown[number]
+    for name in [name for name, other in shell.user_ns.items() if other is value and re.fullmatch(r"_+\d*", name)]:
+        shell.user_ns[name] = ""
+        if hasattr(shell.displayhook, name):
+            setattr(shell.displayhook, name, "")
