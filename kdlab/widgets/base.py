@@ -79,6 +79,7 @@ class Panel(anywidget.AnyWidget):
     _css = source("common.css")
     _views = frozenset()  # those that are on a visible page, as far as we have heard
     _heard_at = -math.inf  # when one of them drew
+    _left = False  # one of them has left, and no other has said since then that it is there
     _deaf = False  # while a cell works, nothing can be heard
     _loop = None  # of the kernel, if there is one
 
@@ -102,13 +103,14 @@ class Panel(anywidget.AnyWidget):
     def _handle_custom_msg(self, content, buffers):
         match content:
             case {"seen": view}:
-                self._views, self._heard_at = self._views | {view}, time.monotonic()
+                self._views, self._heard_at, self._left = self._views | {view}, time.monotonic(), False
             case {"unseen": view}:
-                self._views -= {view}
-            case {"left": view}:
-                self._views -= {view}
-                if not self._views and self._loop is not None and not self._loop.is_closed():
-                    self._loop.call_soon_threadsafe(self._let_go)
+                self._views, self._left = self._views - {view}, False
+            case {"left": _}:
+                # Views of a page that was closed could not say good-bye: only an answer counts.
+                self._views, self._left = frozenset(), True
+                if self._loop is not None and not self._loop.is_closed():
+                    self._loop.call_soon_threadsafe(self._call_the_roll)
             case _:
                 super()._handle_custom_msg(content, buffers)
 
@@ -121,13 +123,20 @@ class Panel(anywidget.AnyWidget):
         """Seconds between two pictures: these, or more where nobody watches and messages would only pile up."""
         return seconds if self.watched else max(seconds, UNSEEN)
 
-    def _let_go(self):
-        """The last view has left: end everything, and leave the memory to whoever else holds the panel."""
-        if self._views or self.comm is None:
+    def _call_the_roll(self):
+        self.send({"who": "is there"})
+        self._loop.call_later(LATELY, self._let_go, time.monotonic() + LATELY)
+
+    def _let_go(self, due):
+        """No view has answered: end everything, and leave the memory to whoever else holds the panel."""
+        if not self._left or self.comm is None:
+            return
+        if time.monotonic() > due + 0.5:  # a cell has kept the kernel: answers may still wait to be heard
+            self._call_the_roll()
             return
         self.close()
         forget_output(self)
-        gc.collect()  # a run is full of cycles, and its tensors look small to Python
+        self._loop.call_later(LATELY, gc.collect)  # a run is full of cycles, and its tensors look small to Python
 
     def close(self):
         """End the panel and close its views. Shown again, it begins to answer again."""
@@ -166,7 +175,6 @@ def forget_output(value):
     shown = shell.user_ns.get("_oh", {})
     for number in [number for number, other in shown.items() if other is value]:
         del shown[number]
-    for name in [name for name, other in shell.user_ns.items() if other is value and re.fullmatch(r"_+\d*", name)]:
-        shell.user_ns[name] = ""
-        if hasattr(shell.displayhook, name):
-            setattr(shell.displayhook, name, "")
+    for names in (shell.user_ns, shell.user_ns_hidden, vars(shell.displayhook)):
+        for name in [name for name, other in names.items() if other is value and re.fullmatch(r"_+\d*", name)]:
+            names[name] = ""  # as IPython begins: a name that is missing would count as the reader's own

@@ -148,11 +148,13 @@ function sayDrawing(model) {
   const seen = () => { last = performance.now(); tell(model, { seen: view }); };
   const onVisibility = () => (document.hidden ? tell(model, { unseen: view }) : seen());
   const onLeave = () => tell(model, { unseen: view });
+  model.on("msg:custom", onVisibility); // when another view has left, Python asks who is still there
   document.addEventListener("visibilitychange", onVisibility);
   window.addEventListener("pagehide", onLeave);
   return {
     say: () => performance.now() - last >= OFTEN && !document.hidden && seen(),
     leave() {
+      model.off("msg:custom", onVisibility);
       document.removeEventListener("visibilitychange", onVisibility);
       window.removeEventListener("pagehide", onLeave);
       if (notebook) setTimeout(() => notebook.isDisposed || tell(model, { left: view }), LEAVING);

@@ -71,6 +71,11 @@ class Driver:
 
     # --- what others may call, from any thread
 
+    @property
+    def busy(self):
+        """Whether a run is under way, or something has been asked for that is not done yet."""
+        return self.state in (RUNNING, PAUSED) or bool(self._requests)
+
     def request(self, name, value=None):
         """Ask for something; it is done before the next step."""
         self._requests.append((name, value))

@@ -85,7 +85,7 @@ class LivePanel(Panel):
 
     def close(self):
         """Stop the run and close the views."""
-        if self._driver:
+        if self._driver and self._driver.busy:  # else Python, when it frees the panel, would hold it once more by asking
             self._driver.request("stop")
         super().close()
 

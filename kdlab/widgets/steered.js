@@ -49,7 +49,7 @@ function recipeLine(root, model) {
     if (event.key === "Escape") { edited = false; draw(); }
   });
   button(recipe, "Copy", () => copyText(field));
-  button(recipe, "Replay", replay);
+  button(recipe, "Replay", replay).classList.add("kd-replay");
   const complaint = html("p", { class: "kd-complaint", role: "alert" }, root);
   html("p", { class: "kd-hint" }, root, "Settings and changes of this run in one line. Paste another run's line and press Replay.");
   const draw = () => {
