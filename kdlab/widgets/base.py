@@ -7,6 +7,7 @@ import re
 import sys
 import time
 import warnings
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from kdlab.widgets.driver import running_loop, usual_torch
 
 FOLDER = Path(__file__).parent
 LATELY = 2.5  # seconds: a view that draws says so about once a second
+ANSWER = 2.5  # seconds that views have to say that they are still there
 UNSEEN = 1.0  # seconds between two pictures that nobody sees
 
 
@@ -125,7 +127,7 @@ class Panel(anywidget.AnyWidget):
 
     def _call_the_roll(self):
         self.send({"who": "is there"})
-        self._loop.call_later(LATELY, self._let_go, time.monotonic() + LATELY)
+        self._loop.call_later(ANSWER, self._let_go, time.monotonic() + ANSWER)
 
     def _let_go(self, due):
         """No view has answered: end everything, and leave the memory to whoever else holds the panel."""
@@ -136,7 +138,12 @@ class Panel(anywidget.AnyWidget):
             return
         self.close()
         forget_output(self)
-        self._loop.call_later(LATELY, gc.collect)  # a run is full of cycles, and its tensors look small to Python
+        collect_later(self._loop, weakref.ref(self))
+
+    @property
+    def busy(self):
+        """Whether a run is under way in the background."""
+        return False
 
     def close(self):
         """End the panel and close its views. Shown again, it begins to answer again."""
@@ -165,6 +172,21 @@ class Panel(anywidget.AnyWidget):
             words = f"{type(error).__name__}: {error}"
             warnings.warn(f"This panel works, but its still picture could not be drawn ({words}).", stacklevel=2)
         return data, metadata
+
+
+def collect_later(loop, panel):
+    """Free the memory of a panel (a weak reference) once its run has ended.
+
+    It is full of cycles, and its tensors look small to Python, which would be in no hurry.
+    """
+
+    def collect():
+        if panel() is not None and panel().busy:
+            loop.call_later(ANSWER, collect)
+        else:
+            gc.collect()
+
+    loop.call_later(ANSWER, collect)
 
 
 def forget_output(value):

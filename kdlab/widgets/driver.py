@@ -74,7 +74,8 @@ class Driver:
     @property
     def busy(self):
         """Whether a run is under way, or something has been asked for that is not done yet."""
-        return self.state in (RUNNING, PAUSED) or bool(self._requests)
+        at_work = self._task is not None and not self._task.done()
+        return at_work or self.state in (RUNNING, PAUSED) or bool(self._requests)
 
     def request(self, name, value=None):
         """Ask for something; it is done before the next step."""

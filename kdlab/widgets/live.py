@@ -85,7 +85,9 @@ class LivePanel(Panel):
 
     def close(self):
         """Stop the run and close the views."""
-        if self._driver and self._driver.busy:  # else Python, when it frees the panel, would hold it once more by asking
+        if (
+            self._driver and self._driver.busy
+        ):  # else Python, when it frees the panel, would hold it once more by asking
             self._driver.request("stop")
         super().close()
 
@@ -130,6 +132,11 @@ class LivePanel(Panel):
 
     def flush(self):
         """Set the traits that the picture is drawn from."""
+
+    @property
+    def busy(self):
+        """Whether there is a run, going on or paused, or something asked for that is not done yet."""
+        return self._driver.busy
 
     @property
     def running(self):

@@ -146,6 +146,11 @@ class ReadingPanel(Panel):
                         break
                 await asyncio.sleep(0)
 
+    @property
+    def busy(self):
+        """Whether a sentence is being read."""
+        return self._task is not None and not self._task.done()
+
     def settle(self):
         """Compute now what still waits for a free moment."""
         if self._stale:

@@ -164,11 +164,16 @@ class WritingPanel(SteeredRace):
             self._task = self._loop.create_task(self._work())  # kept: the loop holds tasks only weakly
 
     @property
-    def _busy(self):
+    def _unfinished(self):
         return self._anew or self._due or self._streams
 
+    @property
+    def busy(self):
+        """Whether there is a run, or a text is being written."""
+        return super().busy or (self._task is not None and not self._task.done())
+
     async def _work(self):
-        while self._busy and self.comm is not None:  # until it is closed
+        while self._unfinished and self.comm is not None:  # until it is closed
             start = time.monotonic()
             self._write(start + (PIECE if self.running else SLICE))
             spent = time.monotonic() - start
@@ -176,7 +181,7 @@ class WritingPanel(SteeredRace):
 
     def settle(self):
         """Finish the texts now."""
-        while self._busy:
+        while self._unfinished:
             self._write(math.inf)
 
     @usual_torch()
