@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import json
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
 
-from kdlab import course, models, training, widgets
+from kdlab import course, widgets
 from kdlab.widgets import base
 from kdlab.widgets.driver import RUNNING, STOPPED
 from kdlab.widgets.live import LivePanel
@@ -152,17 +151,17 @@ def test_a_panel_whose_last_view_has_left_lets_go_of_everything(kind, soon):
     async def play():
         before = dict(ipywidgets.widgets.widget._instances)
         panel = every_panel.make(kind)
+        gone = weakref.ref(panel)
         say(panel, seen="a view")
         if isinstance(panel, LivePanel):
             panel.speed = 20.0  # so that it does not end by itself
             panel.start()
-            await until(lambda: panel.state == RUNNING)
-        gone = weakref.ref(panel)
+            await until(lambda: gone().state == RUNNING)
         say(panel, left="a view")
         await until(lambda: gone().comm is None)
         assert ipywidgets.widgets.widget._instances == before  # its layout is closed too
         if isinstance(panel, LivePanel):
-            await until(lambda: panel.state == STOPPED)
+            await until(lambda: gone().state == STOPPED)
         del panel
         await until(lambda: gone() is None)  # collected by the panel's own order, not by this test
 
