@@ -18,7 +18,6 @@ LOST = re.compile("^This page has lost its connection to Jupyter.")
 # What JupyterLab itself reports when a kernel or the network goes away.
 ITS_OWN = re.compile("Could not restore the debugger state|net::ERR_|WebSocket connection to")
 SESSION = "window.jupyterapp.shell.currentWidget.sessionContext"
-ALIVE = "sum(isinstance(o, widgets.RacePanel) for o in gc.get_objects())"
 OPEN = "len(ipywidgets.widgets.widget._instances)"
 
 
@@ -61,7 +60,10 @@ def press(page, name):
     panels(page).get_by_role("button", name=name, exact=True).click()
 
 
-RACE = f"import gc, ipywidgets\n{SETUP}", "panel = make_panel(40_000, 50)\npanel"
+RACE = (
+    f"import ipywidgets, weakref\n{SETUP}\nalive = weakref.WeakSet()",
+    "panel = make_panel(40_000, 50)\nalive.add(panel)\npanel",
+)
 LIGHT = ("import os\nfrom kdlab import widgets\npanel = widgets.TemperaturePanel([3.0, 1.0, 0.0])\npanel",)  # no torch
 
 
@@ -143,7 +145,7 @@ def test_a_cell_run_again_and_again_leaves_one_panel_and_none_when_it_is_deleted
         notebook.wait_python("panel.state == 'running'")
         notebook.run_cell(1)
         notebook.wait_python("panel.watched")
-    notebook.wait_python(f"{ALIVE} == 1", 30)
+    notebook.wait_python("len(alive) == 1", 30)
     assert notebook.python(OPEN) == before
 
     press(page, "Start")
