@@ -266,7 +266,7 @@ class Exercise:
         if words is not None:
             return words
         if isinstance(wanted, (tuple, list)):
-            return _part_that_differs(value, wanted)
+            return search.property(common=False) or _part_that_differs(value, wanted)
         return search.combination() or hint.strip() or search.property()
 
     def _small_case(self, ask):

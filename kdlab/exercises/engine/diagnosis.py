@@ -139,13 +139,13 @@ class Search:
                     return f"Two things at once. {sentence} And: {step.sentence}"
         return None
 
-    def property(self):
-        """The first property that has something to say."""
+    def property(self, common=True):
+        """The first property that has something to say: the exercise's own, then those that all share."""
         reference = self.exercise.reference
         evidence = Evidence(
             self.call, lambda arguments: quietly(reference, reference, arguments), self.roles, self.cases
         )
-        for speak in (*self.exercise.properties, *PROPERTIES):
+        for speak in (*self.exercise.properties, *(PROPERTIES if common else ())):
             with contextlib.suppress(
                 Mistake, NotTried, RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError
             ):

@@ -301,7 +301,8 @@ def _parsed(function):
 
 def _compiled(tree, function, factor=False):
     """The changed function; with `factor`, a function of k that returns it. None where the change is no Python."""
-    fresh = copy.deepcopy(tree)
+    fresh = _Finite().visit(copy.deepcopy(tree))
+    fresh.body[0].body.insert(0, ast.parse("_rounds = iter(range(10_000))").body[0])
     ast.fix_missing_locations(fresh)
     namespace = dict(inspect.unwrap(function).__globals__) | {"_cut_off": _cut_off}
     namespace |= inspect.getclosurevars(inspect.unwrap(function)).nonlocals
@@ -318,6 +319,17 @@ def _compiled(tree, function, factor=False):
         return changed
 
     return make
+
+
+class _Finite(ast.NodeTransformer):
+    """Every loop ends, after 10 000 rounds with an error: a changed step may make it endless."""
+
+    def visit_For(self, node):
+        self.generic_visit(node)
+        node.body = [ast.parse("next(_rounds)").body[0], *node.body]
+        return node
+
+    visit_While = visit_For
 
 
 def _cut_off(value):
@@ -533,6 +545,14 @@ class _Steps:
                 f"Softmax twice: a second softmax on top of the probabilities of `{_short(first)}` (log_softmax holds one already).",
             )
         yield from _arguments(node, name, method, whole)
+
+    @staticmethod
+    def Tuple(node, tree):
+        for i in range(len(node.elts) if isinstance(node.ctx, ast.Load) else 0):
+            for j in range(i):
+                swapped = list(node.elts)
+                swapped[i], swapped[j] = swapped[j], swapped[i]
+                yield ast.Tuple(swapped, node.ctx), f"The values are in another order: it should be `{_short(node)}`."
 
     @staticmethod
     def If(node, tree):
