@@ -324,12 +324,13 @@ def _omit_digit(digit, inputs, labels, teacher_logits):
 
 
 def _ten_digits(draw):
-    """Every digit some times, in a random order, and a teacher that is wrong about a fifth; never the lesson's 3."""
+    """Every digit some times, in a random order, and a teacher that is wrong about a third; never the lesson's 3."""
     n = 10 * draw.rows if draw.rows > 1 else 5
     labels = torch.arange(n)[torch.randperm(n)] % 10
     digit = int(labels[0]) if draw.rows == 1 else (4, 7, 6)[draw.number % 3]
-    taken = torch.where(torch.rand(n) < 0.2, (labels + 1) % 10, labels)
-    taken[labels == digit] = torch.tensor([digit, (digit + 1) % 10]).repeat(n)[: int((labels == digit).sum())]
+    taken = torch.where(torch.arange(n) % 3 == 0, (labels + 1) % 10, labels)
+    for near in (digit, (digit - 1) % 10):  # some of each are taken for the next digit, some are not
+        taken[(labels == near).nonzero()[::2]] = (near + 1) % 10
     inputs = torch.arange(n).unsqueeze(1) + torch.rand(n, draw.width)
     return {"digit": digit, "inputs": inputs, "labels": labels, "teacher_logits": _saying(taken, 10)}
 
@@ -472,7 +473,7 @@ def _bias_on_a_row(logits, digit, bias):
 
 def _bias_adding_up(logits, labels, digit, candidates):
     sums = torch.tensor(candidates).double().cumsum(0).tolist()
-    return candidates[sums.index(_best_bias(logits, labels, digit, sums))]
+    return candidates[int(_wrong(logits, labels, digit, sums).sum(1).argmin())]
 
 
 def _bias_in_place(logits, labels, digit, candidates):
@@ -489,36 +490,44 @@ def _first_valley(candidates, found):
     return candidates[worse[0] - 1 if worse else -1]
 
 
+def _wrong(logits, labels, digit, biases):
+    """Which pictures are read wrongly with each of the biases, (biases, pictures)."""
+    shift = torch.tensor(biases).view(-1, 1, 1) * F.one_hot(torch.tensor(digit), logits.shape[-1])
+    return (logits + shift).argmax(-1) != labels
+
+
 def _student_with_a_bias(draw):
     """Logits too low (draw 0) or too high at one digit, not the lesson's 3; candidates in a random order.
 
     The best (without ties), the first, the last and those of some mistakes that lie near are all different.
     """
     small = draw.rows == 1
-    classes, digit, shift = (3 if small else draw.classes), (2, 1, 0)[draw.number % 3], (-3, 2, -3)[draw.number % 3]
+    classes, digit, shift = (3 if small else draw.classes), (2, 1, 0)[draw.number % 3], (-2, 2, -2)[draw.number % 3]
     labels = torch.arange(classes).repeat(2 if small else 40)
     while True:
         logits = 1.8 * torch.randn(len(labels), classes) + 4 * F.one_hot(labels, classes)
         logits[:, digit] += shift
-        given = {"logits": logits, "labels": labels, "digit": digit}
+        given = {"logits": logits, "labels": labels, "digit": digit, "candidates": [2.0, -1.0, 4.0]}
         if small:
-            return given | {"candidates": [2.0, -1.0, 4.0]}
-        candidates, near = [0.25 * k - 3.6 for k in torch.randperm(30).tolist()], set()
-        wrong = {bias: _added(logits, digit, bias).argmax(-1) != labels for bias in candidates}
-        for rows in (labels == digit, labels != digit, labels >= 0):
-            counts = {bias: int(wrong[bias][rows].sum()) for bias in candidates}
-            best = [bias for bias in candidates if counts[bias] == min(counts.values())]
-            candidates = [bias for bias in candidates if bias not in best[1:]]
-            near.add(best[0])
-        near |= {candidates[0], candidates[-1], _first_valley(candidates, [counts[bias] for bias in candidates])}
-        given["candidates"] = candidates
-        if len(near) == 6 and BY_LOSS(**given) not in near:
             return given
+        candidates, best = [0.25 * k - 3.6 for k in torch.randperm(30).tolist()], []
+        for rows in (labels == digit, labels != digit, labels >= 0):
+            counts = _wrong(logits, labels, digit, candidates)[:, rows].sum(1)
+            best.append(candidates[int(counts.argmin())])
+            candidates = [c for c, n in zip(candidates, counts, strict=True) if n > counts.min() or c == best[-1]]
+        given["candidates"] = candidates
+        near = {*best, BY_LOSS(**given), OTHER_SIGN(**given)}
+        for _ in range(20 if len(near) == 5 else 0):
+            given["candidates"] = candidates = [candidates[i] for i in torch.randperm(len(candidates))]
+            valley = _first_valley(candidates, _wrong(logits, labels, digit, candidates).sum(1).tolist())
+            if len(near | {candidates[0], candidates[-1], valley, _bias_adding_up(**given)}) == 9:
+                return given
 
 
 BY_LOSS = _search(measure=lambda biased, y, digit: F.cross_entropy(biased, y))
 ON_THE_DIGIT = _errors_on(lambda y, digit: y == digit)
 ON_THE_OTHERS = _errors_on(lambda y, digit: y != digit)
+OTHER_SIGN = _search(add=lambda logits, digit, bias: _added(logits, digit, -bias))
 best_bias = Exercise(
     place=4,
     title="The bias that was missing",
@@ -548,9 +557,7 @@ best_bias = Exercise(
             _errors_on(lambda y, digit: y != digit),
             lambda z, y, digit, candidates: min(candidates),
         ),
-        "The sign is the wrong way round: what you return is *added* to the logit.": (
-            _search(add=lambda logits, digit, bias: _added(logits, digit, -bias))
-        ),
+        "The sign is the wrong way round: what you return is *added* to the logit.": (OTHER_SIGN),
         "That candidate leaves the *most* errors: is it the smallest accuracy, or the largest count that you take?": (
             _search(pick=lambda c, e: c[e.index(max(e))])
         ),
