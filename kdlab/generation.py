@@ -2,7 +2,8 @@
 
 import torch
 
-from kdlab.losses import check_sampling_temperature
+from kdlab.checks import check_whole
+from kdlab.losses import check_device, check_sampling_temperature
 from kdlab.models import evaluating
 
 
@@ -55,7 +56,7 @@ def _draw(model, prompt, length, temperature, generator, use_cache):
             new = logits.argmax(-1)
         else:  # the largest logit becomes 0, so that no temperature, however low, overflows
             p = ((logits - logits.amax(-1, keepdim=True)) / temperature).softmax(-1)
-            new = torch.multinomial(p, 1, generator=generator)[:, 0]
+            new = torch.multinomial(p.to(generator.device), 1, generator=generator)[:, 0].to(ids.device)
         yield new
         ids = new[:, None] if use_cache else torch.cat([ids, new[:, None]], 1)
 
@@ -67,9 +68,8 @@ def beam_search(model, prompt, length, *, beams=4):
     dropped is the result sure to be the likeliest text of all. ValueError if it would not fit in the model's context.
     """
     _check_text(model, prompt, length, "a tensor of ids int64 (L,), a single text", dimensions=1)
-    if isinstance(beams, bool) or not isinstance(beams, int) or beams < 1:
-        raise ValueError(f"beams must be a positive whole number, got {beams!r}")
-    texts, scores, cache = prompt[None], torch.zeros(1, dtype=torch.double), []
+    beams = check_whole("beams", beams, 1)
+    texts, scores, cache = prompt[None], torch.zeros(1, dtype=torch.double, device=prompt.device), []
     new = texts
     with evaluating(model):
         for _ in range(length):
@@ -92,8 +92,8 @@ def _check_text(model, prompt, length, form, dimensions):
         raise ValueError(f"prompt must be {form}; got {found}")
     if prompt.numel() == 0:
         raise ValueError("prompt is empty: the model needs at least one token to start from")
-    if isinstance(length, bool) or not isinstance(length, int) or length < 1:
-        raise ValueError(f"length, the number of new tokens, must be a positive whole number, got {length!r}")
+    check_whole("length, the number of new tokens,", length, 1)
+    check_device("the prompt's ids", prompt, "the model", model.tokens.weight)
     vocabulary, low, high = model.tokens.num_embeddings, int(prompt.min()), int(prompt.max())
     if low < 0 or high >= vocabulary:
         raise ValueError(

@@ -2,6 +2,8 @@
 
 import torch
 
+from kdlab.checks import check_fraction
+
 
 def balanced_draw(labels, per_class, generator):
     """Positions of `per_class` examples of every class in labels (N,), drawn at random; int64, in rising order.
@@ -14,7 +16,8 @@ def balanced_draw(labels, per_class, generator):
         places = (labels == label).nonzero().squeeze(1)
         if not 1 <= per_class <= len(places):
             raise ValueError(f"cannot draw {per_class} of the {len(places)} examples of class {int(label)}")
-        chosen.append(places[torch.randperm(len(places), generator=generator)[:per_class]])
+        order = torch.randperm(len(places), generator=generator, device=generator.device)
+        chosen.append(places[order[:per_class].to(places.device)])
     return torch.cat(chosen).sort().values
 
 
@@ -24,10 +27,10 @@ def flip_labels(labels, share, generator, classes=10):
     Known as symmetric label noise. The same generator state with a larger share keeps the wrong labels of a smaller
     one. ValueError if share is not in [0, 1].
     """
-    if not 0 <= share <= 1:
-        raise ValueError(f"share must be in [0, 1], got {share!r}")
-    order = torch.randperm(len(labels), generator=generator)
-    moves = torch.randint(1, classes, (len(labels),), generator=generator)
+    share = check_fraction("share", share)
+    device = generator.device
+    order = torch.randperm(len(labels), generator=generator, device=device).to(labels.device)
+    moves = torch.randint(1, classes, (len(labels),), generator=generator, device=device).to(labels.device)
     chosen = order[: round(share * len(labels))]
     noisy = labels.clone()
     noisy[chosen] = (labels[chosen] + moves[chosen]) % classes

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 
 import torch
 
+from kdlab.checks import check_fraction, check_number, check_whole
 from kdlab.generation import generate
 from kdlab.losses import (
+    check_device,
     check_logits,
     cross_entropy_core,
     kl_divergence_core,
@@ -17,7 +19,7 @@ from kdlab.losses import (
 )
 from kdlab.models import evaluating
 from kdlab.token_caches import TokenCache
-from kdlab.training import check_race, check_start, check_whole, descend, side_by_side
+from kdlab.training import check_race, check_start, descend, side_by_side
 
 # --- what a model says along a text ---------------------------------------------------------------
 
@@ -30,8 +32,7 @@ def predict_text(model, text, length=None, batch_size=64):
     window of what came before. Raises ValueError.
     """
     check_text(model, text, 1)
-    length = model.context if length is None else length
-    check_whole("length", length, 2)
+    length = check_whole("length", model.context if length is None else length, 2)
     if len(text) <= length:
         with evaluating(model):
             return model(text[None])[0]
@@ -59,9 +60,9 @@ def bits_per_character(model, text, length=None):
 
 def windows_of(count, length, batch_size, generator):
     """Endless batches of places, int64 (batch_size, length): windows of neighbours among 0 ... count - 1."""
-    inside = torch.arange(length)
+    inside = torch.arange(length, device=generator.device)
     while True:
-        starts = torch.randint(count - length + 1, (batch_size, 1), generator=generator)
+        starts = torch.randint(count - length + 1, (batch_size, 1), generator=generator, device=generator.device)
         yield starts + inside
 
 
@@ -85,10 +86,13 @@ def train_language_model(
     mask: bool (M,), True where the token *after* that place counts. Raises ValueError before the first step.
     """
     check_start(student, recipe, evaluate, evaluate_every)
+    length = check_whole("length", length, 1)
     check_text(student, text, length + 1)
     check_window(student, length)
     _check_teacher(student, text, teacher, recipe)
     if mask is not None:
+        if isinstance(mask, torch.Tensor):
+            check_device("mask", mask, "the text", text)
         fits = isinstance(mask, torch.Tensor) and mask.dtype == torch.bool and mask.shape == text.shape
         if not fits or not mask[:-1].any():
             raise ValueError(f"mask must be a bool tensor, of the text's shape {tuple(text.shape)}, and True somewhere")
@@ -102,9 +106,9 @@ def _train(student, text, teacher, recipe, length, divergence, mask, evaluate, e
     batches = windows_of(len(text) - 1, length, recipe.batch_size, generator)
 
     def next_loss(temperature, alpha):
-        places = next(batches)
+        places = next(batches).to(text.device)
         while mask is not None and not mask[places].any():
-            places = next(batches)  # windows in which nothing counts have no mean
+            places = next(batches).to(text.device)  # windows in which nothing counts have no mean
         logits = student(text[places])
         if mask is not None:
             counts = mask[places]
@@ -128,7 +132,7 @@ def _soft_loss(logits, teacher, places, divergence, temperature):
     ids, weights = teacher.ids[places], teacher.weights[places]
     if teacher.kind == "sampled":
         return sampled_cross_entropy_core(logits, ids, weights)
-    return top_k_divergence_core(logits, ids, weights.log())
+    return top_k_divergence_core(logits, ids, weights.to(torch.promote_types(weights.dtype, torch.float32)).log())
 
 
 def race_language_models(students, text, teacher, *, recipe, **options) -> Iterator[dict]:
@@ -157,8 +161,8 @@ def distill_on_policy(
     as in `kdlab.training.train`. Raises ValueError.
     """
     check_start(student, recipe, evaluate, evaluate_every)
-    check_whole("prompt", prompt, 1)
-    check_whole("length", length, prompt + 1)
+    prompt = check_whole("prompt", prompt, 1)
+    length = check_whole("length", length, prompt + 1)
     for model in (student, teacher):
         check_text(model, text, length)
         check_window(model, length)
@@ -167,8 +171,9 @@ def distill_on_policy(
         raise ValueError(f"the student knows {sizes[0]} tokens, the teacher {sizes[1]}: they need the same vocabulary")
     if recipe.alpha or any(change.get("alpha") for change in recipe.changes.values()):
         raise ValueError("on its own text a student has no labels: give a Recipe with alpha=0")
-    if not 0 <= on_policy <= 1 or not 0 <= long_term < math.inf:
-        raise ValueError(f"on_policy must be in [0, 1], long_term at least 0: got {on_policy!r}, {long_term!r}")
+    on_policy, long_term = check_fraction("on_policy", on_policy), check_number("long_term", long_term)
+    if not 0 <= long_term < math.inf:
+        raise ValueError(f"long_term must be a finite number, at least 0: got {long_term!r}")
     options = {"recipe": recipe, "evaluate": evaluate, "evaluate_every": evaluate_every}
     return _on_policy(student, teacher, text, length, prompt, on_policy, divergence, long_term, options)
 
@@ -179,8 +184,8 @@ def _on_policy(student, teacher, text, length, prompt, on_policy, divergence, lo
     batches = windows_of(len(text), length, recipe.batch_size, generator)
 
     def next_loss(temperature, alpha):
-        ids = text[next(batches)]
-        own = torch.rand((), generator=generator) < on_policy
+        ids = text[next(batches).to(text.device)]
+        own = torch.rand((), generator=generator, dtype=torch.float32, device=generator.device) < on_policy
         if own:
             ids = generate(student, ids[:, :prompt], length - prompt, generator=generator)
         logits = student(ids[:, :-1])[:, prompt - 1 :]
@@ -199,10 +204,16 @@ def _on_policy(student, teacher, text, length, prompt, on_policy, divergence, lo
 
 def check_text(model, text, least):
     """ValueError unless the text is a row of at least `least` ids that the model knows."""
+    if not hasattr(model, "tokens") or not hasattr(model, "context"):
+        raise ValueError(
+            f"the model must be a kdlab.models.LanguageModel, or have its `tokens` (an embedding) and `context`, and "
+            f"return logits: got {type(model).__name__}"
+        )
     if not isinstance(text, torch.Tensor) or text.dtype != torch.int64 or text.ndim != 1:
         raise ValueError("a text must be a tensor of ids, int64 (M,): torch.from_numpy(tokenizer.encode(string))")
     if len(text) < least:
         raise ValueError(f"the text has {len(text)} tokens, at least {least} are needed")
+    check_device("the text's ids", text, "the model", model.tokens.weight)
     size = model.tokens.num_embeddings
     if text.min() < 0 or text.max() >= size:
         raise ValueError(f"ids from {int(text.min())} to {int(text.max())}, but the model knows 0 to {size - 1}")
@@ -210,7 +221,6 @@ def check_text(model, text, least):
 
 def check_window(model, length):
     """ValueError unless a window of this length fits into the model's context."""
-    check_whole("length", length, 1)
     if length > model.context:
         raise ValueError(f"length is {length}, more than the model's context of {model.context} tokens")
 
@@ -227,10 +237,13 @@ def _check_teacher(student, text, teacher, recipe):
             )
         if recipe.temperature != 1 or any(change.get("temperature", 1) != 1 for change in recipe.changes.values()):
             raise ValueError(CACHE_TEMPERATURE)
+        check_device("the cache's ids", teacher.ids, "the text", text)
+        check_device("the cache's weights", teacher.weights, "the text", text)
         return
     if not isinstance(teacher, torch.Tensor) or teacher.shape != (len(text), vocabulary):
         found = tuple(teacher.shape) if isinstance(teacher, torch.Tensor) else type(teacher).__name__
         raise ValueError(
             f"teacher must be logits of shape ({len(text)}, {vocabulary}), as predict_text gives, or a TokenCache: {found}"
         )
+    check_device("teacher", teacher, "the text", text)
     check_logits("teacher", teacher, recipe.temperature)

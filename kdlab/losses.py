@@ -2,17 +2,19 @@
 
 Arguments come in the order student, teacher, labels. Logits have any leading shape, (classes,), (batch, classes)
 or (batch, tokens, vocabulary); `mask`, of the leading shape, is True where a distribution counts, and what stands
-elsewhere is not looked at. A loss is the mean over the distributions that count, in nats.
+elsewhere is not looked at. A loss is the mean over the distributions that count, in nats. It is computed in float32,
+or in float64 if that came in, also under autocast, and sends no gradient into what the teacher said.
 
 Every public function checks its arguments and raises ValueError. Training checks its inputs once and then calls the
 unchecked `*_core` beside it.
 """
 
 import math
-import numbers
 
 import torch
 from torch.nn import functional as F
+
+from kdlab.checks import check_fraction, check_number, check_whole
 
 # --- soft targets ---------------------------------------------------------------------------------
 
@@ -21,14 +23,14 @@ def soft_targets(logits, temperature=1.0):
     """softmax(logits / temperature): probabilities of the same shape (Hinton et al. 2015, eq. 1)."""
     temperature = check_temperature(temperature)
     check_logits("logits", logits, temperature)
-    return F.softmax(logits / temperature, dim=-1)
+    return F.softmax(_wide(logits) / temperature, dim=-1)
 
 
 def log_soft_targets(logits, temperature=1.0):
     """log softmax(logits / temperature), computed without ever taking the logarithm of a tiny probability."""
     temperature = check_temperature(temperature)
     check_logits("logits", logits, temperature)
-    return F.log_softmax(logits / temperature, dim=-1)
+    return F.log_softmax(_wide(logits) / temperature, dim=-1)
 
 
 def entropy(logits, temperature=1.0):
@@ -50,7 +52,8 @@ def cross_entropy(student_logits, labels, *, mask=None):
 
 def cross_entropy_core(student_logits, labels):
     """`cross_entropy` without checks."""
-    return F.cross_entropy(student_logits.reshape(-1, student_logits.shape[-1]), labels.reshape(-1))
+    logits, labels = _wide(student_logits), _recordable(labels)
+    return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), labels.reshape(-1))
 
 
 def label_smoothing_loss(student_logits, labels, *, smoothing=0.1, mask=None):
@@ -59,7 +62,7 @@ def label_smoothing_loss(student_logits, labels, *, smoothing=0.1, mask=None):
     It is `distillation_loss` with uniform teacher logits, temperature 1 and alpha = 1 - s, plus the constant
     s log(classes). Szegedy et al. 2016; as distillation: Yuan et al. 2020.
     """
-    smoothing = _check_fraction("smoothing", smoothing)
+    smoothing = check_fraction("smoothing", smoothing)
     student_logits, labels = _select(mask, student_logits=student_logits, labels=labels)
     check_logits("student_logits", student_logits)
     check_labels(labels, student_logits)
@@ -68,39 +71,43 @@ def label_smoothing_loss(student_logits, labels, *, smoothing=0.1, mask=None):
 
 def label_smoothing_loss_core(student_logits, labels, *, smoothing):
     """`label_smoothing_loss` without checks."""
-    log_q = F.log_softmax(student_logits, dim=-1)
-    to_label = -log_q.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+    log_q = F.log_softmax(_wide(student_logits), dim=-1)
+    to_label = -log_q.gather(-1, _recordable(labels).unsqueeze(-1)).squeeze(-1)
     to_uniform = -log_q.mean(-1)
     return ((1 - smoothing) * to_label + smoothing * to_uniform).mean()
 
 
 # --- divergences between student and teacher ------------------------------------------------------
+# Minus infinity, for a class that cannot happen, is allowed where student and teacher both say so. The cores take finite
+# logits.
 
 
 def kl_divergence(student_logits, teacher_logits, *, temperature=1.0, mask=None):
     """KL(teacher || student) of the soft targets at this temperature: the forward KL of distillation, without T²."""
     temperature = check_temperature(temperature)
-    student_logits, teacher_logits = _check_pair(student_logits, teacher_logits, temperature, mask)
+    student_logits, teacher_logits = _select(mask, student_logits=student_logits, teacher_logits=teacher_logits)
+    student_logits, teacher_logits = _check_pair(student_logits, teacher_logits, temperature)
     return kl_divergence_core(student_logits, teacher_logits, temperature=temperature)
 
 
 def kl_divergence_core(student_logits, teacher_logits, *, temperature=1.0):
     """`kl_divergence` without checks."""
-    log_q = F.log_softmax(student_logits / temperature, dim=-1)
-    log_p = F.log_softmax(teacher_logits / temperature, dim=-1)
+    log_q, log_p = _log_soft_pair(student_logits, teacher_logits, temperature)
     return _mean_kl(log_p, log_q)
 
 
 def reverse_kl_divergence(student_logits, teacher_logits, *, temperature=1.0, mask=None):
     """KL(student || teacher) of the soft targets at this temperature: the mode-seeking direction (MiniLLM, 2024)."""
     temperature = check_temperature(temperature)
-    student_logits, teacher_logits = _check_pair(student_logits, teacher_logits, temperature, mask)
+    student_logits, teacher_logits = _select(mask, student_logits=student_logits, teacher_logits=teacher_logits)
+    student_logits, teacher_logits = _check_pair(student_logits, teacher_logits, temperature)
     return reverse_kl_divergence_core(student_logits, teacher_logits, temperature=temperature)
 
 
 def reverse_kl_divergence_core(student_logits, teacher_logits, *, temperature=1.0):
     """`reverse_kl_divergence` without checks."""
-    return kl_divergence_core(teacher_logits, student_logits, temperature=temperature)
+    log_q, log_p = _log_soft_pair(student_logits, teacher_logits, temperature)
+    return _mean_kl(log_q, log_p)
 
 
 def jensen_shannon_divergence(student_logits, teacher_logits, *, beta=0.5, temperature=1.0, mask=None):
@@ -112,20 +119,20 @@ def jensen_shannon_divergence(student_logits, teacher_logits, *, beta=0.5, tempe
     is symmetric and at most log 2.
     """
     temperature = check_temperature(temperature)
-    beta = _check_number("beta", beta)
+    beta = check_number("beta", beta)
     if not 0 < beta < 1:
         raise ValueError(
             f"beta must be strictly between 0 and 1, got {beta:g}: at the ends this divergence is 0 for every student; "
             "use kl_divergence (beta -> 0) or reverse_kl_divergence (beta -> 1)"
         )
-    student_logits, teacher_logits = _check_pair(student_logits, teacher_logits, temperature, mask)
+    student_logits, teacher_logits = _select(mask, student_logits=student_logits, teacher_logits=teacher_logits)
+    student_logits, teacher_logits = _check_pair(student_logits, teacher_logits, temperature)
     return jensen_shannon_divergence_core(student_logits, teacher_logits, beta=beta, temperature=temperature)
 
 
 def jensen_shannon_divergence_core(student_logits, teacher_logits, *, beta=0.5, temperature=1.0):
     """`jensen_shannon_divergence` without checks."""
-    log_q = F.log_softmax(student_logits / temperature, dim=-1)
-    log_p = F.log_softmax(teacher_logits / temperature, dim=-1)
+    log_q, log_p = _log_soft_pair(student_logits, teacher_logits, temperature)
     log_m = torch.logaddexp(log_p + math.log(beta), log_q + math.log1p(-beta))
     return beta * _mean_kl(log_p, log_m) + (1 - beta) * _mean_kl(log_q, log_m)
 
@@ -138,13 +145,20 @@ def logit_matching_loss(student_logits, teacher_logits, *, mask=None):
     classes. The 1 / classes belongs to the limit; the mean is over the distributions, as everywhere. Ba & Caruana
     (2014) sum the squares without centring or dividing.
     """
-    student_logits, teacher_logits = _check_pair(student_logits, teacher_logits, 1.0, mask)
-    return logit_matching_loss_core(student_logits, teacher_logits)
+    student_logits, teacher_logits = _select(mask, student_logits=student_logits, teacher_logits=teacher_logits)
+    finite = _check_pair(student_logits, teacher_logits, 1.0)
+    if finite[0] is student_logits:
+        return logit_matching_loss_core(*finite)
+    possible = student_logits > -torch.inf  # the limit knows no other class
+    count = possible.sum(-1, keepdim=True)
+    difference = (finite[0] - _constant(finite[1])).masked_fill(~possible, 0.0)
+    centred = (difference - difference.sum(-1, keepdim=True) / count).masked_fill(~possible, 0.0)
+    return (centred.square() / count).sum(-1).mean() / 2
 
 
 def logit_matching_loss_core(student_logits, teacher_logits):
     """`logit_matching_loss` without checks."""
-    difference = student_logits - teacher_logits
+    difference = _wide(student_logits) - _constant(teacher_logits)
     return (difference - difference.mean(-1, keepdim=True)).square().mean() / 2
 
 
@@ -152,25 +166,34 @@ def distillation_loss(student_logits, teacher_logits, labels, *, temperature, al
     """alpha · CE(labels, student) + (1 - alpha) · T² · KL(teacher_T || student_T) (Hinton et al. 2015).
 
     The hard term is taken at temperature 1; T² keeps the size of the soft term's gradient about the same when T
-    changes. No gradient flows into the teacher.
+    changes.
     """
     temperature, alpha = check_temperature(temperature), check_alpha(alpha)
-    if not math.isfinite(temperature * temperature):
-        raise ValueError(f"temperature {temperature:g} is too high: its square overflows")
     student_logits, teacher_logits, labels = _select(
         mask, student_logits=student_logits, teacher_logits=teacher_logits, labels=labels
     )
-    check_logits("student_logits", student_logits, min(temperature, 1.0))
-    check_logits("teacher_logits", teacher_logits, temperature, like=student_logits)
+    finite = _check_pair(student_logits, teacher_logits, min(temperature, 1.0))
     check_labels(labels, student_logits)
-    return distillation_loss_core(student_logits, teacher_logits, labels.long(), temperature=temperature, alpha=alpha)
+    if finite[0] is not student_logits:
+        _check_possible("labels", labels, student_logits)
+    if temperature * temperature > torch.finfo(_wide_dtype(student_logits)).max:
+        raise ValueError(f"temperature {temperature:g} is too high: its square overflows")
+    return distillation_loss_core(*finite, labels.long(), temperature=temperature, alpha=alpha)
 
 
 def distillation_loss_core(student_logits, teacher_logits, labels, *, temperature, alpha):
     """`distillation_loss` without checks."""
+    student_logits = _wide(student_logits)  # once: then its two gradients are added before they are rounded
     hard = cross_entropy_core(student_logits, labels)
-    soft = kl_divergence_core(student_logits, teacher_logits.detach(), temperature=temperature)
+    soft = kl_divergence_core(student_logits, teacher_logits, temperature=temperature)
     return alpha * hard + (1 - alpha) * temperature**2 * soft
+
+
+def _log_soft_pair(student_logits, teacher_logits, temperature):
+    """log softmax(logits / temperature) of the student and of the teacher."""
+    log_q = F.log_softmax(_wide(student_logits) / temperature, dim=-1)
+    log_p = F.log_softmax(_constant(teacher_logits) / temperature, dim=-1)
+    return log_q, log_p
 
 
 def _mean_kl(log_p, log_q):
@@ -180,7 +203,7 @@ def _mean_kl(log_p, log_q):
 
 
 # --- losses of language models --------------------------------------------------------------------
-# One distribution over the vocabulary for each token. No gradient flows into the teacher.
+# One distribution over the vocabulary for each token.
 
 
 def top_k_divergence(student_logits, ids, log_probabilities, *, rest="bucket", temperature=1.0, mask=None):
@@ -203,7 +226,7 @@ def top_k_divergence(student_logits, ids, log_probabilities, *, rest="bucket", t
     _check_kept(student_logits, ids, "log_probabilities", log_probabilities)
     if student_logits.shape[-1] < ids.shape[-1] or (ids.sort(-1).values.diff(dim=-1) == 0).any():
         raise ValueError("a token stands twice in a row of ids")
-    total = log_probabilities.logsumexp(-1)
+    total = _wide(log_probabilities).logsumexp(-1)
     if log_probabilities.isnan().any() or not (total.abs() < torch.inf).all() or (total > 0.01).any():
         raise ValueError("log_probabilities must be logarithms of probabilities that sum to 1 at most, and not to 0")
     return top_k_divergence_core(student_logits, ids, log_probabilities, rest=rest, temperature=temperature)
@@ -211,8 +234,9 @@ def top_k_divergence(student_logits, ids, log_probabilities, *, rest="bucket", t
 
 def top_k_divergence_core(student_logits, ids, log_probabilities, *, rest="bucket", temperature=1.0):
     """`top_k_divergence` without checks."""
-    log_q_all = F.log_softmax(student_logits / temperature, dim=-1)
-    log_p, log_q = log_probabilities.detach(), log_q_all.gather(-1, ids)
+    ids = _recordable(ids)
+    log_q_all = F.log_softmax(_wide(student_logits) / temperature, dim=-1)
+    log_p, log_q = _constant(log_probabilities), log_q_all.gather(-1, ids)
     if rest == "renormalise":
         log_p = log_p - log_p.logsumexp(-1, keepdim=True)
     p = log_p.exp()
@@ -242,8 +266,8 @@ def sampled_cross_entropy(student_logits, ids, weights, *, mask=None):
 
 def sampled_cross_entropy_core(student_logits, ids, weights):
     """`sampled_cross_entropy` without checks."""
-    log_q = F.log_softmax(student_logits, dim=-1).gather(-1, ids)
-    return -(weights.detach() * log_q).sum(-1).mean()
+    log_q = F.log_softmax(_wide(student_logits), dim=-1).gather(-1, _recordable(ids))
+    return -(_constant(weights) * log_q).sum(-1).mean()
 
 
 def policy_gradient_loss(student_logits, teacher_logits, tokens, *, mask=None):
@@ -258,9 +282,10 @@ def policy_gradient_loss(student_logits, teacher_logits, tokens, *, mask=None):
     `reverse_kl_divergence` + `policy_gradient_loss` is that of KL(student || teacher) of whole texts divided by L. The
     value itself says nothing about quality. Tokens where the mask (..., L) is False, a prompt's, count nowhere.
     """
-    _select(mask, student_logits=student_logits, teacher_logits=teacher_logits, labels=tokens)
-    chosen = ... if mask is None else mask
-    _check_pair(student_logits, teacher_logits, 1.0, mask)
+    chosen_student, chosen_teacher, _ = _select(
+        mask, student_logits=student_logits, teacher_logits=teacher_logits, labels=tokens
+    )
+    _check_pair(chosen_student, chosen_teacher, 1.0)
     if student_logits.ndim < 2:
         raise ValueError(f"logits must be (..., L, vocabulary), got {_shape(student_logits)}")
     if not isinstance(tokens, torch.Tensor) or tokens.shape != student_logits.shape[:-1]:
@@ -268,21 +293,23 @@ def policy_gradient_loss(student_logits, teacher_logits, tokens, *, mask=None):
         raise ValueError(
             f"tokens must be a tensor {_shape(student_logits[..., 0])}, one for each distribution; got {found}"
         )
-    check_labels(tokens[chosen], student_logits[chosen])
+    chosen_tokens = tokens if mask is None else tokens[mask]
+    check_labels(chosen_tokens, chosen_student)
+    _check_possible("tokens", chosen_tokens, chosen_student)
     return policy_gradient_loss_core(student_logits, teacher_logits, tokens.long(), mask=mask)
 
 
 def policy_gradient_loss_core(student_logits, teacher_logits, tokens, *, mask=None):
     """`policy_gradient_loss` without checks."""
+    student_logits, teacher_logits = _wide(student_logits), _constant(teacher_logits)
     if mask is not None:  # nothing that stands elsewhere, NaN included, may reach the gradient
         away = ~mask
         student_logits = student_logits.masked_fill(away[..., None], 0.0)
         teacher_logits = teacher_logits.masked_fill(away[..., None], 0.0)
         tokens = tokens.masked_fill(away, 0)
-    log_q, log_p = (
-        F.log_softmax(logits, dim=-1).gather(-1, tokens[..., None])[..., 0]
-        for logits in (student_logits, teacher_logits.detach())
-    )
+    places = _recordable(tokens)[..., None]
+    log_q = F.log_softmax(student_logits, dim=-1).gather(-1, places)[..., 0]
+    log_p = F.log_softmax(teacher_logits, dim=-1).gather(-1, places)[..., 0]
     gains = log_p - log_q.detach()
     if mask is not None:
         log_q, gains = log_q.masked_fill(away, 0.0), gains.masked_fill(away, 0.0)
@@ -296,6 +323,8 @@ def _check_kept(student_logits, ids, name, values):
         raise ValueError("ids must be a tensor int64 (..., k), not empty")
     if not isinstance(values, torch.Tensor) or not values.is_floating_point() or values.shape != ids.shape:
         raise ValueError(f"{name} must be a floating-point tensor of the shape of ids, {_shape(ids)}")
+    check_device("ids", ids, "student_logits", student_logits)
+    check_device(name, values, "student_logits", student_logits)
     if ids.shape[:-1] != student_logits.shape[:-1]:
         raise ValueError(
             f"student_logits {_shape(student_logits)} and ids {_shape(ids)} must have the same shape but for the last "
@@ -309,7 +338,7 @@ def _check_kept(student_logits, ids, name, values):
 # --- losses inside a transformer ------------------------------------------------------------------
 # States are (..., width), one vector for each token; scores and values (N, heads, L, ...), as TextClassifier gives
 # them. `mask`, here (N, L) or the leading shape of the states, is True where a token counts. Student and teacher may
-# differ in width where the text says so. No gradient flows into the teacher.
+# differ in width where the text says so.
 
 
 def hidden_state_loss(student_states, teacher_states, *, projection=None, mask=None):
@@ -334,8 +363,8 @@ def hidden_state_loss(student_states, teacher_states, *, projection=None, mask=N
 def hidden_state_loss_core(student_states, teacher_states, *, projection=None):
     """`hidden_state_loss` without checks and mask."""
     if projection is not None:
-        student_states = student_states @ projection
-    return F.mse_loss(student_states, teacher_states.detach())
+        student_states = _product(_wide(_recordable(student_states)), _wide(_recordable(projection)))
+    return F.mse_loss(*_alike(student_states, teacher_states))
 
 
 def hidden_cosine_loss(student_states, teacher_states, *, mask=None):
@@ -351,41 +380,50 @@ def hidden_cosine_loss(student_states, teacher_states, *, mask=None):
 
 def hidden_cosine_loss_core(student_states, teacher_states):
     """`hidden_cosine_loss` without checks and mask."""
-    return 1 - F.cosine_similarity(student_states, teacher_states.detach(), dim=-1).mean()
+    return 1 - F.cosine_similarity(*_alike(student_states, teacher_states), dim=-1).mean()
 
 
 def attention_mse_loss(student_scores, teacher_scores, *, mask=None):
     """Mean squared difference of attention scores before softmax (N, heads, L, L), head by head (TinyBERT, 2020).
 
-    The mean is over heads and pairs of tokens that both count; the scores elsewhere may be minus infinity.
+    The mean is over heads and pairs of tokens that both count; the scores elsewhere may be minus infinity. A pair for
+    which student and teacher both say minus infinity, as of a token and a later one, is left out too.
     """
     _check_scores(student_scores, teacher_scores, mask)
     pairs = _pairs(student_scores, mask)
-    for name, scores in (("student_scores", student_scores), ("teacher_scores", teacher_scores)):
-        if not scores[pairs].isfinite().all():
-            raise ValueError(f"{name} contain NaN or infinite values between tokens that count: is a mask missing?")
-    return attention_mse_loss_core(student_scores, teacher_scores, mask=mask)
+    student, teacher = student_scores[pairs], teacher_scores[pairs]
+    if not (student.isfinite() & teacher.isfinite()).all():
+        possible = ~_never(student, teacher)
+        student, teacher = student[possible], teacher[possible]
+        for name, scores in (("student_scores", student), ("teacher_scores", teacher)):
+            if not scores.isfinite().all():
+                raise ValueError(f"{name} contain NaN or infinite values between tokens that count: is a mask missing?")
+        if not possible.any():
+            raise ValueError("student_scores and teacher_scores are minus infinity everywhere: nothing to average")
+    return F.mse_loss(*_alike(student, teacher))
 
 
 def attention_mse_loss_core(student_scores, teacher_scores, *, mask=None):
     """`attention_mse_loss` without checks."""
     pairs = _pairs(student_scores, mask)
-    return F.mse_loss(student_scores[pairs], teacher_scores.detach()[pairs])
+    return F.mse_loss(*_alike(student_scores[pairs], teacher_scores[pairs]))
 
 
 def attention_kl_loss(student_scores, teacher_scores, *, mask=None):
     """KL(teacher || student) of the attention distributions, mean over heads and the tokens that look (MiniLM, 2020).
 
     Takes scores before softmax (N, heads, L, L), student and teacher with the same heads. If only a teacher's attention
-    weights are kept, their logarithm serves as scores; a weight of 0, minus infinity, is allowed there.
+    weights are kept, their logarithm serves as scores; a weight of 0, minus infinity, is allowed there, and in the
+    student where the teacher has it too.
     """
     _check_scores(student_scores, teacher_scores, mask)
     pairs = _pairs(student_scores, mask)
-    if not student_scores[pairs].isfinite().all():
+    fine = student_scores.isfinite() | ~pairs
+    if not (fine.all() or (fine | _never(student_scores, teacher_scores)).all()):
         raise ValueError("student_scores contain NaN or infinite values between tokens that count")
     teacher = teacher_scores.masked_fill(~pairs, -torch.inf)
     looks = pairs.any(-1)
-    if teacher[pairs].isnan().any() or not teacher.amax(-1)[looks].isfinite().all():
+    if not teacher.amax(-1)[looks].isfinite().all():  # NaN too is the largest of its row
         raise ValueError("teacher_scores contain NaN or plus infinity, or leave a token nothing to look at")
     return attention_kl_loss_core(student_scores, teacher_scores, mask=mask)
 
@@ -393,11 +431,12 @@ def attention_kl_loss(student_scores, teacher_scores, *, mask=None):
 def attention_kl_loss_core(student_scores, teacher_scores, *, mask=None):
     """`attention_kl_loss` without checks."""
     if mask is None:
-        mask = torch.ones(student_scores.shape[0], student_scores.shape[-1], dtype=torch.bool)
+        mask = student_scores.new_ones(student_scores.shape[0], student_scores.shape[-1], dtype=torch.bool)
+    mask = _recordable(mask)
     looks, seen = mask[:, None, :, None], mask[:, None, None, :]
     student, teacher = (
         scores.masked_fill(~looks, 0.0).masked_fill(~seen, -torch.inf)
-        for scores in (student_scores, teacher_scores.detach())
+        for scores in (_wide(student_scores), _constant(teacher_scores))
     )
     log_q, log_p = F.log_softmax(student, dim=-1), F.log_softmax(teacher, dim=-1)
     p = log_p.exp()
@@ -417,8 +456,7 @@ def value_relation_loss(student_values, teacher_values, *, heads=1, mask=None):
     _check_states(student_values, teacher_values, mask)
     if student_values.ndim != 3:
         raise ValueError(f"values must be (N, heads, L, d) or (N, L, width), got {_shape(student_values)}")
-    if isinstance(heads, bool) or not isinstance(heads, int) or heads < 1:
-        raise ValueError(f"heads must be a positive whole number, got {heads!r}")
+    heads = check_whole("heads", heads, 1)
     for name, values in (("student", student_values), ("teacher", teacher_values)):
         if values.shape[-1] % heads:
             raise ValueError(f"the {name}'s width {values.shape[-1]} cannot be split into {heads} relation heads")
@@ -428,12 +466,12 @@ def value_relation_loss(student_values, teacher_values, *, heads=1, mask=None):
 def value_relation_loss_core(student_values, teacher_values, *, heads=1, mask=None):
     """`value_relation_loss` without checks, for (N, heads, L, d) or (N, L, width)."""
     relations = []
-    for values in (student_values, teacher_values.detach()):
+    for values in (_wide(student_values), _constant(teacher_values)):
         values = _side_by_side(values)
         if mask is not None:
             values = values.masked_fill(~mask[..., None], 0.0)
         split = values.unflatten(-1, (heads, -1)).transpose(1, 2)  # (N, heads, L, d)
-        relations.append(split @ split.transpose(-1, -2) / split.shape[-1] ** 0.5)
+        relations.append(_product(split, split.transpose(-1, -2)) / split.shape[-1] ** 0.5)
     return attention_kl_loss_core(*relations, mask=mask)
 
 
@@ -442,6 +480,11 @@ def _side_by_side(values):
     if isinstance(values, torch.Tensor) and values.ndim == 4:
         return values.transpose(1, 2).flatten(2)
     return values
+
+
+def _never(student_scores, teacher_scores):
+    """True where student and teacher both say minus infinity."""
+    return (student_scores == -torch.inf) & (teacher_scores == -torch.inf)
 
 
 def _pairs(scores, mask):
@@ -459,6 +502,7 @@ def _check_states(student_states, teacher_states, mask):
             raise ValueError(f"the {name}'s states must be a floating-point tensor (..., width)")
         if states.numel() == 0:
             raise ValueError(f"the {name}'s states are empty: {_shape(states)}")
+        check_device(f"the {name}'s states", states, "the student's", student_states)
         if not states.isfinite().all():
             raise ValueError(f"the {name}'s states contain NaN or infinite values")
     if student_states.shape[:-1] != teacher_states.shape[:-1]:
@@ -479,6 +523,13 @@ def _check_scores(student_scores, teacher_scores, mask):
             f"student_scores {_shape(student_scores)} and teacher_scores {_shape(teacher_scores)} must have the same "
             "shape, heads included: value_relation_loss is free of the number of heads"
         )
+    check_device("teacher_scores", teacher_scores, "student_scores", student_scores)
+    for name, scores in (("student_scores", student_scores), ("teacher_scores", teacher_scores)):
+        if scores.shape[-1] > 1 and look_like_probabilities(scores):
+            raise ValueError(
+                f"{name} look like attention weights: every row is 0 or more and sums to 1. Pass the scores before "
+                "softmax, or weights.log()"
+            )
     if mask is None:
         return
     if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool:
@@ -489,12 +540,56 @@ def _check_scores(student_scores, teacher_scores, mask):
         raise ValueError("mask is False everywhere: no token counts, so there is nothing to average")
 
 
+# --- in what precision, and for whom the gradient -------------------------------------------------
+
+
+def _wide_dtype(tensor):
+    """float32, or the tensor's own dtype if that is wider: sums over classes and rows need it."""
+    return tensor.dtype if tensor.dtype.itemsize >= 4 else torch.float32
+
+
+def _wide(tensor):
+    return tensor if tensor.dtype.itemsize >= 4 else tensor.float()
+
+
+def _recordable(tensor):
+    """The tensor, or a copy of one that was made under torch.inference_mode: autograd refuses to keep those."""
+    return tensor.clone() if tensor.is_inference() and not torch.is_inference_mode_enabled() else tensor
+
+
+def _constant(tensor):
+    """What the teacher said: no gradient flows into it."""
+    return _wide(_recordable(tensor.detach()))
+
+
+def _alike(student, teacher):
+    """Both in the wider of their dtypes, float32 at least: PyTorch's own losses want one dtype for both."""
+    return _one_dtype(_wide(student), _constant(teacher))
+
+
+def _one_dtype(a, b):
+    if a.dtype == b.dtype:
+        return a, b
+    dtype = torch.promote_types(a.dtype, b.dtype)
+    return a.to(dtype), b.to(dtype)
+
+
+def _product(a, b):
+    """a @ b in the wider of their dtypes, also under autocast, which would round both to half precision."""
+    a, b = _one_dtype(a, b)
+    kind = a.device.type
+    if kind == "meta" or not torch.is_autocast_enabled(kind):
+        return a @ b
+    with torch.autocast(kind, enabled=False):
+        return a @ b
+
+
 # --- checks: each returns the value in plain form or raises ValueError ----------------------------
 
 
 def check_temperature(temperature):
     """The temperature as a float. ValueError unless it is a positive finite number."""
-    temperature = _check_number("temperature", temperature)
+    temperature = check_number("temperature", temperature)
     if not (temperature > 0 and math.isfinite(temperature)):
         raise ValueError(f"temperature must be a positive finite number, got {temperature:g}")
     return temperature
@@ -502,7 +597,7 @@ def check_temperature(temperature):
 
 def check_sampling_temperature(temperature):
     """The temperature as a float; 0, always the likeliest, is allowed. ValueError unless it is finite and not negative."""
-    temperature = _check_number("temperature", temperature)
+    temperature = check_number("temperature", temperature)
     if not (temperature >= 0 and math.isfinite(temperature)):
         raise ValueError(f"temperature must be a finite number, 0 (greedy) or more; got {temperature:g}")
     return temperature
@@ -510,13 +605,103 @@ def check_sampling_temperature(temperature):
 
 def check_alpha(alpha):
     """alpha, the weight of the hard labels, as a float. ValueError unless it is in [0, 1]."""
-    return _check_fraction("alpha", alpha)
+    return check_fraction("alpha", alpha)
 
 
-def check_logits(name, logits, temperature=1.0, like=None):
-    """ValueError unless logits are a finite floating-point tensor (..., classes), of the shape of `like` if given."""
-    if not isinstance(logits, torch.Tensor):
-        raise ValueError(f"{name} must be a torch tensor, got {type(logits).__name__}")
+def check_logits(name, logits, temperature=1.0, like=None, *, only_order=False):
+    """ValueError unless logits are a finite floating-point tensor (..., classes), of the shape of `like` if given.
+
+    Probabilities are refused too, unless `only_order` says that nothing but the order of the classes matters.
+    """
+    _check_form(name, logits, like)
+    _check_values(name, logits, temperature, *_extremes(logits), only_order=only_order)
+
+
+def check_labels(labels, logits):
+    """ValueError unless labels are whole numbers in [0, classes) with the leading shape of the logits."""
+    _check_tensor("labels", labels)
+    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+        raise ValueError(f"labels must be whole numbers (class indices), got {labels.dtype}")
+    if labels.shape != logits.shape[:-1]:
+        raise ValueError(
+            f"labels {_shape(labels)} must have one entry for each distribution: logits are {_shape(logits)}, "
+            f"so labels must be {_shape(logits[..., 0])}{_maps(logits, labels)}"
+        )
+    check_device("labels", labels, "the logits", logits)
+    low, high, classes = int(labels.min()), int(labels.max()), logits.shape[-1]
+    if low < 0 or high >= classes:
+        elsewhere = ". -100 often marks what does not count: say so with mask=(labels != -100), or leave it out"
+        raise ValueError(
+            f"labels must be from 0 to {classes - 1}, got values from {low} to {high}{elsewhere if low == -100 else ''}"
+        )
+
+
+def check_device(name, tensor, other_name, other):
+    """ValueError unless both are on the same device, and on one that holds numbers."""
+    if tensor.device != other.device:
+        raise ValueError(
+            f"{name} and {other_name} are on different devices, {tensor.device} and {other.device}: "
+            f'move one to the other first, as in {name}.to("{other.device}")'
+        )
+    if tensor.is_meta:
+        raise ValueError(f"{name} are on the meta device, which keeps shapes and no numbers")
+
+
+def _check_pair(student_logits, teacher_logits, temperature):
+    """Both logits, with finite numbers where both say minus infinity; ValueError if they cannot be compared."""
+    _check_form("student_logits", student_logits)
+    _check_form("teacher_logits", teacher_logits, like=student_logits)
+    extremes = [_extremes(student_logits), _extremes(teacher_logits)]
+    if -math.inf in (extremes[0][0], extremes[1][0]):
+        student_logits, teacher_logits = _finite(student_logits, teacher_logits, temperature)
+        extremes = [_extremes(student_logits), _extremes(teacher_logits)]
+    _check_values("student_logits", student_logits, temperature, *extremes[0])
+    _check_values("teacher_logits", teacher_logits, temperature, *extremes[1])
+    return student_logits, teacher_logits
+
+
+def _finite(student_logits, teacher_logits, temperature):
+    """Both logits with a finite number of probability 0 in place of minus infinity: 0 · (-inf) would be NaN."""
+    never = student_logits == -torch.inf
+    differ = never != (teacher_logits == -torch.inf)
+    if differ.any():
+        name = "student_logits" if never[differ].any() else "teacher_logits"
+        raise ValueError(
+            f"{name} contain NaN or infinite values: minus infinity, for a class that cannot happen, is allowed only "
+            "where student_logits and teacher_logits both have it"
+        )
+    if never.all(-1).any():
+        raise ValueError(
+            "student_logits are minus infinity for every class of a row: NaN or infinite values come of it"
+        )
+    return [
+        _wide(logits).masked_fill(never, -torch.finfo(_wide_dtype(logits)).max / 4 * min(temperature, 1.0))
+        for logits in (student_logits, teacher_logits)
+    ]
+
+
+def _check_possible(name, labels, logits):
+    if (logits.detach().gather(-1, labels.long().unsqueeze(-1)) == -torch.inf).any():
+        raise ValueError(
+            f"{name} name a class that, by the logits, cannot happen (minus infinity): the loss is infinite"
+        )
+
+
+def _check_tensor(name, value):
+    if isinstance(value, torch.Tensor):
+        return
+    advice = ""
+    if hasattr(value, "logits"):
+        advice = ": pass its .logits"
+    elif isinstance(value, tuple) and any(isinstance(part, torch.Tensor) for part in value):
+        advice = ": pass the entry that holds the logits alone, often the first"
+    elif type(value).__module__ == "numpy":
+        advice = ": torch.from_numpy makes one of it"
+    raise ValueError(f"{name} must be a torch tensor, got {type(value).__name__}{advice}")
+
+
+def _check_form(name, logits, like=None):
+    _check_tensor(name, logits)
     if not logits.is_floating_point():
         raise ValueError(f"{name} must be floating-point numbers, got {logits.dtype}: pass logits, not labels")
     if logits.ndim == 0 or logits.shape[-1] < 2:
@@ -528,72 +713,70 @@ def check_logits(name, logits, temperature=1.0, like=None):
             f"student_logits {_shape(like)} and {name} {_shape(logits)} must have the same shape: "
             "PyTorch would broadcast them in silence"
         )
-    extremes = torch.stack(logits.detach().aminmax())  # NaN and infinity show up in either; nothing large is allocated
-    if not torch.isfinite(extremes / temperature).all():
-        if torch.isfinite(extremes).all():
-            raise ValueError(f"{name} / temperature overflows at temperature {temperature:g}")
+    check_device(name, logits, "the student's", logits if like is None else like)
+
+
+def _extremes(logits):
+    """The smallest and the largest number, as floats: NaN and infinity show up in either."""
+    low, high = logits.detach().aminmax()
+    return low.item(), high.item()
+
+
+def _check_values(name, logits, temperature, low, high, only_order=False):
+    if not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError(f"{name} contain NaN or infinite values")
-
-
-def check_labels(labels, logits):
-    """ValueError unless labels are whole numbers in [0, classes) with the leading shape of the logits."""
-    if not isinstance(labels, torch.Tensor):
-        raise ValueError(f"labels must be a torch tensor, got {type(labels).__name__}")
-    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
-        raise ValueError(f"labels must be whole numbers (class indices), got {labels.dtype}")
-    if labels.shape != logits.shape[:-1]:
+    if max(high, -low, high - low) > torch.finfo(_wide_dtype(logits)).max * temperature:
+        raise ValueError(f"{name} / temperature overflows at temperature {temperature:g}")
+    if low >= 0 and not only_order and look_like_probabilities(logits):
         raise ValueError(
-            f"labels {_shape(labels)} must have one entry for each distribution: logits are {_shape(logits)}, "
-            f"so labels must be {_shape(logits[..., 0])}"
+            f"{name} look like probabilities: every row is 0 or more and sums to 1. Pass logits, the numbers before "
+            "softmax, or p.log(); if these are logits after all, add 1 to each, which changes no softmax"
         )
-    low, high, classes = int(labels.min()), int(labels.max()), logits.shape[-1]
-    if low < 0 or high >= classes:
-        raise ValueError(f"labels must be from 0 to {classes - 1}, got values from {low} to {high}")
 
 
-def _check_pair(student_logits, teacher_logits, temperature, mask):
-    student_logits, teacher_logits = _select(mask, student_logits=student_logits, teacher_logits=teacher_logits)
-    check_logits("student_logits", student_logits, temperature)
-    check_logits("teacher_logits", teacher_logits, temperature, like=student_logits)
-    return student_logits, teacher_logits
+def look_like_probabilities(logits):
+    """Whether every row is 0 or more and sums to 1; a single row of 0 and 1 is rather a small example."""
+    if not logits.is_floating_point():
+        return False
+    logits, tolerance = _wide(logits.detach()), max(1e-4, torch.finfo(logits.dtype).eps)
+    first = logits[(0,) * (logits.ndim - 1)]  # this row decides almost always, so that asking costs little
+    if not abs(first.sum().item() - 1) <= tolerance:
+        return False
+    if not ((logits.sum(-1) - 1).abs() <= tolerance).all() or (logits < 0).any():
+        return False
+    return logits.numel() > logits.shape[-1] or bool(logits.max() < 1)
 
 
 def _select(mask, **tensors):
     """The entries of each tensor where the mask is True, so that nothing, NaN included, leaks in from elsewhere."""
     if mask is None:
-        return tensors.values()
+        return list(tensors.values())
     if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool:
         raise ValueError("mask must be a boolean tensor: True where a distribution counts")
+    first = next(iter(tensors))
     for name, tensor in tensors.items():
-        if not isinstance(tensor, torch.Tensor):
-            raise ValueError(f"{name} must be a torch tensor, got {type(tensor).__name__}")
+        _check_tensor(name, tensor)
         leading = tensor.shape if name == "labels" else tensor.shape[:-1]
         if leading != mask.shape:
             raise ValueError(
                 f"mask {_shape(mask)} must have one entry for each distribution: {name} are {_shape(tensor)}"
+                f"{_maps(tensor, mask)}"
             )
-    first = next(iter(tensors))
+    check_device("mask", mask, first, tensors[first])
     for name, tensor in tensors.items():
         if name.endswith("logits") and tensor.shape != tensors[first].shape:
             check_logits(name, tensor, like=tensors[first])
     if not mask.any():
         raise ValueError("mask is False everywhere: no distribution counts, so there is nothing to average")
+    mask = _recordable(mask)
     return [tensor[mask] for tensor in tensors.values()]
 
 
-def _check_number(name, value):
-    if isinstance(value, torch.Tensor) and value.ndim == 0:
-        value = value.item()
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise ValueError(f"{name} must be a number, got {value!r}")
-    return float(value)
-
-
-def _check_fraction(name, value):
-    value = _check_number(name, value)
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must be in [0, 1], got {value:g}")
-    return value
+def _maps(logits, entries):
+    """Advice for logits (batch, classes, height, width), if these entries (batch, height, width) go with such."""
+    if logits.ndim < 3 or entries.shape != logits.shape[:1] + logits.shape[2:]:
+        return ""
+    return ". If the classes stand in dimension 1, as in maps (B, C, H, W), pass logits.movedim(1, -1)"
 
 
 def _shape(tensor):

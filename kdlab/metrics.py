@@ -3,12 +3,13 @@
 import torch
 from torch.nn import functional as F
 
-from kdlab.losses import check_labels, check_logits
+from kdlab.checks import check_whole
+from kdlab.losses import check_labels, check_logits, cross_entropy_core
 
 
 def errors(logits, labels):
     """How many predictions (the largest logit) are wrong, as an int."""
-    _check(logits, labels)
+    _check(logits, labels, only_order=True)
     return int((logits.argmax(-1) != labels).sum())
 
 
@@ -20,12 +21,12 @@ def accuracy(logits, labels):
 def negative_log_likelihood(logits, labels):
     """Mean of -log softmax(logits)[label], in nats; being sure and wrong costs most."""
     _check(logits, labels)
-    return float(F.cross_entropy(logits.reshape(-1, logits.shape[-1]), labels.reshape(-1).long()))
+    return float(cross_entropy_core(logits.detach(), labels.long()))
 
 
 def accuracy_by_class(logits, labels):
     """For each class, the share of its examples that are recognised; None for a class without examples."""
-    _check(logits, labels)
+    _check(logits, labels, only_order=True)
     right = (logits.argmax(-1) == labels).double()
     return [float(right[labels == c].mean()) if (labels == c).any() else None for c in range(logits.shape[-1])]
 
@@ -35,7 +36,7 @@ def macro_f1(logits, labels):
 
     The mean is over the classes that occur among labels or predictions, as in scikit-learn.
     """
-    _check(logits, labels)
+    _check(logits, labels, only_order=True)
     predicted, scores = logits.argmax(-1), []
     for c in range(logits.shape[-1]):
         said, true = predicted == c, labels == c
@@ -51,15 +52,14 @@ def reliability(logits, labels, bins=10):
     the numbers behind a reliability diagram (Guo et al. 2017).
     """
     _check(logits, labels)
-    if isinstance(bins, bool) or not isinstance(bins, int) or bins < 1:
-        raise ValueError(f"bins must be a positive whole number, got {bins!r}")
+    bins = check_whole("bins", bins, 1)
     confidence, predicted = F.softmax(logits.double(), dim=-1).reshape(-1, logits.shape[-1]).max(-1)
     right = (predicted == labels.reshape(-1)).double()
     which = (confidence * bins).ceil().long().clamp(1, bins) - 1
     count = which.bincount(minlength=bins)
 
     def means(values):
-        sums = torch.zeros(bins, dtype=torch.double).index_add_(0, which, values)
+        sums = torch.zeros(bins, dtype=torch.double, device=which.device).index_add_(0, which, values)
         return [float(total / n) if n else None for total, n in zip(sums, count, strict=True)]
 
     return {
@@ -79,8 +79,8 @@ def expected_calibration_error(logits, labels, bins=15):
 
 def agreement(student_logits, teacher_logits):
     """The share of inputs on which student and teacher predict the same class, from 0 to 1."""
-    check_logits("student_logits", student_logits)
-    check_logits("teacher_logits", teacher_logits, like=student_logits)
+    check_logits("student_logits", student_logits, only_order=True)
+    check_logits("teacher_logits", teacher_logits, like=student_logits, only_order=True)
     return float((student_logits.argmax(-1) == teacher_logits.argmax(-1)).double().mean())
 
 
@@ -89,8 +89,8 @@ def copied_mistakes(student_logits, teacher_logits, labels):
 
     0 where the teacher makes no mistake.
     """
-    _check(student_logits, labels)
-    check_logits("teacher_logits", teacher_logits, like=student_logits)
+    _check(student_logits, labels, only_order=True)
+    check_logits("teacher_logits", teacher_logits, like=student_logits, only_order=True)
     student, teacher = student_logits.argmax(-1), teacher_logits.argmax(-1)
     mistakes = teacher != labels
     return float((student == teacher)[mistakes].double().mean()) if mistakes.any() else 0.0
@@ -102,8 +102,7 @@ def distinct_n(texts, n):
     Close to 0, the same phrases come again and again. Longer or more texts repeat more by themselves, so compare equal
     amounts. After Li et al. (2016), who divide by the number of tokens.
     """
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise ValueError(f"n must be a positive whole number, got {n!r}")
+    n = check_whole("n", n, 1)
     single = isinstance(texts, str)
     texts = [text.tolist() if isinstance(text, torch.Tensor) else text for text in texts]
     if single or any(not isinstance(text, list | tuple | str) for text in texts):
@@ -119,6 +118,6 @@ def count_parameters(model):
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def _check(logits, labels):
-    check_logits("logits", logits)
+def _check(logits, labels, only_order=False):
+    check_logits("logits", logits, only_order=only_order)
     check_labels(labels, logits)

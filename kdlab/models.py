@@ -7,6 +7,18 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from kdlab.checks import check_whole
+
+# The data of the course are float32 and on the CPU, so every network starts there too, whatever the reader's default
+# dtype and device: `.double()` and `.to("cuda")` move it.
+
+
+@contextmanager
+def _building():
+    """For the modules of PyTorch, which draw weights of their own (replaced afterwards): leaves no trace of that."""
+    with torch.inference_mode(False), torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        yield
+
 
 class MLP(nn.Module):
     """Fully connected ReLU network: `MLP(784, 300, 300, 10)` maps (..., 784) to logits (..., 10).
@@ -16,17 +28,18 @@ class MLP(nn.Module):
 
     def __init__(self, *widths, dropout=0.0, input_dropout=0.0, seed=0):
         super().__init__()
-        if len(widths) < 2 or any(not isinstance(width, int) or width < 1 for width in widths):
+        if len(widths) < 2:
             raise ValueError(f"MLP needs at least two positive whole widths, as in MLP(784, 300, 10): {widths}")
+        widths = [check_whole("each of the widths", width, 1) for width in widths]
         for name, probability in (("dropout", dropout), ("input_dropout", input_dropout)):
             if not 0 <= probability < 1:
                 raise ValueError(f"{name} must be in [0, 1), got {probability!r}")
         self.dropout, self.input_dropout = dropout, input_dropout
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(check_whole("seed", seed, 0))
         self.layers = nn.ModuleList()
         for inputs, outputs in zip(widths, widths[1:], strict=False):
-            with torch.random.fork_rng(devices=[]):  # nn.Linear draws weights of its own, replaced below
-                layer = nn.Linear(inputs, outputs)
+            with _building():
+                layer = nn.Linear(inputs, outputs, dtype=torch.float32)
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
             nn.init.zeros_(layer.bias)
             self.layers.append(layer)
@@ -49,6 +62,22 @@ def to_inputs(images):
     if not isinstance(images, torch.Tensor) or images.dtype != torch.uint8 or images.ndim < 2:
         raise ValueError("images must be a uint8 array or tensor of shape (..., height, width)")
     return images.flatten(-2).to(torch.float32).div_(255)
+
+
+def logits_of(output):
+    """The logits in what a model returned: a tensor as it is, or the `.logits` of an output of `transformers`.
+
+    ValueError for a tuple and for anything else: which of its parts are the logits, nobody here can know.
+    """
+    if isinstance(output, torch.Tensor):
+        return output
+    logits = output.get("logits") if isinstance(output, dict) else getattr(output, "logits", None)
+    if isinstance(logits, torch.Tensor):
+        return logits
+    raise ValueError(
+        f"a model must return logits, a tensor, or an output that has .logits; this one returned a "
+        f"{type(output).__name__}: let its forward return the logits alone"
+    )
 
 
 @contextmanager
@@ -85,17 +114,18 @@ class TextClassifier(nn.Module):
         super().__init__()
         sizes = {"vocabulary": vocabulary, "classes": classes, "width": width, "heads": heads, "layers": layers}
         sizes |= {"inner": inner if inner is not None else 4 * width, "longest": longest}
-        _check_transformer(sizes, dropout)
+        vocabulary, classes, width, heads, layers, inner, longest = _check_transformer(sizes, dropout)
         if pooling not in ("mean", "first"):
             raise ValueError(f'pooling must be "mean" or "first", got {pooling!r}')
         self.dropout, self.pooling = dropout, pooling
-        with torch.random.fork_rng(devices=[]):  # the modules draw weights of their own, replaced below
+        with _building():
             self.tokens = nn.Embedding(vocabulary, width)
             self.positions = nn.Embedding(longest, width)
             self.norm = nn.LayerNorm(width, eps=1e-12)
-            self.layers = nn.ModuleList(EncoderLayer(width, heads, sizes["inner"], dropout) for _ in range(layers))
+            self.layers = nn.ModuleList(EncoderLayer(width, heads, inner, dropout) for _ in range(layers))
             self.head = nn.Linear(width, classes)
-        generator = torch.Generator().manual_seed(seed)
+            self.float()
+        generator = torch.Generator().manual_seed(check_whole("seed", seed, 0))
         for module in self.modules():
             if isinstance(module, nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02, generator=generator)
@@ -190,14 +220,15 @@ class LanguageModel(nn.Module):
         super().__init__()
         sizes = {"vocabulary": vocabulary, "width": width, "heads": heads, "layers": layers, "context": context}
         sizes |= {"inner": inner if inner is not None else 4 * width}
-        _check_transformer(sizes, dropout)
+        vocabulary, width, heads, layers, context, inner = _check_transformer(sizes, dropout)
         self.context, self.dropout = context, dropout
-        with torch.random.fork_rng(devices=[]):  # the modules draw weights of their own, replaced below
+        with _building():
             self.tokens = nn.Embedding(vocabulary, width)
             self.positions = nn.Embedding(context, width)
-            self.layers = nn.ModuleList(DecoderLayer(width, heads, sizes["inner"], dropout) for _ in range(layers))
+            self.layers = nn.ModuleList(DecoderLayer(width, heads, inner, dropout) for _ in range(layers))
             self.norm = nn.LayerNorm(width)
-        generator = torch.Generator().manual_seed(seed)
+            self.float()
+        generator = torch.Generator().manual_seed(check_whole("seed", seed, 0))
         for name, module in self.named_modules():
             if isinstance(module, nn.Embedding | nn.Linear):
                 # what is added to the stream in each layer starts smaller, so that depth does not swell it (GPT-2)
@@ -252,17 +283,16 @@ def causal_attention(queries, keys, values, dropout=0.0):
     new, all_ = queries.shape[2], keys.shape[2]
     if new == all_:
         return F.scaled_dot_product_attention(queries, keys, values, dropout_p=dropout, is_causal=True)
-    mask = torch.ones(new, all_, dtype=torch.bool).tril(all_ - new) if new > 1 else None
+    mask = queries.new_ones(new, all_, dtype=torch.bool).tril(all_ - new) if new > 1 else None
     return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, dropout_p=dropout)
 
 
 def _check_transformer(sizes, dropout):
-    """ValueError unless a transformer of these sizes can be built."""
-    for name, size in sizes.items():
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise ValueError(f"{name} must be a positive whole number, got {size!r}")
+    """The sizes as Python's numbers; ValueError unless a transformer of these sizes can be built."""
+    sizes = {name: check_whole(name, size, 1) for name, size in sizes.items()}
     width, heads = sizes["width"], sizes["heads"]
     if width % heads:
         raise ValueError(f"width must be a multiple of heads: {width} numbers cannot be shared among {heads} heads")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
+    return sizes.values()

@@ -18,8 +18,9 @@ from torch.func import functional_call, vmap
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-from kdlab.models import MLP
-from kdlab.training import History, Recipe, batches_of, check_run, schedule
+from kdlab.losses import log_soft_targets
+from kdlab.models import MLP, logits_of
+from kdlab.training import History, Recipe, batches_of, check_run, gradients, schedule
 
 BLOCK = 32  # students in one batched computation: more would not fit into a processor's cache
 
@@ -72,17 +73,19 @@ def train(
 def _run(students, inputs, labels, teachers, recipes, validation, evaluate_every):
     steps = recipes[0].steps
     hard, which_hard = _different(labels)
-    soft, which_soft = _log_soft_targets(teachers, recipes)
+    soft, which_soft = _log_soft_targets(teachers, recipes, hard.device)
     blocks, modes = [], [(module, module.training) for student in students for module in student.modules()]
     try:
         for student in students:
             student.train()
-        for places, sharing in _blocks(recipes):
-            block = _Block(places, [students[i] for i in places], [recipes[i] for i in places], sharing, inputs)
-            block.aim(hard, which_hard[places], soft, which_soft[places])
-            blocks.append(block)
+        with gradients():
+            for places, sharing in _blocks(recipes):
+                block = _Block(places, [students[i] for i in places], [recipes[i] for i in places], sharing, inputs)
+                block.aim(hard, which_hard[places], soft, which_soft[places])
+                blocks.append(block)
         for step in range(steps):
-            losses = _in_order(blocks, [block.step(schedule(step, steps)) for block in blocks])
+            with gradients():
+                losses = _in_order(blocks, [block.step(schedule(step, steps)) for block in blocks])
             for student, loss in enumerate(losses):
                 if not math.isfinite(loss):
                     raise RuntimeError(
@@ -94,8 +97,9 @@ def _run(students, inputs, labels, teachers, recipes, validation, evaluate_every
                 record["accuracy"] = _in_order(blocks, [block.accuracy(*validation) for block in blocks])
             yield record
     finally:
-        for block in blocks:
-            block.release()
+        with gradients():
+            for block in blocks:
+                block.release()
         for module, mode in modes:
             module.training = mode
 
@@ -163,7 +167,7 @@ class _Block:
 
     def step(self, factor):
         """One step of all students; their losses before it."""
-        chosen = torch.stack([next(own) for own in self.batches])  # (seeds, batch)
+        chosen = torch.stack([next(own) for own in self.batches]).to(self.inputs.device)  # (seeds, batch)
         logits = self.forward(self.weights, self._gather(chosen))
         chosen = chosen.repeat_interleave(self.sharing, 0)  # (students, batch)
         labels = self.hard.take(chosen + self.hard_start)
@@ -208,7 +212,8 @@ def loss_and_gradient(logits, labels, log_p, temperature, alpha):
     The same as `distillation_loss` of each student, in closed form, because that takes half the time of automatic
     differentiation. labels (S, batch), log soft targets (S, classes, batch) or None, temperature and alpha (S,).
     """
-    size = labels.shape[1]
+    size, dtype = labels.shape[1], logits.dtype
+    logits, temperature, alpha = (x.float() if x.dtype.itemsize < 4 else x for x in (logits, temperature, alpha))
     temperature, weight, labels = temperature.view(-1, 1, 1), alpha.view(-1, 1, 1), labels.unsqueeze(1)
     log_q = F.log_softmax(logits, 1)
     losses = -alpha * log_q.gather(1, labels).mean((1, 2))
@@ -219,7 +224,7 @@ def loss_and_gradient(logits, labels, log_p, temperature, alpha):
         p, log_q = log_p.exp(), F.log_softmax(logits / temperature, 1)
         losses += ((1 - weight) * temperature**2 * (p * (log_p - log_q))).sum((1, 2)) / size
         gradient += (log_q.exp() - p) * ((1 - weight) * temperature / size)  # of T² KL: T (q - p)
-    return losses, gradient
+    return losses, gradient.to(dtype)
 
 
 # --- a whole sweep, and what its students say -----------------------------------------------------
@@ -292,7 +297,9 @@ def _any_forward(student):
     def forward(weights, inputs, training=True):
         model = models[training]
         sharing = len(next(iter(weights.values()))) // len(inputs)
-        many = vmap(lambda own, x: functional_call(model, own, (x,)), in_dims=(0, 0 if len(inputs) > 1 else None))
+        many = vmap(
+            lambda own, x: logits_of(functional_call(model, own, (x,))), in_dims=(0, 0 if len(inputs) > 1 else None)
+        )
         return many(weights, inputs.repeat_interleave(sharing, 0) if len(inputs) > 1 else inputs[0]).mT
 
     return forward
@@ -315,19 +322,20 @@ def _different(tensors):
     places, which = {}, []
     for tensor in tensors:
         which.append(places.setdefault(id(tensor), (len(places), tensor))[0])
-    return torch.stack([tensor for _, tensor in places.values()]), torch.tensor(which)
+    stacked = torch.stack([tensor for _, tensor in places.values()])
+    return stacked, torch.tensor(which, device=stacked.device)
 
 
-def _log_soft_targets(teachers, recipes):
+def _log_soft_targets(teachers, recipes, device):
     """log softmax(teacher logits / T) of each different pair (M, N, classes); which one each student has, or -1."""
     tables, which = {}, []
     for v, recipe in zip(teachers, recipes, strict=True):
         key = (id(v), recipe.temperature)
         if v is not None and key not in tables:
-            tables[key] = (len(tables), F.log_softmax(v / recipe.temperature, -1))
+            tables[key] = (len(tables), log_soft_targets(v, recipe.temperature))
         which.append(-1 if v is None else tables[key][0])
     soft = torch.stack([table for _, table in tables.values()]) if tables else None
-    return soft, torch.tensor(which)
+    return soft, torch.tensor(which, device=device)
 
 
 def _in_order(blocks, values):

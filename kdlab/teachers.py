@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load
 
 from kdlab.data import read_checked
-from kdlab.models import MLP, LanguageModel, TextClassifier, evaluating
+from kdlab.models import MLP, LanguageModel, TextClassifier, evaluating, logits_of
 from kdlab.text import CharacterTokenizer
 
 MNIST_TEACHER = "mnist_teacher.safetensors"
@@ -31,9 +31,12 @@ def load_mnist_teacher():
 
 
 def predict_logits(model, inputs, batch_size=2000):
-    """The model's logits (N, classes) for inputs (N, ...): in eval mode, without gradients; its mode is restored."""
+    """The model's logits (N, classes) for inputs (N, ...): in eval mode, without gradients; its mode is restored.
+
+    Takes the `.logits` of a model of `transformers`. ValueError if the model returns neither those nor a tensor.
+    """
     with evaluating(model):
-        return torch.cat([model(batch) for batch in inputs.split(batch_size)])
+        return torch.cat([logits_of(model(batch)) for batch in inputs.split(batch_size)])
 
 
 # --- the teacher of reviews -----------------------------------------------------------------------

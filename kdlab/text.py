@@ -5,6 +5,8 @@ from collections import Counter
 
 import numpy as np
 
+from kdlab.checks import check_whole
+
 PAD, UNKNOWN, CLS = "[pad]", "[unk]", "[cls]"
 SPECIAL = (PAD, UNKNOWN, CLS)  # their ids are 0, 1, 2
 _PARTS = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[^\w\s]|_")  # a word, with its inner apostrophes (isn't), or one sign
@@ -50,8 +52,8 @@ class WordTokenizer:
         become tensors with torch.from_numpy. ValueError for a single string or a length below 1.
         """
         _check_sentences(sentences)
-        if length is not None and (isinstance(length, bool) or not isinstance(length, int) or length < 1):
-            raise ValueError(f"length must be a whole number, at least 1: got {length!r}")
+        if length is not None:
+            length = check_whole("length", length, 1)
         unknown, cls = self.ids[UNKNOWN], self.ids[CLS]
         rows = [[cls, *(self.ids.get(word, unknown) for word in words(sentence))] for sentence in sentences]
         length = length or max(map(len, rows), default=1)

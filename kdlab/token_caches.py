@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from kdlab.checks import check_whole
 from kdlab.losses import check_logits
 
 
@@ -54,9 +55,8 @@ def top_k_cache(logits, k):
     Whatever is done about the rest (see `losses.top_k_divergence`), the student does not see all of the teacher.
     """
     _check(logits)
-    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= logits.shape[1]:
-        raise ValueError(f"k must be a whole number from 1 to {logits.shape[1]}, the size of the vocabulary; got {k!r}")
-    weights, ids = logits.detach().softmax(-1).topk(k)
+    k = check_whole("k", k, 1, logits.shape[1])
+    weights, ids = _probabilities(logits).topk(k)
     return TokenCache(ids, weights)
 
 
@@ -67,19 +67,23 @@ def sampled_cache(logits, draws, generator):
     `losses.sampled_cross_entropy` and its gradient are unbiased (random sampling KD, Anshumann et al. 2025).
     """
     _check(logits)
-    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:
-        raise ValueError(f"draws must be a positive whole number, got {draws!r}")
+    draws = check_whole("draws", draws, 1)
     if not isinstance(generator, torch.Generator):
         raise ValueError(f"generator must be a torch.Generator, got {type(generator).__name__}")
-    drawn = torch.multinomial(logits.detach().softmax(-1), draws, replacement=True, generator=generator)
-    drawn = drawn.sort(1).values
+    p = _probabilities(logits)
+    drawn = torch.multinomial(p.to(generator.device), draws, replacement=True, generator=generator)
+    drawn = drawn.to(p.device).sort(1).values
     first = torch.ones_like(drawn, dtype=torch.bool)
     first[:, 1:] = drawn[:, 1:] != drawn[:, :-1]
     place = first.cumsum(1) - 1  # equal tokens share a column
     width = int(place.max()) + 1
-    ids = torch.zeros(len(drawn), width, dtype=torch.int64).scatter_(1, place, drawn)
-    shares = logits.new_full(drawn.shape, 1 / draws)
+    ids = drawn.new_zeros(len(drawn), width).scatter_(1, place, drawn)
+    shares = p.new_full(drawn.shape, 1 / draws)
     return TokenCache(ids, shares.new_zeros(ids.shape).scatter_add_(1, place, shares), "sampled")
+
+
+def _probabilities(logits):
+    return logits.detach().softmax(-1, dtype=torch.promote_types(logits.dtype, torch.float32))
 
 
 def _check(logits):

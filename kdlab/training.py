@@ -3,20 +3,25 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, fields
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from kdlab.checks import check_number, check_whole
 from kdlab.losses import (
     check_alpha,
+    check_device,
     check_labels,
     check_logits,
     check_temperature,
     cross_entropy_core,
     distillation_loss_core,
+    look_like_probabilities,
 )
+from kdlab.models import logits_of
 from kdlab.teachers import predict_logits
 
 # --- recipes --------------------------------------------------------------------------------------
@@ -44,17 +49,16 @@ class Recipe:
         """ValueError naming the first setting or change that cannot be used."""
         self.temperature, self.alpha = check_temperature(self.temperature), check_alpha(self.alpha)
         for name, least in (("steps", 1), ("batch_size", 1), ("seed", 0)):
-            check_whole(name, getattr(self, name), least)
-        rate = self.learning_rate
-        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < math.inf:
-            raise ValueError(f"learning_rate must be a positive finite number, got {rate!r}")
-        self.learning_rate = float(rate)
-        for step, settings in self.changes.items():
-            self.changes[step] = self._checked_change(step, settings)
+            setattr(self, name, check_whole(name, getattr(self, name), least))
+        self.learning_rate = check_number("learning_rate", self.learning_rate)
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate must be a positive finite number, got {self.learning_rate!r}")
+        checked = {step: self._checked_change(step, settings) for step, settings in self.changes.items()}
+        self.changes = {int(step): settings for step, settings in checked.items()}
 
     def change(self, step, **settings):
         """Let temperature= or alpha= hold from this step on; also while the run is under way. Raises ValueError."""
-        checked = self._checked_change(step, settings)
+        checked, step = self._checked_change(step, settings), int(step)
         self.changes[step] = self.changes.get(step, {}) | checked
 
     def _checked_change(self, step, settings):
@@ -126,10 +130,10 @@ def train(
     (in eval mode) join the record.
     `jitter=2` moves each image by up to 2 pixels each way, anew at every step; cached teacher logits cannot follow.
 
-    Everything is checked when `train` is called (ValueError). Batches, jitter and dropout depend on `recipe.seed`
-    alone and change no global random state. `recipe.changes` is read as the run goes, so a change made for the next
-    step takes effect. Stop whenever you like: closing the iterator leaves the student trained so far, in the mode
-    it had.
+    Everything is checked when `train` is called (ValueError); student and data must be on one device. Batches, jitter
+    and dropout depend on `recipe.seed` alone and change no global random state; each step switches gradients on and
+    leaves that setting as it was. `recipe.changes` is read as the run goes, so a change made for the next step takes
+    effect. Stop whenever you like: closing the iterator leaves the student trained so far, in the mode it had.
     """
     labels, teacher_logits = check_run(
         student, inputs, labels, teacher_logits, recipe, evaluate, evaluate_every, jitter
@@ -143,12 +147,13 @@ def _run(student, inputs, labels, teacher_logits, recipe, evaluate, evaluate_eve
         inputs, shifts = _padded(inputs, jitter)
 
     def next_loss(temperature, alpha):
-        chosen = next(batches)
+        chosen = next(batches).to(inputs.device)
         y = labels.index_select(0, chosen)
         x = inputs.index_select(0, chosen)  # twice as fast as inputs[chosen]
         if jitter:
-            x = x.gather(1, shifts[torch.randint(len(shifts), (len(x),))])
-        logits = student(x)
+            moves = torch.randint(len(shifts), (len(x),), device="cpu")
+            x = x.gather(1, shifts[moves.to(x.device)])
+        logits = logits_of(student(x))
         if teacher_logits is None:
             return cross_entropy_core(logits, y)
         v = teacher_logits.index_select(0, chosen)
@@ -174,18 +179,19 @@ def descend(student, next_loss, *, recipe, evaluate=None, evaluate_every=25) -> 
             change = recipe.changes.get(step)
             if change:
                 temperature, alpha = change.get("temperature", temperature), change.get("alpha", alpha)
-            outside = torch.get_rng_state()
-            torch.set_rng_state(noise)
-            try:
-                loss = next_loss(temperature, alpha)
-            finally:
-                noise = torch.get_rng_state()
-                torch.set_rng_state(outside)
-            for group in optimizer.param_groups:
-                group["lr"] = recipe.learning_rate * schedule(step, steps)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            with gradients():
+                outside = torch.get_rng_state()
+                torch.set_rng_state(noise)
+                try:
+                    loss = next_loss(temperature, alpha)
+                finally:
+                    noise = torch.get_rng_state()
+                    torch.set_rng_state(outside)
+                for group in optimizer.param_groups:
+                    group["lr"] = recipe.learning_rate * schedule(step, steps)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
             record = {"step": step, "loss": loss.item(), "temperature": temperature, "alpha": alpha}
             if not math.isfinite(record["loss"]):
                 raise RuntimeError(f"the loss is {record['loss']} at step {step}: try a smaller learning_rate")
@@ -203,6 +209,19 @@ def descend(student, next_loss, *, recipe, evaluate=None, evaluate_every=25) -> 
             module.training = mode
 
 
+def gradients():
+    """A context in which tensors are ordinary and have gradients, whatever the reader has switched off."""
+    if torch.is_grad_enabled() and not torch.is_inference_mode_enabled():
+        return nullcontext()
+    return _gradients()
+
+
+@contextmanager
+def _gradients():
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
 def schedule(step, steps, warmup=0.05):
     """The factor on the learning rate: a short linear warm-up, then half a cosine down to 0."""
     return min(1.0, (step + 1) / (warmup * steps)) * (1 + math.cos(math.pi * step / steps)) / 2
@@ -212,16 +231,16 @@ def batches_of(count, size, generator):
     """Endless index tensors: a new permutation for each epoch, full batches only, so that every step costs the same."""
     size = min(size, count)
     while True:
-        order = torch.randperm(count, generator=generator)
+        order = torch.randperm(count, generator=generator, device=generator.device)
         yield from order[: count - count % size].split(size)
 
 
 def _padded(inputs, pixels):
     """Square images (N, side²) with a border of zeros, and for each shift the places to read: (shifts, side²)."""
-    side = math.isqrt(inputs.shape[1])
+    side, pixels = math.isqrt(inputs.shape[1]), int(pixels)
     wide = side + 2 * pixels
     padded = F.pad(inputs.reshape(-1, side, side), (pixels,) * 4).reshape(len(inputs), wide * wide)
-    places = torch.arange(wide * wide).reshape(wide, wide)
+    places = torch.arange(wide * wide, device=inputs.device).reshape(wide, wide)
     moves = range(2 * pixels + 1)
     return padded, torch.stack([places[i : i + side, j : j + side].reshape(-1) for i in moves for j in moves])
 
@@ -234,7 +253,10 @@ def check_run(student, inputs, labels, teacher_logits, recipe, evaluate, evaluat
         raise ValueError(
             "inputs must be a floating-point tensor (N, ...), see kdlab.models.to_inputs, or token ids int64 (N, L)"
         )
-    if inputs.numel() == 0 or not torch.stack(inputs.aminmax()).isfinite().all():  # NaN and infinity show up in either
+    weight = next(p for p in student.parameters() if p.requires_grad)
+    check_device("inputs", inputs, "the student", weight)
+    # NaN and infinity show up in the smallest or the largest number
+    if inputs.numel() == 0 or not all(extreme.isfinite() for extreme in inputs.detach().aminmax()):
         raise ValueError("inputs are empty or contain NaN or infinite values")
     if ids and (inputs.ndim != 2 or inputs.min() < 0 or not inputs.any(1).all()):
         raise ValueError(
@@ -253,9 +275,19 @@ def check_run(student, inputs, labels, teacher_logits, recipe, evaluate, evaluat
         raise ValueError(f"jitter needs square images as inputs (N, side²), got {tuple(inputs.shape)}")
     first = inputs[inputs.amax(1).argmax()][None] if ids else inputs[:1]  # the largest id: is it in the vocabulary?
     try:
-        logits = predict_logits(student, first)
+        few = logits = predict_logits(student, first)
+        if look_like_probabilities(logits):  # one row may be so by chance
+            few = predict_logits(student, inputs[:32])
     except (RuntimeError, IndexError) as error:
-        raise ValueError(f"the student cannot read inputs {tuple(inputs.shape)}: {error}") from error
+        reason = error
+        if not ids and inputs.dtype != weight.dtype:
+            reason = f"they are {inputs.dtype}, its weights {weight.dtype}; student.to({inputs.dtype}) changes those"
+        raise ValueError(f"the student cannot read inputs {tuple(inputs.shape)}: {reason}") from error
+    if look_like_probabilities(few):
+        raise ValueError(
+            "what the student returns looks like probabilities: every row sums to 1. Leave the softmax at its end out: "
+            "the losses take logits"
+        )
     like = logits.expand(len(inputs), *logits.shape[1:])
     check_labels(labels, like)
     if teacher_logits is not None:
@@ -273,17 +305,15 @@ def check_start(student, recipe, evaluate, evaluate_every):
         raise ValueError("student must be a torch module with parameters that can be trained")
     if evaluate is not None and not callable(evaluate):
         raise ValueError("evaluate must be a function of the student that returns a dict of numbers")
+    if any(p.is_inference() for p in student.parameters()):
+        raise ValueError(
+            "the student was made under torch.inference_mode, so its weights cannot be trained: make it outside"
+        )
     check_whole("evaluate_every", evaluate_every, 1)
 
 
 def _range(ids):
     return f"got {tuple(ids.shape)} from {int(ids.min())} to {int(ids.max())}"
-
-
-def check_whole(name, value, least):
-    """ValueError unless the value is a whole number, `least` or more."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be a whole number, at least {least}: got {value!r}")
 
 
 # --- two runs side by side, a whole run, many runs ------------------------------------------------

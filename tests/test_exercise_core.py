@@ -11,8 +11,8 @@ import torch
 from kdlab.exercises.core import Exercise, Mistake, NotTried
 
 
-def make(reference, questions, **options):
-    return Exercise("0.0", "A title", 5, "easy", reference, questions, ("a", "b"), {}, **options)
+def make(reference, questions=None, **options):
+    return Exercise(1, "A title", 5, "easy", reference, ("a", "b"), questions, **options)
 
 
 def double(x):

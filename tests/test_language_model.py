@@ -316,10 +316,10 @@ def test_the_number_of_parameters():
     ("options", "words"),
     [
         ({"width": 10}, "multiple of heads"),
-        ({"layers": 0}, "layers must be a positive whole number"),
-        ({"context": 2.5}, "context must be a positive whole number"),
-        ({"heads": True}, "heads must be a positive whole number"),
-        ({"inner": -1}, "inner must be a positive whole number"),
+        ({"layers": 0}, "layers must be a whole number, at least 1"),
+        ({"context": 2.5}, "context must be a whole number, at least 1"),
+        ({"heads": True}, "heads must be a whole number, at least 1"),
+        ({"inner": -1}, "inner must be a whole number, at least 1"),
         ({"dropout": 1.0}, "dropout"),
     ],
 )

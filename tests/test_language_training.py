@@ -588,7 +588,7 @@ def test_bad_input_is_refused_when_a_run_is_called(changes, words):
         ({"prompt": LENGTH}, "length must be a whole number, at least 9"),
         ({"on_policy": 1.5}, "on_policy must be in"),
         ({"on_policy": math.nan}, "on_policy must be in"),
-        ({"long_term": -1}, "long_term at least 0"),
+        ({"long_term": -1}, "long_term must be a finite number, at least 0"),
         ({"recipe": recipe(alpha=0.1)}, "alpha=0"),
         ({"recipe": recipe(changes={2: {"alpha": 0.5}})}, "alpha=0"),
         ({"evaluate_every": 0}, "evaluate_every"),

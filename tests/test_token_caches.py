@@ -135,10 +135,10 @@ def test_truncation_without_a_bucket_pulls_away_from_the_teacher_and_the_bucket_
 
 def test_bytes_of_small_and_large_vocabularies():
     logits = torch.zeros(100, 256)
-    logits[:, 255] = 1
+    logits[:, 255] = 2
     assert top_k_cache(logits, 8).nbytes == 100 * 8 * (1 + 2)
     logits = torch.zeros(100, 257)
-    logits[:, 256] = 1
+    logits[:, 256] = 2
     assert top_k_cache(logits, 8).nbytes == 100 * 8 * (2 + 2)
 
 

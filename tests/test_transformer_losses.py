@@ -296,7 +296,7 @@ STATES, SCORES = draw(2, 3, 4), draw(2, 2, 3, 3)
         (lambda: attention_kl_loss(SCORES - math.inf, SCORES), "student_scores contain"),
         (lambda: attention_kl_loss(SCORES, SCORES - math.inf), "nothing to look at"),
         (lambda: value_relation_loss(STATES, STATES, heads=3), "relation heads"),
-        (lambda: value_relation_loss(STATES, STATES, heads=0), "positive whole"),
+        (lambda: value_relation_loss(STATES, STATES, heads=0), "whole number, at least 1"),
         (lambda: value_relation_loss(STATES[0], STATES[0]), r"\(N, L, width\)"),
         (lambda: value_relation_loss(STATES, STATES[:, :2]), "same tokens"),
     ],

@@ -6,6 +6,7 @@ argument, and compares values, then gradients. A wrong value is explained by a c
 (engine/mutations.py, engine/diagnosis.py). docs/exercises.md builds one, step by step.
 """
 
+import contextlib
 import html
 import inspect
 import re
@@ -20,9 +21,20 @@ from kdlab.exercises.engine.calls import Ask, explain, safe_surroundings
 from kdlab.exercises.engine.diagnosis import Search, gradient_sentence, gradients, quietly
 from kdlab.exercises.engine.draws import Draw, bound, roles_of, usual_draw
 from kdlab.exercises.engine.mutations import Change
-from kdlab.exercises.engine.values import close, deeply_copied, describe, is_numpy, is_tensor, kind_of, one_line, same
+from kdlab.exercises.engine.values import (
+    close,
+    deeply_copied,
+    describe,
+    is_numpy,
+    is_tensor,
+    kind_of,
+    one_line,
+    same,
+    tells_much,
+)
 
 SOLVED, NOT_YET, NOT_TRIED, OPEN = "solved", "not yet", "not tried yet", "open"
+ORDER = ("first", "second", "third", "fourth", "fifth", "sixth")
 LOOKS = {SOLVED: ("✔", "#009E73"), NOT_YET: ("✘", "#D55E00"), NOT_TRIED: ("○", "#0072B2"), OPEN: ("◇", "#0072B2")}
 
 
@@ -221,10 +233,10 @@ class Exercise:
             asked.append((arguments, value, wanted))
             return
         shown = ask.called, ask.came_out
-        cases = [(arguments, value, wanted), *self._second(ask, draw, number), *asked]
+        cases = [(arguments, value, wanted), *self._more(ask, draw, number, wanted), *asked]
         sentence = self._explain(ask, cases, words)
         if sentence is None:
-            sentence, wanted = self._small_case(ask)
+            sentence, wanted = self._small_case(ask, (value, wanted), shown)
         else:
             ask.called, ask.came_out = shown
         raise Mistake(sentence, wanted)
@@ -242,20 +254,25 @@ class Exercise:
                 )
         return value
 
-    def _second(self, ask, draw, number):
-        """One more case of the kind that failed: another draw, or the same with new random numbers."""
-        for other in ([lambda: self.arguments(1 - number)] if number is not None else []) + [draw]:
+    def _more(self, ask, draw, number, wanted):
+        """More cases of the kind that failed: another draw; many where a result is a whole number, which says little."""
+        count = 1 if tells_much(wanted) else 6
+        draws = [lambda n=n: self.arguments(n) for n in range(1 + count) if n != number] if number is not None else []
+        cases = []
+        for other in (*draws, *([draw] * count)):
+            if len(cases) == count:
+                break
             arguments = other()
-            try:
-                return [(arguments, self._call(ask, arguments), quietly(self.reference, self.reference, arguments))]
-            except (Mistake, NotTried):
-                continue
-        return []
+            with contextlib.suppress(Mistake, NotTried):
+                cases.append(
+                    (arguments, self._call(ask, arguments), quietly(self.reference, self.reference, arguments))
+                )
+        return cases
 
     def _explain(self, ask, cases, words):
         """The sentence for a wrong value: its cause, or what is odd about it; None where nothing is known."""
         _, value, wanted = cases[0]
-        search = Search(self, lambda arguments: self._call(ask, arguments), cases)
+        search = Search(self, lambda arguments: self._call(ask, arguments), cases, special=words is not None)
         cause = search.change()
         if cause is not None:
             return cause if words is None else f"{words} {cause}"
@@ -266,11 +283,25 @@ class Exercise:
         if words is not None:
             return words
         if isinstance(wanted, (tuple, list)):
-            return search.property(common=False) or _part_that_differs(value, wanted)
-        return search.combination() or hint.strip() or search.property()
+            return search.says(self.properties) or self._explain_parts(search) or _part_that_differs(value, wanted)
+        return search.certainty() or search.combination() or hint.strip() or search.property()
 
-    def _small_case(self, ask):
-        """(the last sentence, expected): a case so small that it can be followed with a pencil."""
+    def _explain_parts(self, whole):
+        """For several values: the cause of each that is wrong, where it is known; None if it is for none of them."""
+        _, value, wanted = whole.cases[0]
+        if len(wanted) > len(ORDER) or any(_wrong_kind(v, w) for _, v, w in whole.cases):
+            return None
+        sentences = []
+        for i, order in enumerate(ORDER[: len(wanted)]):
+            if close(value[i], wanted[i]):
+                continue
+            search = Search(self, whole.call, whole.cases, part=i)
+            cause = search.change() or search.certainty() or search.combination() or search.property()
+            sentences += [f"The {order} value is off. {cause}"] if cause else []
+        return " ".join(sentences) or None
+
+    def _small_case(self, ask, failed, shown):
+        """(the last sentence, expected): a case so small that it can be followed with a pencil, or the one that failed."""
         try:
             arguments = self.draw(Draw.small())
             wanted = quietly(self.reference, self.reference, arguments)
@@ -284,9 +315,7 @@ class Exercise:
                 )
         except (Mistake, NotTried, RuntimeError, ValueError, IndexError, TypeError):
             pass
-        arguments = self.arguments(0)
-        wanted = quietly(self.reference, self.reference, arguments)
-        value = self._call(ask, arguments)
+        (value, wanted), (ask.called, ask.came_out) = failed, shown
         return f"The value is off: {describe(value)} came out, and it should be {describe(wanted)}.", wanted
 
     def _kind_of_number(self, value, wanted):
@@ -432,12 +461,11 @@ def _shape_advice(mine, wanted):
 def _part_that_differs(value, wanted):
     """For several values: which of them are right, and the first that is not."""
     off = [i for i, (mine, theirs) in enumerate(zip(value, wanted, strict=True)) if not close(mine, theirs)]
-    if len(wanted) > 6:
+    if len(wanted) > len(ORDER):
         return f"Entry {off[0]} is {describe(value[off[0]])} and should be {describe(wanted[off[0]])} ({len(off)} of {len(wanted)} are off)."
-    order = ("first", "second", "third", "fourth", "fifth", "sixth")
-    right = [order[i] for i in range(len(wanted)) if i not in off]
+    right = [ORDER[i] for i in range(len(wanted)) if i not in off]
     start = f"The {' and the '.join(right)} value is right. " if right else ""
-    return f"{start}The {order[off[0]]} is {describe(value[off[0]])} and should be {describe(wanted[off[0]])}."
+    return f"{start}The {ORDER[off[0]]} is {describe(value[off[0]])} and should be {describe(wanted[off[0]])}."
 
 
 @dataclass

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from kdlab.exercises.core import Exercise, Option, Question, Quiz
-from kdlab.losses import distillation_loss
+from kdlab.losses import distillation_loss, distillation_loss_core
 
 # 1 --------------------------------------------------------------------------------------------------------------------
 
@@ -166,7 +166,9 @@ def _ask_distillation_step(ask):
     answer.is_not(soft_loss, "That is the teacher's term alone. Where are the labels?")
     _, cold_loss = after(_distillation_step, temperature=1.0)
     answer.is_not(cold_loss, "The temperature makes no difference to your loss. Is it passed on?")
-    double = distillation_loss(start(inputs).softmax(-1), teacher_logits, labels, temperature=3.0, alpha=0.3).item()
+    double = distillation_loss_core(
+        start(inputs).softmax(-1), teacher_logits, labels, temperature=3.0, alpha=0.3
+    ).item()
     answer.is_not(double, "The loss takes logits. You passed it probabilities: leave out the softmax.")
     with torch.no_grad():
         afterwards = distillation_loss(right(inputs), teacher_logits, labels, temperature=3.0, alpha=0.3).item()
@@ -239,7 +241,7 @@ distillation_step = Exercise(
         "labels only": (_step_variant(alpha=lambda a: 1.0), "labels alone"),
         "teacher only": (_step_variant(alpha=lambda a: 0.0), "teacher's term alone"),
         "ignores the temperature": (_step_variant(temperature=lambda t: 1.0), "temperature makes no difference"),
-        "softmax before the loss": (_step_variant(softmax=True), "leave out the softmax"),
+        "softmax before the loss": (_step_variant(softmax=True), "look like probabilities"),
         "returns the graph": (_step_variant(detach=False), "whole graph"),
     },
 )

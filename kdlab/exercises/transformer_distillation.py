@@ -858,7 +858,9 @@ _RELATION_MISTAKES = {
     ),
     "softmax twice": (
         _relation_variant(
-            loss=lambda s, t, mask: losses.attention_kl_loss(s.softmax(-1)[:, None], t.softmax(-1)[:, None], mask=mask)
+            loss=lambda s, t, mask: losses.attention_kl_loss_core(
+                s.softmax(-1)[:, None], t.softmax(-1)[:, None], mask=mask
+            )
         ),
         "Softmax was taken twice: attention_kl_loss wants *scores* and does it itself.",
     ),

@@ -116,7 +116,8 @@ lesson.kl_from_probabilities.check(kl_from_probabilities)
 # <details><summary>I get <code>nan</code> for a row with a zero</summary>
 #
 # `0 * log(0)` is `0 * -inf`, and that is `nan`. The limit of $x \log x$ at 0 is 0, but floating point does not know.
-# Compute all terms, then put 0 where p is 0: `torch.where(p > 0, terms, 0.0)`.
+# `torch.xlogy(p, q)` is `p * torch.log(q)`, and 0 wherever p is 0. (A `torch.where` around the terms hides the `nan` from
+# the value, but not from its gradient, and a loss would die of it.)
 # </details>
 #
 # Now the two students of section 1. How many nats would each waste if it had to encode the teacher's opinion?

@@ -19,43 +19,86 @@ from kdlab.exercises.engine.mutations import (
     Change,
     argument_changes,
     cuts,
+    numbers_in,
     scaled_terms,
     step_changes,
     with_arguments,
 )
-from kdlab.exercises.engine.properties import PROPERTIES, Evidence
+from kdlab.exercises.engine.properties import CERTAIN, PROPERTIES, Evidence
 from kdlab.exercises.engine.values import as_double, close, deeply_copied, is_tensor, relative
 
 TOLERANCE = 5e-5  # between a mistake's value and the learner's: rounding, no more
-SECONDS = 2.0  # of processor time, for the whole search
+SECONDS = 1.5  # of processor time, for the whole search
+
+TAKEN_OF_ALL = {
+    "the square root of": lambda x: x.sqrt(), "the square of": lambda x: x.square(), "e to the power of": lambda x: x.exp(),
+    "the logarithm of": lambda x: x.log(), "1 divided by": lambda x: 1 / x, "1 minus": lambda x: 1 - x,
+    "the absolute value of": lambda x: x.abs(),
+}  # fmt: skip
 
 
 class Search:
     """The search for what explains an answer; `cases` holds (arguments, learner's value, expected value).
 
-    The case that failed comes first, and a second draw of it behind; then all that was asked before.
+    The case that failed comes first, and a second draw of it behind; then all that was asked before. With `part`, one
+    of several values is explained, as if it had been returned alone.
     """
 
-    def __init__(self, exercise, call, cases):
-        self.exercise, self.call, self.cases = exercise, call, cases
+    def __init__(self, exercise, call, cases, special=False, part=None):
+        self.exercise, self.call, self.cases, self.part = exercise, call, cases, part
+        if part is not None:
+            self.call = lambda arguments: call(arguments)[part]
+            self.cases = [(arguments, value[part], wanted[part]) for arguments, value, wanted in cases]
+        # All nan, or the same whatever comes in: many changes give that, so none explains it (special cases have words).
+        self.blind = not special and _says_nothing([value for _, value, _ in self.cases])
         self.roles = exercise.roles
+        self.right_elsewhere = any(
+            close(value, wanted) for _, value, wanted in self.cases
+        )  # then no factor explains it
+        self._fresh = None
         self.end = time.thread_time() + SECONDS
 
     def change(self):
         """The sentence of the change that explains the value everywhere, or of a factor that has a name, or None."""
+        if self.blind:
+            own = [change for change in self.exercise.variants() if self.explains(change.function)]
+            return own[0].sentence if own else None
         for group in (self.declared, None, step_changes(*self.exercise.all_forms())):
             if group is None:
                 if sentence := self.factor_of(self.exercise.reference, "Your result"):
                     return sentence
                 continue
-            for change in group:
+            for change in sorted(group, key=self.changes_more):
                 if self.explains(change.function):
                     return change.sentence
-        return self.term()
+        return self.term() or self.of_the_result()
+
+    def of_the_result(self):
+        """A function that was taken of the right result, or None."""
+        for words, function in TAKEN_OF_ALL.items():
+            wanted = [self.of(self.exercise.reference, arguments) for arguments, _, _ in self.cases]
+            if all(
+                is_tensor(w) and w.is_floating_point() and close(value, function(w), TOLERANCE, equal_nan=True)
+                for (_, value, _), w in zip(self.cases, wanted, strict=True)
+            ):
+                return f"You return {words} what is asked for: leave out that last step."
+        return None
+
+    def changes_more(self, change):
+        """For one of several values: True for a change that would change another one, too; it is tried later."""
+        if self.part is None:
+            return False
+        arguments, _, _ = self.cases[0]
+        value, wanted = (
+            quietly(f, self.exercise.reference, arguments) for f in (change.function, self.exercise.reference)
+        )
+        if not isinstance(value, (tuple, list)) or len(value) != len(wanted):
+            return True
+        return not all(close(v, w) for i, (v, w) in enumerate(zip(value, wanted, strict=True)) if i != self.part)
 
     def combination(self):
         """The sentence for two mistakes at once, or None."""
-        return self.with_a_factor() or self.two_changes()
+        return None if self.blind else self.with_a_factor() or self.two_changes()
 
     @functools.cached_property
     def declared(self):
@@ -67,26 +110,55 @@ class Search:
 
     def explains(self, function):
         """True when it gives the learner's value in every case (and so is no right answer in disguise)."""
-        return all(
-            close(value, self.of(function, arguments), TOLERANCE, equal_nan=True) for arguments, value, _ in self.cases
-        )
+
+        def fits(case):
+            return close(case[1], self.of(function, case[0]), TOLERANCE, equal_nan=True)
+
+        return all(map(fits, self.cases)) and all(map(fits, self.fresh()))
+
+    def fresh(self):
+        """Two more draws, asked only when a change fits so far: small counts fit by chance."""
+        if self._fresh is None:
+            self._fresh = []
+            for number in (0, 1):
+                with contextlib.suppress(Mistake, NotTried, IndexError, TypeError):
+                    arguments = self.exercise.arguments(number)
+                    self._fresh.append(
+                        (arguments, self.call(arguments), self.quietly(self.exercise.reference, arguments))
+                    )
+        return self._fresh
 
     def of(self, function, arguments):
         """The function's value for a case, or a value that equals nothing."""
         if time.thread_time() > self.end:
             return NOTHING
-        return quietly(function, self.exercise.reference, arguments)
+        return self.quietly(function, arguments)
+
+    def quietly(self, function, arguments):
+        """`quietly`, or the part of what comes out that is to be explained."""
+        value = quietly(function, self.exercise.reference, arguments)
+        if self.part is None:
+            return value
+        return value[self.part] if isinstance(value, (tuple, list)) and len(value) > self.part else NOTHING
 
     def factor_of(self, function, what):
         """The sentence for a constant ratio between the learner's value and the function's, named on all draws."""
-        ratios = [_ratio(value, self.of(function, arguments)) for arguments, value, _ in self.cases[:2]]
-        return self.named_ratio(ratios, what)
+        if self.right_elsewhere:
+            return None
 
-    def named_ratio(self, ratios, what):
-        """The sentence for these ratios, one for each of the first cases: what number is it in each?"""
+        def named(cases):
+            ratios = [_ratio(value, self.of(function, arguments)) for arguments, value, _ in cases]
+            return self.named_ratio(ratios, cases, what)
+
+        sentence = named(self.cases[:2])
+        return sentence if sentence and named(self.fresh()) else None
+
+    def named_ratio(self, ratios, cases, what):
+        """The sentence for these ratios, one for each case: what number is it in each?"""
         if len(ratios) < 2 or None in ratios or any(abs(r - 1) < 1e-3 for r in ratios):
             return None
-        tables = [symbols(arguments, self.roles) for arguments, _, _ in self.cases[:2]]
+        inside = numbers_in(self.exercise.reference)
+        tables = [symbols(arguments, self.roles) | inside for arguments, _, _ in cases]
         for words in tables[0]:
             if words not in tables[1]:
                 continue
@@ -99,7 +171,7 @@ class Search:
 
     def term(self):
         """A term of the reference that is too large, too small, or turned, by a factor that has a name."""
-        for source, make in scaled_terms(*self.exercise.all_forms()):
+        for source, make in () if self.right_elsewhere else scaled_terms(*self.exercise.all_forms()):
             ratios = []
             for arguments, value, _ in self.cases[:2]:
                 without, with_it = (self.of(make(k), arguments) for k in (0.0, 1.0))
@@ -111,14 +183,18 @@ class Search:
                     break
                 ratios.append(ratio)
             short = source if len(source) <= 60 else source[:59] + "…"
-            sentence = self.named_ratio(ratios, f"The term `{short}`")
+            sentence = self.named_ratio(ratios, self.cases[:2], f"The term `{short}`")
             if sentence:
                 return sentence
         return None
 
+    def steps(self):
+        """The changed steps, without exchanged names: together with another change those fit by chance."""
+        return [c for c in step_changes(*self.exercise.all_forms()) if "` stands where `" not in c.sentence]
+
     def with_a_factor(self):
         """A change, and a constant factor on top."""
-        for change in (*self.declared, *step_changes(*self.exercise.all_forms())):
+        for change in sorted((*self.declared, *self.steps()), key=self.changes_more):
             ratios = [_ratio(value, self.of(change.function, arguments)) for arguments, value, _ in self.cases[:1]]
             if ratios[0] is None or abs(ratios[0] - 1) < 1e-3:
                 continue
@@ -128,10 +204,10 @@ class Search:
         return None
 
     def two_changes(self):
-        """Two changes at once: another argument and a changed step."""
+        """Two changes at once: another argument, and a mistake of the exercise or a changed step."""
         reference = self.exercise.reference
         common = argument_changes(reference, self.roles)
-        for step in step_changes(*self.exercise.all_forms()):
+        for step in (*self.exercise.variants(), *self.steps()):
             for sentence, change in common:
                 if time.thread_time() > self.end:
                     return None
@@ -139,13 +215,19 @@ class Search:
                     return f"Two things at once. {sentence} And: {step.sentence}"
         return None
 
-    def property(self, common=True):
-        """The first property that has something to say: the exercise's own, then those that all share."""
+    def certainty(self):
+        """The first property that says what happened, or None."""
+        return self.says((*self.exercise.properties, *CERTAIN))
+
+    def property(self):
+        """The first property that says where it happened, or None."""
+        return self.says(PROPERTIES)
+
+    def says(self, properties):
+        """What the first of these properties that has something to say says, or None."""
         reference = self.exercise.reference
-        evidence = Evidence(
-            self.call, lambda arguments: quietly(reference, reference, arguments), self.roles, self.cases
-        )
-        for speak in (*self.exercise.properties, *(PROPERTIES if common else ())):
+        evidence = Evidence(self.call, lambda arguments: self.quietly(reference, arguments), self.roles, self.cases)
+        for speak in properties:
             with contextlib.suppress(
                 Mistake, NotTried, RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError
             ):
@@ -172,6 +254,16 @@ def quietly(function, reference, arguments):
     except Exception:  # a change may make no sense at all
         return NOTHING
     return NOTHING if value is None else value
+
+
+def _says_nothing(values):
+    """True for values without a finite number, and for one number that came out in every case."""
+    try:
+        numbers = torch.cat([as_double(value).reshape(-1) for value in values])
+    except (TypeError, RuntimeError):
+        return False
+    finite = numbers[numbers.isfinite()]
+    return not finite.numel() or (len(numbers) > 1 and bool((numbers == numbers[0]).all()))
 
 
 def _ratio(value, wanted):
@@ -207,9 +299,10 @@ def _times(what, ratio, words, number, divided):
     else:
         cause = f"there is a factor of {factor} too many, or a division by it is missing"
     if words in ("ln 2", "ln 10"):
-        cause = (
-            f"a logarithm to base {words[3:]} stands where the natural one belongs (bits are to base 2, nats to base e)"
-        )
+        mine, right = f"a logarithm to base {words[3:]}", "the natural one"
+        if not divided:
+            mine, right = "a natural logarithm", f"one to base {words[3:]}"
+        cause = f"{mine} stands where {right} belongs (bits are to base 2, nats to base e)"
     return f"{what} is {size}{sign}: {cause}."
 
 

@@ -167,9 +167,24 @@ def _mask(name, roles):
         f"`{name}` is turned round: you count what is masked and leave out what counts.",
         lambda a: a | {name: ~a[name]},
     )
+    yield (
+        f"`{name}` as whole numbers (int, long) is no mask: they pick the places 0 and 1, again and again. Keep it bool.",
+        lambda a: a | {name: a[name].long()},
+    )
 
 
-_OF_ROLE = {"temperature": _temperature, "weight": _weight, "mask": _mask, "probabilities": _probabilities}
+def _size(name, roles):
+    yield f"You use `{name}` + 1 where `{name}` belongs.", lambda a: a | {name: a[name] + 1}
+    yield f"You use `{name}` - 1 where `{name}` belongs.", lambda a: a | {name: a[name] - 1}
+
+
+_OF_ROLE = {
+    "size": _size,
+    "temperature": _temperature,
+    "weight": _weight,
+    "mask": _mask,
+    "probabilities": _probabilities,
+}
 _OF_ROLE |= dict.fromkeys(LOGITS, _logits)
 
 
@@ -178,9 +193,10 @@ _OF_ROLE |= dict.fromkeys(LOGITS, _logits)
 RENAMED = {
     "softmax": [("log_softmax", "logarithms of the probabilities where the probabilities themselves belong")],
     "log_softmax": [("softmax", "probabilities where their logarithms (log_softmax) belong")],
-    "mean": [("sum", "the sum in place of the mean")],
+    "mean": [("sum", "the sum in place of the mean"), ("median", "the median in place of the mean"), ("max", "the maximum in place of the mean")],
     "sum": [("mean", "the mean in place of the sum")],
     "log": [("log2", "the logarithm to base 2 (bits) in place of the natural one (nats)"), ("log10", "the logarithm to base 10")],
+    "exp": [("exp2", "2 to that power in place of e to it"), ("expm1", "exp minus 1")],
     "log2": [("log", "the natural logarithm")],
     "argmax": [("argmin", "the smallest in place of the largest")],
     "argmin": [("argmax", "the largest in place of the smallest")],
@@ -230,6 +246,14 @@ def step_changes(*forms):
 def cuts(*forms):
     """The same for gradients: each expression of each form with its gradient cut off, and each detach() left out."""
     return [change for form in forms for change in _step_changes(form, cutting=True)]
+
+
+@functools.cache
+def numbers_in(function):
+    """{words: number} of the numbers above 2 in the reference's own code, such as seconds in an hour."""
+    tree = _parsed(function)
+    found = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)] if tree is not None else []
+    return {f"{n:g}": float(n) for n in found if type(n) in (int, float) and n > 2}
 
 
 def scaled_terms(*forms):
@@ -395,7 +419,7 @@ class _Steps:
             yield ast.BinOp(left, ast.Sub(), right), f"You subtract `{b}` where you should divide by it."
             yield (
                 ast.BinOp(left, ast.FloorDiv(), right),
-                f"A whole-number division (`//`) where `{whole}` should keep its fraction.",
+                f"What stands behind the point is lost (`//`, int or rounding): `{whole}` keeps its fraction.",
             )
             if isinstance(left, ast.BinOp) and isinstance(left.op, (ast.Add, ast.Sub)):
                 inner = ast.BinOp(left.left, left.op, ast.BinOp(left.right, ast.Div(), right))
@@ -422,6 +446,8 @@ class _Steps:
                 ast.BinOp(left, ast.Add(), right),
                 f"You add `{b}` where you should subtract it (`{whole}`): the sign is turned.",
             )
+            yield ast.BinOp(left, ast.Div(), right), f"You divide by `{b}` where you should subtract it (`{whole}`)."
+            yield ast.BinOp(left, ast.Mult(), right), f"You multiply by `{b}` where you should subtract it (`{whole}`)."
             yield right, f"{COMES_OUT} with `{b}` in place of `{whole}`."
             yield ast.UnaryOp(ast.USub(), right), f"`{a}` is missing (in `{whole}`)."
             gap = ast.Call(ast.Name("abs", ast.Load()), [node], [])
@@ -478,16 +504,22 @@ class _Steps:
 
     @staticmethod
     def IfExp(node, tree):
-        yield node.body, f"The case without `{_short(node.test)}` is missing."
-        yield node.orelse, f"The case `{_short(node.test)}` is missing."
+        for branch, words in ((node.body, "The case without"), (node.orelse, "The case")):
+            if not isinstance(branch, ast.Constant):  # the same number always has many causes
+                yield branch, f"{words} `{_short(node.test)}` is missing."
 
     @staticmethod
     def Subscript(node, tree):
         whole = _short(node)
         if not isinstance(node.ctx, ast.Load):
             return
-        yield node.value, f"{COMES_OUT} with `{_short(node.value)}` as it is, where `{whole}` belongs."
         part = node.slice
+        if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
+            for axis in (-1, -2, 0, 1, 2):
+                other = ast.Subscript(node.value, ast.Constant(axis), node.ctx)
+                yield other, f"The size of another axis: `{_short(other)}` stands where `{whole}` belongs."
+            return
+        yield node.value, f"{COMES_OUT} with `{_short(node.value)}` as it is, where `{whole}` belongs."
         if isinstance(part, ast.Slice) and part.step is None and (part.lower is None) != (part.upper is None):
             one = ast.Constant(1)
             if part.upper is None:
@@ -572,6 +604,8 @@ class _Steps:
     @staticmethod
     def AugAssign(node, tree):
         yield ast.Pass(), f"The step `{_short(node)}` is missing."
+        new = ast.Assign([node.target], node.value)
+        yield new, f"`=` stands where `{_short(node)}` belongs: only the last round of the loop is left."
 
     @staticmethod
     def With(node, tree):
@@ -586,6 +620,8 @@ def _arguments(node, name, method, whole):
         options = []
         if keyword.arg in ("dim", "axis"):
             options = [(ast.Constant(0), "over the wrong axis: down the columns (dim=0), not along each row (dim=-1)"),
+                       (ast.Constant(-2), "over the wrong axis: the last but one (dim=-2), not the last (dim=-1)"),
+                       (ast.Constant(1), "over the wrong axis: the second (dim=1), not the last (dim=-1)"),
                        (ast.Constant(None), "over everything at once: keep to the last axis, dim=-1")]  # fmt: skip
         elif isinstance(value, ast.Constant) and isinstance(value.value, bool):
             options = [(ast.Constant(not value.value), f"with {keyword.arg}={not value.value}")]
@@ -604,6 +640,8 @@ def _arguments(node, name, method, whole):
     if isinstance(last, ast.UnaryOp) and ast.unparse(last) == "-1":
         for other, words in (
             (0, "down the columns (dim=0), not along each row (dim=-1)"),
+            (-2, "the last but one (dim=-2), not the last (dim=-1)"),
+            (1, "the second (dim=1), not the last (dim=-1)"),
             (None, "over everything at once"),
         ):
             new = copy.deepcopy(node)
@@ -642,14 +680,23 @@ def _arguments(node, name, method, whole):
 class _Columns(ast.NodeTransformer):
     """Every softmax down the columns."""
 
+    axis = 0
+
     def visit_Call(self, node):
         self.generic_visit(node)
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         if name in ("softmax", "log_softmax"):
-            node.keywords = [ast.keyword("dim", ast.Constant(0)) if k.arg == "dim" else k for k in node.keywords]
+            axis = ast.Constant(self.axis)
+            node.keywords = [ast.keyword("dim", axis) if k.arg == "dim" else k for k in node.keywords]
             if node.args and ast.unparse(node.args[-1]) == "-1":
-                node.args[-1] = ast.Constant(0)
+                node.args[-1] = axis
         return node
+
+
+class _LastButOne(_Columns):
+    """Every softmax along the last axis but one."""
+
+    axis = -2
 
 
 class _Plain(ast.NodeTransformer):
@@ -662,8 +709,35 @@ class _Plain(ast.NodeTransformer):
         return node
 
 
+class _EarlyReturn(ast.NodeTransformer):
+    """The `return` behind a loop stands inside it."""
+
+    def visit_FunctionDef(self, node):
+        body = node.body
+        if len(body) > 1 and isinstance(body[-1], ast.Return) and isinstance(body[-2], (ast.For, ast.While)):
+            body[-2].body.append(copy.deepcopy(body[-1]))
+        return node
+
+
+class _FreshStart(ast.NodeTransformer):
+    """What a loop collects is emptied in each of its rounds."""
+
+    def visit_FunctionDef(self, node):
+        for i, loop in enumerate(node.body):
+            if isinstance(loop, ast.For):
+                loop.body[:0] = [copy.deepcopy(start) for start in node.body[:i] if isinstance(start, ast.Assign)]
+                break
+        return node
+
+
 _EVERYWHERE = (
+    (_EarlyReturn, "Your loop ends after its first round: is the `return` inside it?"),
+    (_FreshStart, "Only the last round of your loop counts: what it collects starts afresh in each round."),
     (_Columns, "The softmax runs over the wrong axis: your columns sum to one. Each row is a distribution: dim=-1."),
+    (
+        _LastButOne,
+        "The softmax runs over the wrong axis, the last but one. Each distribution lies along the last: dim=-1.",
+    ),
     (_Plain, "Probabilities stand where their logarithms belong: log_softmax, not softmax."),
 )
 

@@ -32,6 +32,15 @@ def is_nan(evidence):
             continue
         value = as_double(value)
         if value.isnan().any():
+            (mask,) = evidence.names("mask")[:1] or (None,)
+            if mask is not None:
+                arguments = evidence.cases[0][0]
+                everywhere = evidence.call(arguments | {mask: torch.ones_like(arguments[mask])})
+                if as_double(everywhere).isfinite().all():
+                    return (
+                        f"nan, and only where `{mask}` is False somewhere. Were those places filled with minus infinity? "
+                        "Softmax of nothing else is nan, and so is 0 times infinity: leave them out instead."
+                    )
             some = "Some of your values are" if value.ndim and not value.isnan().all() else "Your result is"
             return (
                 f"{some} nan. That comes from the logarithm of a negative number, from 0 · log 0, from 0 / 0, or, in "
@@ -181,7 +190,7 @@ def where_it_differs(evidence):
     value, wanted = as_double(value), as_double(wanted)
     scale = wanted[wanted.isfinite()].abs().max() if wanted.isfinite().any() else 1.0
     off = ~(((value - wanted).abs() <= 1e-4 * scale) | (value == wanted))
-    if off.all() or not off.any():
+    if not off.any() or 2 * off.sum() > off.numel():  # where most are off, places say nothing
         return None
     masks = [arguments[n] for n in evidence.names("mask") if getattr(arguments[n], "shape", ()) == off.shape]
     if masks and not (off & masks[0]).any():
@@ -199,6 +208,49 @@ def where_it_differs(evidence):
             count = f"{side} entry is" if len(hit) == 1 else f"{len(hit)} {side} entries are"
             return f"Only the {count} off: there {_example(value, wanted, off)}."
     return f"{int(off.sum())} of {off.numel()} entries are off: there {_example(value, wanted, off)}."
+
+
+def is_rounded(evidence):
+    """The right values, rounded."""
+    pairs = [(as_double(v), as_double(w)) for _, v, w in evidence.cases if _numbers(v, w)]
+    for digits in range(5):
+        unit = 10.0**-digits
+        if len(pairs) > 1 and all(
+            w.abs().max() >= unit and (v - w).abs().max() < unit and close(v, v.round(decimals=digits), 1e-6)
+            for v, w in pairs
+        ):
+            return "The values are right but for rounding: return them in full, without round, int or //."
+    return None
+
+
+def sums_of_rows(evidence):
+    """Rows that should sum to 1, or to 0, and do not."""
+    for _, value, wanted in evidence.cases:
+        if not _numbers(value, wanted) or not as_double(wanted).ndim or as_double(wanted).shape[-1] < 2:
+            return None
+        value, wanted = as_double(value), as_double(wanted)
+        total = wanted.sum(-1).mean().round()
+        if total not in (0.0, 1.0) or not close(wanted.sum(-1), total.expand(wanted.shape[:-1]), 1e-4):
+            return None
+        mine = value.sum(-1)
+        if close(mine, total.expand(mine.shape), 1e-3):
+            return None
+        if close(value.square().sum(-1), torch.ones_like(mine), 1e-3):
+            return "In each row the *squares* sum to 1: you divide by the length of the row. Divide by its sum."
+        if close(value.sum(), total, 1e-3):
+            return "All entries together sum to 1; each row should: divide each row by its own sum, dim=-1 with keepdim=True."
+        row = mine.reshape(-1)[0].item()
+        return f"Each row should sum to {total.item():.0f}; your first sums to {row:.4g}. Which step makes that so?"
+    return None
+
+
+def leaves_its_range(evidence):
+    """Outside 0 to 1 where the reference never is."""
+    if all(_numbers(v, w) and ((as_double(w) >= 0) & (as_double(w) <= 1)).all() for _, v, w in evidence.cases):
+        beyond = [as_double(v)[(as_double(v) < -1e-4) | (as_double(v) > 1 + 1e-4)] for _, v, _ in evidence.cases]
+        if all(len(b) for b in beyond):
+            return f"It should lie between 0 and 1, and {beyond[0][0].item():.4g} came out: what does not belong there?"
+    return None
 
 
 def constant_offset(evidence):
@@ -258,8 +310,10 @@ def _numbers(value, wanted):
         return False
 
 
-# In the order in which they speak.
+# These say what happened, whatever else is wrong: they speak before two changes are looked for.
+CERTAIN = (is_nan, is_constant_everywhere, is_rounded, constant_offset)
+# And these say where it happened, in the order in which they speak.
 PROPERTIES = (
-    is_nan, is_negative, is_constant_everywhere, rows_stand_alone, ends_of_the_weight, mean_of_the_rows, same_at_equals,
-    scales_with_temperature, constant_offset, varying_ratio, where_it_differs,
+    is_negative, varying_ratio, rows_stand_alone, sums_of_rows, leaves_its_range, ends_of_the_weight, mean_of_the_rows,
+    same_at_equals, scales_with_temperature, where_it_differs,
 )  # fmt: skip

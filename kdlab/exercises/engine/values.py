@@ -1,7 +1,9 @@
 """Compare, copy and describe what exercises pass and return."""
 
 import copy
+import decimal
 import math
+import numbers
 
 import torch
 
@@ -57,8 +59,10 @@ def same(before, after):
 def as_double(value):
     """The value as a float64 tensor on the CPU; TypeError where it is no number."""
     try:
+        if isinstance(value, (numbers.Rational, decimal.Decimal)):
+            value = float(value)
         return torch.as_tensor(value).detach().to("cpu", torch.float64)
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, OverflowError) as error:
         raise TypeError(str(error)) from error
 
 
@@ -91,7 +95,7 @@ def close(value, wanted, tolerance=1e-4, equal_nan=False):
         return False
     if not finite.any():
         return True
-    scale = wanted[finite].abs().max().clamp(min=1e-6)
+    scale = wanted[finite].abs().max().clamp(min=0.1)  # what is 0 but for rounding is 0
     return bool((value - wanted)[finite].abs().max() <= tolerance * scale)
 
 
@@ -145,3 +149,17 @@ def kind_of(value):
 def relative(number):
     """A factor in words that can be read: 5, 0.2, 1.41."""
     return f"{number:.3g}" if math.isfinite(number) else str(number)
+
+
+def tells_much(value):
+    """True for a value that two mistakes do not share by chance: finite numbers with a fraction, not all the same."""
+    if isinstance(value, (tuple, list)):
+        return any(map(tells_much, value))
+    if isinstance(value, (bool, int, str)) or value is None:
+        return False
+    try:
+        numbers = as_double(value)
+    except TypeError:
+        return False
+    numbers = numbers[numbers.isfinite()]
+    return bool(numbers.numel()) and bool((numbers != numbers.round()).any())

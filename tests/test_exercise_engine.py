@@ -1,0 +1,239 @@
+"""The engine of the exercises: what a change of the reference names, what properties say, what it never does."""
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from kdlab import losses, metrics
+from kdlab.exercises import distillation_loss as lesson_03
+from kdlab.exercises import kl_divergence as lesson_02
+from kdlab.exercises import mlp_distillation as lesson_04
+from kdlab.exercises import softmax_and_temperature as lesson_01
+from kdlab.exercises.core import Draw, Exercise, OpenExercise, ScoredExercise
+from kdlab.exercises.engine.diagnosis import quietly
+from kdlab.exercises.engine.mutations import argument_changes, step_changes, with_arguments
+from kdlab.exercises.engine.values import close
+
+
+def make(reference, **options):
+    return Exercise(1, "A title", 5, "easy", reference, ("a", "b"), **options)
+
+
+def _soft_loss(student_logits, teacher_logits, *, temperature):
+    """T² times the mean of KL over the rows."""
+    log_q = F.log_softmax(student_logits / temperature, dim=-1)
+    log_p = F.log_softmax(teacher_logits.detach() / temperature, dim=-1)
+    return temperature**2 * (log_p.exp() * (log_p - log_q)).sum(dim=-1).mean()
+
+
+soft_loss = make(_soft_loss, gradient=("student_logits",))
+
+
+def told(answer, exercise=soft_loss):
+    result = exercise.check(answer)
+    assert result.status == "not yet", result
+    return result.diagnosis
+
+
+@pytest.mark.parametrize(
+    "answer, words",
+    [
+        (lambda z, v, *, temperature: _soft_loss(v, z, temperature=temperature), "swapped"),
+        (lambda z, v, *, temperature: _soft_loss(z, v, temperature=1.0), "no difference"),
+        (lambda z, v, *, temperature: _soft_loss(z, v, temperature=temperature) / temperature**2, "`temperature`²"),
+        (lambda z, v, *, temperature: _soft_loss(z * temperature, v, temperature=temperature), "Only `teacher_logits` is"),
+        (lambda z, v, *, temperature: _soft_loss(z, v * temperature, temperature=temperature), "Only `student_logits` is"),
+        (lambda z, v, *, temperature: len(z) * _soft_loss(z, v, temperature=temperature), "the number of rows"),
+        (lambda z, v, *, temperature: _soft_loss(z, v, temperature=temperature) / z.shape[1], "the number of classes"),
+        (lambda z, v, *, temperature: _soft_loss(z, v, temperature=temperature) / math.log(2), "bits are to base 2"),
+        (lambda z, v, *, temperature: -_soft_loss(z, v, temperature=temperature), "sign"),
+        (lambda z, v, *, temperature: _soft_loss(z, 1e4 * v.eq(v.amax(-1, keepdim=True)), temperature=temperature), "argmax"),
+        (lambda z, v, *, temperature: _soft_loss(z.detach(), v, temperature=temperature), "No gradient flows"),
+        (lambda z, v, *, temperature: _soft_loss(z, v, temperature=temperature).item(), "No gradient flows"),
+        (lambda z, v, *, temperature: _soft_loss(z, v, temperature=temperature) + 1, "too large by 1"),
+        (lambda z, v, *, temperature: torch.tensor(3.0, requires_grad=True) * 1, "whatever comes in"),
+        (lambda z, v, *, temperature: len(z) * _soft_loss(v, z, temperature=temperature), "Two things at once"),
+        (lambda z, v, *, temperature: (_soft_loss(z, v, temperature=temperature) - 1e3).log(), "nan"),
+    ],
+)  # fmt: skip
+def test_mistakes_that_nobody_listed_are_named(answer, words):
+    assert words in told(answer)
+
+
+def test_a_gradient_that_flows_into_the_teacher_is_named():
+    def answer(z, v, *, temperature):
+        log_q, log_p = (z / temperature).log_softmax(-1), (v / temperature).log_softmax(-1)
+        return temperature**2 * (log_p.exp() * (log_p - log_q)).sum(-1).mean()
+
+    assert "flows into `teacher_logits`" in told(answer)
+
+
+def test_a_part_that_is_cut_off_is_named():
+    def answer(z, v, labels, *, temperature, alpha):
+        with torch.no_grad():
+            soft = losses.kl_divergence(z, v, temperature=temperature) * temperature**2
+        return alpha * F.cross_entropy(z, labels) + (1 - alpha) * soft
+
+    assert "no gradient passes through" in told(answer, lesson_03.distillation_loss)
+
+
+def test_a_loss_that_calls_backward_itself_is_named():
+    def answer(z, v, *, temperature):
+        loss = _soft_loss(z, v, temperature=temperature)
+        if loss.requires_grad:
+            loss.backward(retain_graph=True)
+        return loss
+
+    assert "calls backward() itself" in told(answer)
+
+
+def test_a_change_must_explain_two_draws():
+    """5 classes in the first draw: "divided by 5" is not "divided by the classes"."""
+    assert "number of classes" not in told(lambda z, v, *, temperature: _soft_loss(z, v, temperature=temperature) / 5)
+
+
+def test_sizes_and_numbers_differ_within_a_draw_and_between_draws():
+    for name in ("rows", "classes", "tokens", "width", "temperature", "weight"):
+        assert getattr(Draw(0), name) != getattr(Draw(1), name)
+    for draw in (Draw(0), Draw(1)):
+        assert len({draw.rows, draw.classes, draw.tokens, draw.width}) == 4
+
+
+@pytest.mark.parametrize(
+    "error, words",
+    [
+        (lambda z: z - z.max(-1).values, "`z` has shape (6, 5) and `z.max(-1).values` has shape (6,)"),
+        (lambda z: z @ z, "`z` has shape (6, 5) and `z` has shape (6, 5)"),
+        (lambda z: z + torch.ones(4), "which dimension was meant to meet which?"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_both_shown(error, words):
+    assert words in told(error, lesson_01.stable_softmax)
+
+
+def test_an_exception_names_the_learner_s_line():
+    def answer(logits):
+        shifted = logits - 1
+        return shifted.softmaxx(-1)
+
+    assert "(at `return shifted.softmaxx(-1)`, line 3 of your function)" in told(answer, lesson_01.stable_softmax)
+
+
+def test_pytorch_s_warnings_are_shown_in_full_and_without_paths():
+    result = lesson_01.stable_softmax.check(lambda logits: F.softmax(logits))
+    notes = " ".join(result.notes)
+    assert "Implicit dimension choice for softmax has been deprecated" in notes and "dim=X" in notes
+    assert ".py" not in notes and "/" not in notes
+
+
+def test_a_question_that_falls_over_says_whose_fault_it_is():
+    def questions(ask):
+        ask(torch.ones(2)).value.no_such_thing()
+
+    diagnosis = make(lambda x: x, questions=questions).check(lambda x: x * 2).diagnosis
+    assert "course's fault" in diagnosis and "torch tensor" in diagnosis and "report" in diagnosis
+
+
+def test_the_time_limit_holds_for_a_whole_check():
+    import time
+
+    def slow(student_logits, teacher_logits, *, temperature):
+        time.sleep(0.15)
+        return _soft_loss(student_logits, teacher_logits, temperature=temperature)
+
+    assert "still running" in soft_loss.check(slow, time_limit=0.2).diagnosis
+
+
+def test_the_last_resort_is_a_small_case_worked_out():
+    diagnosis = told(lambda logits: (logits + logits.sin()).softmax(-1), lesson_01.stable_softmax)
+    assert "small case" in diagnosis and "should be" in diagnosis
+
+
+# Every step of every reference ----------------------------------------------------------------------------------------
+
+STEPS = [
+    (exercise, change)
+    for exercise in (lesson_01.soft_targets, lesson_01.entropy, lesson_02.kl_divergence, lesson_03.soft_term_gradient,
+                     lesson_03.distillation_loss, lesson_03.logit_matching_loss, soft_loss)
+    for change in step_changes(exercise.reference)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("exercise, change", STEPS[::3], ids=lambda value: getattr(value, "sentence", "")[:60])
+def test_a_changed_step_is_refused_and_explained_or_changes_nothing(exercise, change):
+    same = all(
+        close(
+            quietly(change.function, exercise.reference, arguments),
+            quietly(exercise.reference, exercise.reference, arguments),
+        )
+        for arguments in (exercise.arguments(number) for number in (0, 1, 0, 1))
+    )
+    result = exercise.check(change.function)
+    assert "no name here" not in result.diagnosis and "fell over" not in result.diagnosis
+    assert result.status == "not yet" or same
+
+
+def test_argument_changes_change_something():
+    exercise = lesson_03.distillation_loss
+    changes = argument_changes(exercise.reference, exercise.roles)
+    assert len(changes) > 8
+    for sentence, change in changes:
+        arguments = exercise.arguments(0)
+        changed = with_arguments(exercise.reference, exercise.reference, change)
+        assert not close(
+            quietly(changed, exercise.reference, arguments), quietly(exercise.reference, exercise.reference, arguments)
+        ), sentence
+
+
+# kdlab's own functions pass the course's exercises --------------------------------------------------------------------
+
+
+def _of_names(function):
+    """kdlab's function, called as the exercise calls its answer."""
+    return lambda *args, **kwargs: function(*args, **kwargs)
+
+
+OWN = [
+    (lesson_02.kl_divergence, losses.kl_divergence),
+    (lesson_02.jensen_shannon_divergence, losses.jensen_shannon_divergence),
+    (lesson_02.repaired_loss, losses.kl_divergence),
+    (lesson_03.distillation_loss, losses.distillation_loss),
+    (lesson_03.logit_matching_loss, losses.logit_matching_loss),
+    (lesson_04.agreement, metrics.agreement),
+]
+
+
+@pytest.mark.parametrize("exercise, function", OWN, ids=[exercise.title for exercise, _ in OWN])
+def test_kdlab_s_own_function_passes_the_exercise_on_it(exercise, function):
+    result = exercise.check(_of_names(function))
+    assert result.status == "solved", result
+
+
+# Two more kinds -------------------------------------------------------------------------------------------------------
+
+
+def test_an_open_exercise_compares_nothing_and_says_how_to():
+    exercise = OpenExercise(1, "Design a control", 20, "hard", ("a", "b"), "A good answer permutes the soft targets.")
+    assert exercise.check(...).status == exercise.check("").status == "not tried yet"
+    result = exercise.check("permute them")
+    assert result.status == "open" and ".solution()" in result.diagnosis and "◇" in repr(result)
+    assert "permutes" in repr(exercise.solution()) and "Hint 1 of 2" in repr(exercise.hint())
+
+
+def test_a_scored_exercise_says_both_scores():
+    def score(ask):
+        return float(ask(3).is_number().value)
+
+    exercise = ScoredExercise(1, "As many as you can", 20, "hard", lambda x: x + 2, ("a",), score, 5.0, 4.0, "points")
+    good, poor = exercise.check(lambda x: x + 1), exercise.check(lambda x: x)
+    assert good.status == "solved" and good.score == 4.0 and "the lesson's own: 5 points" in good.diagnosis
+    assert poor.status == "not yet" and "At least 4 points" in poor.diagnosis
+    assert exercise.check(exercise.reference).status == "solved" and exercise.check(...).status == "not tried yet"
+    assert (
+        "ZeroDivisionError" in exercise.check(lambda x: x / 0).diagnosis
+        and "numeric" not in exercise.check(lambda x: x).diagnosis
+    )
+    low = ScoredExercise(1, "Few errors", 20, "hard", lambda x: x, ("a",), score, 3.0, 3.5, higher=False)
+    assert low.check(lambda x: x).status == "solved" and low.check(lambda x: 2 * x).status == "not yet"
