@@ -83,6 +83,11 @@ def _both(names, roles):
             f"Softmax twice: the probabilities of {said} go through a second softmax (log_softmax holds one already).",
             twice,
         )
+        if temperature:
+            yield (
+                f"The temperature divides probabilities: you take the softmax of {said} first. Divide the logits.",
+                lambda a: a | {name: a[name].softmax(-1) for name in logits},
+            )
     probabilities = [name for name in names if roles.get(name) == "probabilities"]
     if len(probabilities) > 1:
         said = " and ".join(f"`{name}`" for name in probabilities)
@@ -459,12 +464,12 @@ class _Steps:
             yield ast.BinOp(right, ast.Sub(), left), f"The sign of `{a}` is turned: it should be added, not subtracted."
             yield ast.BinOp(left, ast.Mult(), right), f"You multiply where you should add: `{whole}`."
         elif op is ast.Pow:
-            size = ast.Call(ast.Name("abs", ast.Load()), [left], [])
-            yield size, f"You take the absolute value in place of the square: `{whole}`."
             yield (
                 left,
                 f"The power is missing: {COMES_OUT[0].lower() + COMES_OUT[1:]} with `{a}` in place of `{whole}`.",
             )
+            size = ast.Call(ast.Name("abs", ast.Load()), [left], [])
+            yield size, f"You take the absolute value in place of the square: `{whole}`."
             yield (
                 ast.BinOp(left, ast.Mult(), right),
                 f"You multiply by {b} where you should raise to that power: `{whole}`.",
@@ -606,6 +611,18 @@ class _Steps:
         yield ast.Pass(), f"The step `{_short(node)}` is missing."
         new = ast.Assign([node.target], node.value)
         yield new, f"`=` stands where `{_short(node)}` belongs: only the last round of the loop is left."
+        if isinstance(node.op, ast.Add):
+            less, times = (ast.AugAssign(node.target, op, node.value) for op in (ast.Sub(), ast.Mult()))
+            yield less, f"The sign is turned: you subtract where `{_short(node)}` adds."
+            yield times, f"You multiply where `{_short(node)}` adds."
+
+    @staticmethod
+    def For(node, tree):
+        rounds = ast.Call(ast.Name("list", ast.Load()), [node.iter], [])
+        for part, words in ((ast.Slice(ast.Constant(1)), "first"), (ast.Slice(None, ast.Constant(-1)), "last")):
+            new = copy.copy(node)
+            new.iter = ast.Subscript(rounds, part, ast.Load())
+            yield new, f"Your loop leaves out the {words} of `{_short(node.iter)}`."
 
     @staticmethod
     def With(node, tree):
@@ -699,6 +716,16 @@ class _LastButOne(_Columns):
     axis = -2
 
 
+class _Smallest(ast.NodeTransformer):
+    """Every argmax an argmin."""
+
+    def visit_Attribute(self, node):
+        self.generic_visit(node)
+        if node.attr == "argmax":
+            node.attr = "argmin"
+        return node
+
+
 class _Plain(ast.NodeTransformer):
     """Every log_softmax a softmax."""
 
@@ -738,6 +765,7 @@ _EVERYWHERE = (
         _LastButOne,
         "The softmax runs over the wrong axis, the last but one. Each distribution lies along the last: dim=-1.",
     ),
+    (_Smallest, "You take the smallest in place of the largest: argmax, not argmin."),
     (_Plain, "Probabilities stand where their logarithms belong: log_softmax, not softmax."),
 )
 
