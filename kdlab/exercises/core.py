@@ -289,6 +289,8 @@ class Exercise:
         cause = search.change()
         if cause is not None:
             return cause if words is None else f"{words} {cause}"
+        if words is None and isinstance(wanted, (tuple, list)) and (cause := search.says(self.properties)):
+            return cause
         odd = _wrong_kind(value, wanted, differentiable=bool(self.gradient))
         hint = f" PyTorch gives a hint: {ask.warned[0]}" if ask.warned else ""
         if odd is not None:
@@ -296,7 +298,7 @@ class Exercise:
         if words is not None:
             return words
         if isinstance(wanted, (tuple, list)):
-            return search.says(self.properties) or self._explain_parts(search) or _part_that_differs(value, wanted)
+            return self._explain_parts(search) or _part_that_differs(value, wanted)
         return search.certainty() or search.combination() or hint.strip() or search.property()
 
     def _explain_parts(self, whole):

@@ -16,6 +16,12 @@ def _saying(predicted, classes):
     return 6 * F.one_hot(predicted, classes) + torch.rand(len(predicted), classes)
 
 
+def _hold(answer, *questions):
+    """Each question is (condition, sentence); the first that does not hold is told."""
+    for condition, sentence in questions:
+        answer.holds(condition, sentence)
+
+
 # 1 --------------------------------------------------------------------------------------------------------------------
 
 
@@ -29,103 +35,110 @@ def _balanced_draw(labels, per_class, generator):
     return torch.cat(chosen).sort().values
 
 
+def _positions(ask, labels, seed):
+    """(answer, its positions in rising order), of 5 examples of each class, after the questions of kind."""
+    answer = ask(labels, 5, _seeded(seed)).is_tensor()
+    places = answer.value.detach()
+    _hold(
+        answer,
+        (
+            places.dtype != torch.bool,
+            "That is a mask. Return positions: `.nonzero()` gives the places where it is True.",
+        ),
+        (places.ndim == 1, f"Return one row of positions, for all classes; yours has shape {tuple(places.shape)}."),
+        (not places.is_floating_point(), "Positions are whole numbers; yours are floats."),
+        (len(places), "Your tensor is empty."),
+    )
+    return answer, places.long().sort().values
+
+
 def _ask_balanced_draw(ask):
     sizes = torch.tensor([10, 20, 15, 30])
     labels = torch.arange(4).repeat_interleave(sizes)[torch.randperm(75)]
     inside = [(labels == c).nonzero().squeeze(1) for c in range(4)]
     answer, places = _positions(ask, labels, 1)
-    answer.holds(
-        not (len(places) == 16 and int(places.max()) < 4),
-        "Those are labels. Return the *positions* of the examples, so that pictures can follow.",
-    )
-    answer.holds(
-        bool(((places >= 0) & (places < 75)).all()),
-        "Positions go from 0 to the number of labels minus 1; yours do not.",
-    )
-    answer.holds(len(places) != 4, "That is 4 examples in all. Take 4 of *each* class.")
-    turned = _positions(ask, labels.flip(0), 1)[1]  # the same classes elsewhere
-    answer.holds(
-        not (len(places) == 16 and int(places.max()) < 30 and torch.equal(turned, places)),
-        "These do not depend on where the labels stand: are they positions *inside* a class? With them, look up the "
-        "positions among all labels.",
-    )
-    answer.holds(
-        len(places.unique()) == len(places),
-        "The same example was drawn twice. Draw without replacement: torch.randperm.",
+    known, turned, only = set(places.tolist()), _positions(ask, labels.flip(0), 1)[1], len(places) == 5
+    _hold(
+        answer,
+        (
+            len(places) != 20 or max(known) > 3,
+            "Those are labels. Return the *positions* of the examples, so that pictures can follow.",
+        ),
+        (known <= set(range(75)), "Positions go from 0 to the number of labels minus 1; yours do not."),
+        (
+            not only or known - set(inside[0].tolist()),
+            "Only one class is drawn, the first: does `return` stand inside the loop?",
+        ),
+        (
+            not only or known - set(inside[3].tolist()),
+            "Only one class is drawn, the last: does each round overwrite what the one before it drew?",
+        ),
+        (not only, "That is 5 examples in all. Take 5 of *each* class."),
+        (
+            len(places) != 20 or max(known) > 29 or not torch.equal(turned, places),
+            "These do not depend on where the labels stand: are they positions *inside* a class? With them, look up the "
+            "positions among all labels.",
+        ),
     )
     draws = [places, *(_positions(ask, labels, seed)[1].clamp(0, 74) for seed in range(2, 150))]
     every = [labels[draw].bincount(minlength=4).tolist() for draw in draws]
     counts = max(every, key=lambda counts: len(set(counts)))
-    answer.holds(
-        counts != sizes.tolist(), "You return all examples of every class. `per_class` of each class are asked for."
-    )
-    answer.holds(
-        len(set(counts)) > 1 or counts[0] == 4,
-        f"You draw {counts[0]} of each class, and `per_class` was 4. Is it used, and are you off by one?",
-    )
     missing = [c for c in range(4) if not counts[c]]
-    answer.holds(
-        not missing or set(counts) != {0, 4},
-        f"From class {missing} nothing was drawn, where 4 of *every* class are asked for. Does your loop reach it, and do "
-        "you keep what each round has drawn?",
-    )
-    answer.holds(
-        all(counts == [4] * 4 for counts in every),
-        f"Not balanced: the classes got {counts}, asked for were 4 of each. Draw from the positions of one class at a time.",
-    )
-    again = _positions(ask, labels, 1)[1]
-    answer.holds(
-        torch.equal(again.sort().values, places.sort().values),
-        "The same generator seed gave other examples. Pass it on: torch.randperm(n, generator=generator).",
-    )
-    for which, end in (("first", slice(4)), ("last", slice(-4, None))):
-        always = torch.cat([among[end] for among in inside])
-        answer.holds(
-            not torch.equal(places.sort().values, always.sort().values),
-            f"You always take the {which} ones of each class. Put the positions of a class into a random order first.",
-        )
-    answer.holds(
-        any(not torch.equal(draw.sort().values, places.sort().values) for draw in draws[1:]),
-        "Two generators gave the same draw: is nothing random in it, or do not seed inside the function? Use the "
-        "generator that you are given.",
-    )
+    always = [torch.cat([among[end] for among in inside]).sort().values for end in (slice(5), slice(-5, None))]
     seen = torch.cat(draws).bincount(minlength=75)
-    for c, among in enumerate(inside):
-        last = int(seen[among].nonzero().max()) + 1
-        answer.holds(
-            last == len(among),
-            f"Of the {len(among)} examples of class {c} only the first {last} are ever drawn. What do you shuffle? torch.randperm "
-            "needs the number of examples of *this* class.",
-        )
-        answer.holds(
-            bool(seen[among].all()), f"Some examples of class {c} are never drawn, in 150 draws. Shuffle all of them."
-        )
+    reach = [int(seen[among].nonzero().max()) + 1 if seen[among].any() else 0 for among in inside]
+    short = next((c for c in range(4) if reach[c] < sizes[c]), 0)
+    _hold(
+        answer,
+        (
+            all(len(draw.unique()) == len(draw) for draw in draws),
+            "The same example was drawn twice. Draw without replacement: torch.randperm.",
+        ),
+        (counts != sizes.tolist(), "You return all examples of every class. `per_class` of each class are asked for."),
+        (
+            len(set(counts)) > 1 or counts[0] == 5,
+            f"You draw {counts[0]} of each class, and `per_class` was 5. Is it used, and are you off by one?",
+        ),
+        (
+            not missing or set(counts) != {0, 5},
+            f"From class {missing} nothing was drawn, where 5 of *every* class are asked for. Does your loop reach it?",
+        ),
+        (
+            all(counts == [5] * 4 for counts in every),
+            f"Not balanced: the classes got {counts}, asked for were 5 of each. Draw from the positions of one class at a time.",
+        ),
+        (
+            torch.equal(_positions(ask, labels, 1)[1], places),
+            "The same generator seed gave other examples. Pass it on: torch.randperm(n, generator=generator).",
+        ),
+        *(
+            (
+                not torch.equal(places, those),
+                f"You always take the {which} ones of each class. Put the positions of a class into a random order first.",
+            )
+            for which, those in zip(("first", "last"), always, strict=True)
+        ),
+        (
+            any(not torch.equal(draw, places) for draw in draws[1:]),
+            "Two generators gave the same draw: is nothing random in it, or do you seed inside the function? Use the "
+            "generator that you are given.",
+        ),
+        (
+            reach == sizes.tolist(),
+            f"Of the {sizes[short]} examples of class {short} only the first {reach[short]} are ever drawn. What do you "
+            "shuffle? torch.randperm needs the number of examples of *this* class.",
+        ),
+        (seen.all(), "Some examples are never drawn, in 150 draws. Shuffle all of a class."),
+    )
     other, places = _positions(ask, torch.tensor([2, 5, 7, 9])[labels], 1)
     other.holds(
-        labels[places.clamp(0, 74)].bincount(minlength=4).tolist() == [4] * 4,
+        labels[places.clamp(0, 74)].bincount(minlength=4).tolist() == [5] * 4,
         "Right where the classes are 0, 1, 2, 3; wrong where they are 2, 5, 7 and 9 (a digit may be missing, as in section "
         "3). `labels.unique()` says which there are.",
     )
 
 
-def _positions(ask, labels, seed):
-    """(answer, its positions as int64), of 4 examples of each class."""
-    answer = ask(labels, 4, _seeded(seed)).is_tensor()
-    places = answer.value.detach()
-    answer.holds(
-        places.dtype != torch.bool,
-        "That is a mask. Return positions: `.nonzero()` turns a mask into the places where it is True.",
-    )
-    answer.holds(
-        places.ndim == 1,
-        f"Return one row of positions, for all classes together; yours has shape {tuple(places.shape)}.",
-    )
-    answer.holds(not places.is_floating_point(), "Positions are whole numbers; yours are floats.")
-    answer.holds(len(places), "Your tensor is empty.")
-    return answer, places.long()
-
-
-def _draw_variant(order):
+def _draw_by(order):
     """A wrong answer: `order(n, generator)` puts the n examples of a class in an order."""
 
     def balanced_draw(labels, per_class, generator):
@@ -135,9 +148,13 @@ def _draw_variant(order):
     return balanced_draw
 
 
-def _draw_by_position_in_class(labels, per_class, generator):
-    orders = [torch.randperm(int((labels == c).sum()), generator=generator)[:per_class] for c in labels.unique()]
-    return torch.cat(orders)
+def _inside(y, k, g):
+    return torch.cat([torch.randperm(int((y == c).sum()), generator=g)[:k] for c in y.unique()])
+
+
+def _drawn(change):
+    """A wrong answer: `change(positions, labels, per_class)` of a right one."""
+    return lambda y, k, g: change(_balanced_draw(y, k, g), y, k)
 
 
 balanced_draw = Exercise(
@@ -153,34 +170,24 @@ balanced_draw = Exercise(
         "`order = torch.randperm(len(places), generator=generator)`, then `places[order[:per_class]]`; `torch.cat` joins.",
     ),
     wrong={
-        "the first ones": (_draw_variant(lambda n, g: torch.arange(n)), "always take the first"),
-        "the last ones": (_draw_variant(lambda n, g: torch.arange(n).flip(0)), "always take the last"),
-        "positions inside a class": (_draw_by_position_in_class, "*inside* a class"),
-        "with replacement": (_draw_variant(lambda n, g: torch.randint(3, (n,), generator=g)), "drawn twice"),
-        "global random numbers": (_draw_variant(lambda n, g: torch.randperm(n)), "Pass it on"),
-        "own seed": (_draw_variant(lambda n, g: torch.randperm(n, generator=_seeded(0))), "do not seed inside"),
-        "among the first ten": (_draw_variant(lambda n, g: torch.randperm(10, generator=g)), "only the first 10"),
-        "not balanced": (
-            lambda labels, k, g: torch.randperm(len(labels), generator=g)[: k * len(labels.unique())],
-            "Not balanced",
-        ),
-        "so many in all": (lambda labels, k, g: torch.randperm(len(labels), generator=g)[:k], "4 of *each*"),
-        "always two": (lambda labels, k, g: _balanced_draw(labels, 2, g), "You draw 2 of each"),
-        "all": (lambda labels, k, g: torch.randperm(len(labels), generator=g), "all examples"),
-        "without the class 0": (
-            lambda labels, k, g: (d := _balanced_draw(labels, k, g))[labels[d] > 0],
-            "From class [0] nothing",
-        ),
-        "classes from 0 on": (
-            lambda y, k, g: _balanced_draw(torch.where(y < len(y.unique()), y, y.min()), k, g),
-            "may be missing",
-        ),
-        "labels": (lambda labels, k, g: labels[_balanced_draw(labels, k, g)], "Those are labels"),
-        "a mask": (lambda labels, k, g: torch.zeros(len(labels)).bool(), "That is a mask"),
-        "a row for each class": (
-            lambda labels, k, g: _balanced_draw(labels, k, g).reshape(-1, k),
-            "one row of positions",
-        ),
+        "the first ones": (_draw_by(lambda n, g: torch.arange(n)), "always take the first"),
+        "the last ones": (_draw_by(lambda n, g: torch.arange(n).flip(0)), "always take the last"),
+        "positions inside a class": (_inside, "*inside* a class"),
+        "with replacement": (_draw_by(lambda n, g: torch.randint(n, (n,), generator=g)), "drawn twice"),
+        "global random numbers": (_draw_by(lambda n, g: torch.randperm(n)), "Pass it on"),
+        "own seed": (_draw_by(lambda n, g: torch.randperm(n, generator=_seeded(0))), "seed inside"),
+        "among the first ten": (_draw_by(lambda n, g: torch.randperm(10, generator=g)), "only the first 10"),
+        "not balanced": (lambda y, k, g: torch.randperm(len(y), generator=g)[: 4 * k], "Not balanced"),
+        "so many in all": (lambda y, k, g: torch.randperm(len(y), generator=g)[:k], "5 of *each*"),
+        "always two": (lambda y, k, g: _balanced_draw(y, 2, g), "You draw 2 of each"),
+        "only the last class": (_drawn(lambda d, y, k: d[y[d] == y.max()]), "overwrite"),
+        "only the first class": (_drawn(lambda d, y, k: d[y[d] == y.min()]), "inside the loop"),
+        "all": (lambda y, k, g: torch.randperm(len(y), generator=g), "all examples"),
+        "without the class 0": (_drawn(lambda d, y, k: d[y[d] > 0]), "From class [0] nothing"),
+        "classes from 0 on": (_drawn(lambda d, y, k: d[y[d] < len(y.unique())].repeat(2)[: 4 * k]), "may be missing"),
+        "labels": (_drawn(lambda d, y, k: y[d]), "Those are labels"),
+        "a mask": (_drawn(lambda d, y, k: torch.zeros(len(y)).bool()), "That is a mask"),
+        "a row for each class": (_drawn(lambda d, y, k: d.reshape(-1, k)), "one row of positions"),
     },
 )
 
@@ -214,6 +221,10 @@ def _partly_labelled(draw):
     z, v = draw.logits(n, draw.classes), draw.logits(n, draw.classes, scale=4.0)
     both = {"temperature": draw.temperature, "alpha": draw.weight}
     return {"student_logits": z, "teacher_logits": v, "labels": labels, **both}
+
+
+def _soft(z, v, T):
+    return F.kl_div((z / T).log_softmax(-1), (v.detach() / T).softmax(-1), reduction="batchmean")
 
 
 def _hard(z, y):
@@ -272,15 +283,21 @@ transfer_loss = Exercise(
         "Pictures without a label were told that they are a zero.": (
             _transfer_variant(lambda z, y: F.cross_entropy(z, y.clamp(min=0)))
         ),
-        "0 is a label too: pictures of a zero are missing in your label's term.": (
-            _transfer_variant(lambda z, y: F.cross_entropy(z[y > 0], y[y > 0])),
-            _transfer_variant(lambda z, y: F.cross_entropy(z[y > 0], y[y > 0]) if (y > 0).any() else 0.0),
-        ),
-        "Student and teacher are the other way round in the KL: the student comes first in `kl_divergence`.": (
-            _transfer_variant(kl=lambda z, v, temperature: kl_divergence(v, z, temperature=temperature))
-        ),
         "Your KL is taken at T = 1. Pass the temperature on to `kl_divergence`.": (
             _transfer_variant(kl=lambda z, v, temperature: kl_divergence(z, v))
+        ),
+        "`kl_divergence` takes logits and softens them itself: you gave it probabilities.": (
+            *(
+                _transfer_variant(
+                    kl=lambda z, v, temperature, soft=soft: _soft(
+                        soft(z, temperature), soft(v, temperature), temperature
+                    )
+                )
+                for soft in (lambda z, T: z.softmax(-1), lambda z, T: (z / T).softmax(-1))
+            ),
+        ),
+        "The logits are divided by T twice: `kl_divergence` does so itself, when it is given the temperature.": (
+            _transfer_variant(kl=lambda z, v, temperature: _soft(z / temperature, v / temperature, temperature))
         ),
         "You softened the student in the label's term too. A label is met at T = 1.": (
             lambda z, v, y, T, a: _transfer_loss(z, v, y, T, a) + a * (_hard(z / T, y) - _hard(z, y))
@@ -292,12 +309,9 @@ transfer_loss = Exercise(
         "The teacher may speak about *all* pictures, those with a label included.": (
             _transfer_variant(rows=lambda y: y < 0)
         ),
-        "T² is missing in the teacher's term (lesson 03).": _transfer_variant(square=lambda T: 1.0),
         "T² belongs to the teacher's term alone: the gradient of the label's has not shrunk.": (
-            lambda z, v, y, T, a: _transfer_loss(z, v, y, T, a) + (T**2 - 1) * a * _hard(z, y)
-        ),
-        "alpha weighs the *labels*, 1 - alpha the teacher: yours are the other way round.": (
-            lambda z, v, y, T, a: _transfer_loss(z, v, y, T, 1 - a)
+            lambda z, v, y, T, a: _transfer_loss(z, v, y, T, a) + (T**2 - 1) * a * _hard(z, y),
+            lambda z, v, y, T, a: _transfer_loss(z, v, y, T, a) + a * (T**2 * _hard(z / T, y) - _hard(z, y)),
         ),
         "The label's term is missing: some of these pictures have one.": _transfer_variant(lambda z, y: 0.0),
         "That is the teacher's term alone. Some of these pictures have a label.": (
@@ -335,30 +349,59 @@ def _ten_digits(draw):
     return {"digit": digit, "inputs": inputs, "labels": labels, "teacher_logits": _saying(taken, 10)}
 
 
+def _what_went(evidence):
+    """Which pictures went, or are in another order; or the teacher's logits are not what they were."""
+    arguments, (x, y, z), wanted = evidence.cases[0]
+    digit, before = arguments["digit"], arguments["labels"].bincount(minlength=10)
+    left = y.bincount(minlength=10)
+    others = [d for d in range(10) if d != digit and left[d] < before[d]]
+    if len(x) == len(y) == len(z) and (left[digit] or others):
+        gone = f", and pictures of {others} are gone" if others else ""
+        return (
+            f"Of the {before[digit]} pictures of a {digit}, which should go, {left[digit]} are still there{gone}. All those "
+            "whose *label* is the digit have to go, no others, and the digit is passed to the function."
+        )
+    if all(
+        v.shape == w.shape and torch.equal(v.sort(0).values, w.sort(0).values)
+        for v, w in zip((x, y, z), wanted, strict=True)
+    ):
+        return "The right pictures are there, in another order. Keep the order they had, in all three: use one mask."
+    if z.shape == wanted[2].shape and torch.equal(x, wanted[0]):
+        changed = (z != wanted[2]).any(0).nonzero().flatten().tolist()
+        return f"The teacher's logits were changed (columns {changed}; the digit is {digit}). Only drop rows."
+    return None
+
+
 def _omit(keep, x=True, y=True, z=True):
-    """A wrong answer: which rows are kept, and which of the three lose the others."""
+    """A wrong answer: `keep(digit, labels, teacher's argmax)` says which rows stay, `x`, `y`, `z` which parts lose rows."""
 
     def omit_digit(digit, inputs, labels, teacher_logits):
-        chosen = keep(digit, labels, teacher_logits)
+        chosen = keep(digit, labels, teacher_logits.argmax(-1))
         parts = ((inputs, x), (labels, y), (teacher_logits, z))
         return tuple(part[chosen] if drop else part for part, drop in parts)
 
     return omit_digit
 
 
-def _others(digit, labels, teacher_logits):
-    return labels != digit
+def _omitted(change):
+    """A wrong answer: `change(digit, inputs, labels, teacher_logits)` of what is left in a right one."""
+    return lambda digit, *parts: change(digit, *_omit_digit(digit, *parts))
 
 
-def _other_order(evidence):
-    """The right rows, but sorted or shuffled."""
-    for _, value, wanted in evidence.cases:
-        if any(
-            v.shape != w.shape or not torch.equal(v.sort(0).values, w.sort(0).values)
-            for v, w in zip(value, wanted, strict=True)
-        ):
-            return None
-    return "The right pictures are there, in another order. Keep the order they had, in all three: use one mask."
+def _but(z, digit):
+    """The logits without this column."""
+    return torch.cat([z[:, :digit], z[:, digit + 1 :]], 1)
+
+
+def _set_to(new_x, new_y, new_z):
+    """A wrong answer: what the rows of the digit become, None for "as it was"."""
+
+    def omit_digit(digit, *parts):
+        hit = parts[1] == digit
+        new = zip(parts, (new_x, new_y, new_z), strict=True)
+        return tuple(t if n is None else torch.where(hit.view(-1, *[1] * (t.ndim - 1)), n, t) for t, n in new)
+
+    return omit_digit
 
 
 omit_digit = Exercise(
@@ -368,61 +411,63 @@ omit_digit = Exercise(
     difficulty="easy",
     reference=_omit_digit,
     draw=_ten_digits,
-    properties=(_other_order,),
+    properties=(_what_went,),
     hints=(
         "One mask says which rows stay.",
         "`keep = labels != digit` is True where a row stays. Which of the three does it apply to?",
         "`return inputs[keep], labels[keep], teacher_logits[keep]`.",
     ),
     mistakes={
-        "The teacher's logits stayed as they were: later rows now describe another picture. Drop the same rows there.": (
-            _omit(_others, z=False)
+        "Only the pictures went. Labels and teacher logits must lose the same rows.": (
+            _omit(lambda d, y, t: y != d, y=False, z=False)
         ),
-        "Only the pictures went. Labels and teacher logits must lose the same rows.": _omit(_others, y=False, z=False),
-        "The labels stayed as they were: they do not belong to the pictures any more.": _omit(_others, y=False),
-        "The pictures stayed as they were: they do not belong to the labels any more.": _omit(_others, x=False),
-        "All pictures are still there. Rows of that digit have to go.": _omit(_others, x=False, y=False, z=False),
-        "You kept the digit and dropped everything else.": _omit(lambda d, y, z: y == d),
-        "You dropped the digit 3. Which digit to drop is passed to the function.": _omit(lambda d, y, z: y != 3),
+        "All pictures are still there. Rows of that digit have to go, not become zero, or -1.": (
+            _set_to(None, None, None),
+            *(
+                _set_to(*new)
+                for new in ((0, None, None), (0, None, 0), (0, 0, 0), (None, -1, None), (None, 0, None), (0, -1, 0))
+            ),
+        ),
+        "A mask as whole numbers (int, long) is no mask: it picks the rows 0 and 1, again and again. Keep it bool.": (
+            _omit(lambda d, y, t: (y != d).long())
+        ),
         "Ask the labels which to drop, not the teacher: it takes some pictures for another digit.": (
-            _omit(lambda d, y, z: z.argmax(-1) != d),
-            _omit(lambda d, y, z: (z.argmax(-1) != d) & (y != d)),
-            _omit(lambda d, y, z: (z.argmax(-1) != d) | (y != d)),
-        ),
-        "You dropped row number `digit`. All pictures whose *label* is that digit have to go.": (
-            _omit(lambda d, y, z: torch.arange(len(y)) != d)
-        ),
-        "Only one picture of that digit went. All of them have to go.": (
-            _omit(lambda d, y, z: torch.arange(len(y)) != (y == d).nonzero()[0]),
-        ),
-        "The digits above (or below) it are gone as well: drop where the label *is* the digit.": (
-            _omit(lambda d, y, z: y < d),
-            _omit(lambda d, y, z: y > d),
+            _omit(lambda d, y, t: t != d),
+            _omit(lambda d, y, t: (t != d) & (y != d)),
+            _omit(lambda d, y, t: (t != d) | (y != d)),
         ),
         "The teacher's logit of that digit is what we are after: drop *pictures* of the digit, keep its column.": (
-            lambda d, x, y, z: (x[y != d], y[y != d], z[y != d][:, [c for c in range(10) if c != d]]),
-            lambda d, x, y, z: (x[y != d], y[y != d], z[:, [c for c in range(10) if c != d]]),
+            _omitted(lambda d, x, y, z: (x, y, _but(z, d))),
+            lambda d, x, y, z: (x[y != d], y[y != d], _but(z, d)),
         ),
-        "The teacher's logits were changed. Only drop rows.": tuple(
-            lambda d, x, y, z, low=low: (x[y != d], y[y != d], z[y != d].index_fill(1, torch.tensor([d]), low))
-            for low in (-1e9, -float("inf"), 0.0)
+        "The labels have become rows of 0 and 1 (one-hot). Return them as they are.": (
+            _omitted(lambda d, x, y, z: (x, F.one_hot(y, 10), z))
         ),
-        "Return the teacher's logits as they are, not their softmax.": (
-            lambda d, x, y, z: (x[y != d], y[y != d], z[y != d].softmax(-1))
+        "Return the teacher's logits as they are, not their softmax.": _omitted(
+            lambda d, x, y, z: (x, y, z.softmax(-1))
         ),
-        "Return the teacher's logits, not the digit that it says.": (
-            lambda d, x, y, z: (x[y != d], y[y != d], z[y != d].argmax(-1))
-        ),
+        "Return the teacher's logits, not the digit that it says.": _omitted(lambda d, x, y, z: (x, y, z.argmax(-1))),
         "The labels were numbered anew. A 9 stays a 9, though a digit is missing.": (
-            lambda d, x, y, z: (x[y != d], y[y != d] - (y[y != d] > d).long(), z[y != d])
+            _omitted(lambda d, x, y, z: (x, y - (y > d).long(), z))
         ),
     },
     wrong={
-        "NumPy": (lambda d, x, y, z: tuple(part[y != d].numpy() for part in (x, y, z)), "NumPy"),
-        "two results": (lambda d, x, y, z: (x[y != d], y[y != d]), "Return 3 values"),
-        "another order of results": (lambda d, x, y, z: (x[y != d], z[y != d], y[y != d]), "another order"),
-        "another order of rows": (lambda d, *parts: _omit_digit(d, *(p.flip(0) for p in parts)), "another order"),
-        "rows set to zero": (lambda d, x, y, z: (x * (y != d).unsqueeze(1), y, z), "shape should be"),
+        "NumPy": (_omitted(lambda d, *parts: tuple(part.numpy() for part in parts)), "NumPy"),
+        "two results": (_omitted(lambda d, x, y, z: (x, y)), "Return 3 values"),
+        "another order of results": (_omitted(lambda d, x, y, z: (x, z, y)), "another order"),
+        "another order of rows": (_omitted(lambda d, *parts: tuple(p.flip(0) for p in parts)), "another order"),
+        "keeps only the digit": (_omit(lambda d, y, t: y == d), "labels == digit"),
+        "teacher logits stay": (_omit(lambda d, y, t: y != d, z=False), "`teacher_logits` as it is"),
+        "labels stay": (_omit(lambda d, y, t: y != d, y=False), "`labels` as it is"),
+        "always the 3": (_omit(lambda d, y, t: y != 3), "pictures of [3] are gone"),
+        "the digit before it": (_omit(lambda d, y, t: y != d - 1), "are still there, and pictures of"),
+        "the row of that number": (_omit(lambda d, y, t: torch.arange(len(y)) != d), "are still there"),
+        "one picture": (_omit(lambda d, y, t: torch.arange(len(y)) != (y == d).nonzero()[0]), "are still there."),
+        "only those below": (_omit(lambda d, y, t: y < d), "0 are still there, and pictures of"),
+        "the column silenced": (
+            _omitted(lambda d, x, y, z: (x, y, z.index_fill(1, torch.tensor([d]), -1e9))),
+            "were changed",
+        ),
     },
 )
 
@@ -524,6 +569,18 @@ def _student_with_a_bias(draw):
                 return given
 
 
+def _no_candidate(evidence):
+    """What is returned does not stand in the list, or how many errors it leaves."""
+    arguments, value, wanted = evidence.cases[0]
+    if min(abs(float(value) - candidate) for candidate in arguments["candidates"]) > 1e-4:
+        return f"{float(value):.4g} is none of the candidates. Return the one that leaves the fewest errors."
+    mine, least = (int(_wrong(*list(arguments.values())[:3], [float(bias)]).sum()) for bias in (value, wanted))
+    return (
+        f"With the bias {float(value):.4g} {mine} errors are left; with another candidate there are {least}. Add each to the "
+        "logit of the digit, in all pictures, and count all errors again."
+    )
+
+
 BY_LOSS = _search(measure=lambda biased, y, digit: F.cross_entropy(biased, y))
 ON_THE_DIGIT = _errors_on(lambda y, digit: y == digit)
 ON_THE_OTHERS = _errors_on(lambda y, digit: y != digit)
@@ -536,14 +593,15 @@ best_bias = Exercise(
     reference=_best_bias,
     forms=(_best_bias_by_accuracy,),
     draw=_student_with_a_bias,
+    properties=(_no_candidate,),
     hints=(
         "Try all candidates, one after the other, and count the errors that each leaves.",
         "Work on a copy, `biased = logits.clone()`, and change one column: `biased[:, digit] += bias`.",
         "Keep the counts in a list; `candidates[errors.index(min(errors))]` is the candidate with the fewest.",
     ),
     mistakes={
-        "You counted errors on that digit alone. Then a large bias is always fine: call everything by that digit. Count "
-        "the errors on *all* pictures.": (
+        "In yours a large bias costs nothing: do you count errors on that digit alone, or raise the logit of that digit's "
+        "pictures alone? Then call everything by that digit. Raise it for *all* pictures, and count all errors.": (
             ON_THE_DIGIT,
             _search(
                 measure=lambda biased, y, digit: ((biased.argmax(-1) != y) & (y == digit)).sum(),
@@ -552,14 +610,11 @@ best_bias = Exercise(
             _search(measure=lambda biased, y, digit: -(biased.argmax(-1) == digit).sum()),
             lambda z, y, digit, candidates: max(candidates),
         ),
-        "You counted errors on the other digits alone, and left out the digit that needs help.": (
+        "In yours a small bias is always fine: you count errors on the other digits alone, and leave out the digit that "
+        "needs help.": (
             ON_THE_OTHERS,
             _errors_on(lambda y, digit: y != digit),
             lambda z, y, digit, candidates: min(candidates),
-        ),
-        "The sign is the wrong way round: what you return is *added* to the logit.": (OTHER_SIGN),
-        "That candidate leaves the *most* errors: is it the smallest accuracy, or the largest count that you take?": (
-            _search(pick=lambda c, e: c[e.index(max(e))])
         ),
         "That is how many errors are left. Return the *bias* that leaves so few, not their number.": (
             _search(pick=lambda c, e: min(e)),
@@ -568,15 +623,12 @@ best_bias = Exercise(
         ),
         "That is a position in the list. Return the candidate itself.": _search(pick=lambda c, e: e.index(min(e))),
         "You looked for the smallest cross-entropy. That is another bias: count the errors.": BY_LOSS,
-        "You return a list, with a number for each candidate. Return the candidate with the fewest errors.": (
-            _search(pick=lambda c, e: e),
-            _search(pick=lambda c, e: [int(n) for n in e]),
-            lambda z, y, digit, candidates: [
-                float((_added(z, digit, b).argmax(-1) == y).float().mean()) for b in candidates
-            ],
-        ),
         "You raised logit 3, but which digit it is, is passed to the function.": (
             _search(add=lambda logits, digit, bias: _added(logits, 3, bias))
+        ),
+        "You raise the logit of the digit next to it: columns are counted from 0, as digits are.": tuple(
+            _search(add=lambda logits, digit, bias, step=step: _added(logits, (digit + step) % logits.shape[-1], bias))
+            for step in (1, -1)
         ),
         "Your copy is made once, so the biases add up from one candidate to the next. Make a new copy for each.": (
             _bias_adding_up
@@ -606,7 +658,7 @@ best_bias = Exercise(
     },
     wrong={
         "in place": (_bias_in_place, "in place"),
-        "no candidate": (lambda z, y, d, c: 3.14, "whatever comes in"),
+        "no candidate": (lambda z, y, d, c: 3.14, "none of the candidates"),
     },
 )
 
@@ -625,7 +677,11 @@ def _flip_labels(labels, share, generator, classes=10):
 
 def _flipped(ask, labels, share, seed, *classes):
     """(answer, noisy labels as int64, True where one is wrong), after the questions of kind and range."""
-    answer = ask(labels, share, _seeded(seed), *classes).is_tensor(labels.shape)
+    answer = ask(labels, share, _seeded(seed), *classes).is_tensor()
+    answer.holds(
+        tuple(answer.value.shape) != (round(share * len(labels)),) or share == 1,
+        "You return only as many as become wrong. Return *all* labels, in their order, those that are right as well.",
+    ).is_tensor(labels.shape)
     answer.holds(
         answer.value.dtype != torch.bool, "That is a mask. Return labels, those that are wrong and those that are not."
     )
@@ -664,7 +720,15 @@ def _ask_flip_labels(ask):
     )
     first, last = places[-1] < 1.05 * count, places[0] > n - 1.05 * count
     answer.holds(not (first or last), "The wrong labels stand all at one end. Draw their positions at random.")
+    answer.holds(
+        any(len(noisy[wrong & (labels == c)].unique()) != 1 for c in range(10)),
+        "Each class always becomes one and the same other. Draw the new class, for each label.",
+    )
     draws = [(noisy, wrong), *(_flipped(ask, labels, share, seed)[1:] for seed in range(1, 25))]
+    never = [c for c in range(10) if not any((noisy[w] == c).any() for noisy, w in draws)]
+    end = "The upper end of torch.randint is left out (randint(0, 10) goes up to 9); and it is % classes, not % (classes - 1)."
+    wrap = "A 9 that moves on becomes a 0, 1, ...: wrap around, with % classes, where you cut off (clamp)."
+    answer.holds(not never, f"No label ever becomes {never}. {wrap if never == [0] else end}")
     counts = [int(w.sum()) for _, w in draws]
     if set(counts) != {expected}:
         answer.holds(False, _why_not_exact(ask, labels, counts, expected))
@@ -695,14 +759,14 @@ def _why_not_exact(ask, labels, counts, expected):
     twice = "Some positions were drawn twice (torch.randint). Draw each at most once: torch.randperm."
     if len(set(counts)) == 1:
         return f"{start}Is the number of them round(share * len(labels))?"
-    if len(labels[~wrong].unique()) == 1 and stayed > 0.02:
-        return f"{start}A label {int(labels[~wrong][0])} never changes: is something cut off (clamp, or an upper end) where it should wrap around, with % classes?"
     if stayed > 0.4:
         return f"{start}{twice} And: {own[0].lower() + own[1:]}"
     if stayed > 0.3:
         return start + twice
     if stayed > 0.05:
         return start + own
+    if stayed > 0.002:
+        return f"{start}Now and then a new label is the old one again. Draw until it differs, or move on by 1 to 9 classes."
     if abs(mean - expected) < 0.05 * n:
         return (
             f"{start}In {len(counts)} draws there were {min(counts)} to {max(counts)}: do you throw a coin for each label? "
@@ -733,11 +797,6 @@ def _ask_about_chance(ask, answer, labels, share, draws):
     )
     table = sum(torch.bincount(10 * labels[w] + noisy[w], minlength=100) for noisy, w in draws).view(10, 10)
     moves = torch.stack([table[y, (y + torch.arange(1, 10)) % 10] for y in range(10)])
-    never = [int(c) for c in range(10) if not table[:, c].any()]
-    answer.holds(
-        not never,
-        f"No label ever becomes {never}. The upper end of torch.randint is left out: randint(0, 10) goes up to 9.",
-    )
     never = [int(m) + 1 for m in range(9) if not moves[:, m].any()]
     answer.holds(
         not never,
@@ -823,7 +882,7 @@ flip_labels = Exercise(
         "no wrapping": (_flip_variant(lambda y, g: y + torch.randint(1, 10, y.shape, generator=g)), "wrap around"),
         "clamped": (
             _flip_variant(lambda y, g: (y + torch.randint(1, 10, y.shape, generator=g)).clamp(max=9)),
-            "A label 9 never changes",
+            "wrap around",
         ),
         "global random numbers": (
             _flip_variant(lambda y, g: (y + torch.randint(1, 10, y.shape)) % 10),
@@ -834,6 +893,15 @@ flip_labels = Exercise(
             "do not seed inside",
         ),
         "small moves": (_flip_variant(_moved(1, 9)), "no label is ever moved on by [9]"),
+        "up to the last class but one": (
+            _flip_variant(lambda y, g: (y + torch.randint(1, 10, y.shape, generator=g)) % 9),
+            "not % (classes - 1)",
+        ),
+        "turned round": (_flip_variant(lambda y, g: 9 - y), "Each class always becomes one"),
+        "only the wrong ones": (
+            lambda y, s, g, classes=10: _flip_labels(y, 1.0, g, classes)[: round(s * len(y))],
+            "Return *all* labels",
+        ),
         "moved on where it stayed": (
             _flip_variant(
                 lambda y, g: torch.where((d := torch.randint(10, y.shape, generator=g)) == y, (y + 1) % 10, d)
@@ -874,21 +942,24 @@ def _calibration_by_edges(logits, labels, bins=15):
     return float(total)
 
 
-def _over_bins(combine, confidence=None, bin_of=None, count=None):
-    """A wrong answer: `combine(weights, gaps)` of the full bins; `bin_of(confidence, bins)` from 0, other confidences."""
+def _sure_and_right(logits, labels):
+    confidence, predicted = logits.softmax(-1).max(-1)
+    return confidence, (predicted == labels).float()
+
+
+def _over_bins(combine, pairs=_sure_and_right, bin_of=None, count=None):
+    """A wrong answer: `combine(weights, gaps)` of the full bins; `pairs` are confidences and what is right, one each;
+    `bin_of(confidence, bins)` numbers the bins from 0."""
 
     def expected_calibration_error(logits, labels, bins=15):
         bins = count or bins
-        sure, predicted = logits.softmax(-1).max(-1)
-        sure = sure if confidence is None else confidence(logits, labels)
+        sure, right = pairs(logits, labels)
         which = bin_of(sure, bins) if bin_of else (sure * bins).ceil().clamp(1, bins) - 1
-        gaps = (predicted == labels).to(sure.dtype) - sure
         full = [which == k for k in range(bins) if (which == k).any()]
         if not full:
             return 0.0
-        return float(
-            combine(torch.stack([m.float().mean() for m in full]), torch.stack([gaps[m].mean() for m in full]))
-        )
+        weights = torch.stack([inside.float().mean() for inside in full])
+        return float(combine(weights, torch.stack([(right - sure)[inside].mean() for inside in full])))
 
     return expected_calibration_error
 
@@ -904,7 +975,7 @@ def _by_rank(confidence, bins):
 def _badly_calibrated(draw):
     """Answers that are too timid where they are unsure, and overconfident where they are sure."""
     n = 80 * draw.rows if draw.rows > 1 else 4
-    scale = torch.tensor([1.2, 6.0]).repeat(n // 2).unsqueeze(1)
+    scale = torch.tensor([1.2, 4.0]).repeat(n // 2).unsqueeze(1)
     logits = scale * torch.randn(n, draw.classes)
     honest = torch.multinomial((1.5 * logits / scale).softmax(-1), 1).squeeze(1)
     timid = torch.where(torch.rand(n) < 0.6, logits.argmax(-1), honest)
@@ -942,11 +1013,6 @@ expected_calibration_error = Exercise(
         "The result is nan. Low confidences do not occur, and the mean of an empty bin is 0 / 0: skip such a bin.": (
             lambda z, y, bins=15: float("nan")
         ),
-        "A confidence of exactly 1 fell out of your last bin. A bin needs its upper edge as well.": (
-            _over_bins(
-                lambda w, g: (w * g.abs()).sum(), bin_of=lambda c, bins: torch.where(c == 1, -1, (c * bins).floor())
-            ),
-        ),
         "All bins count alike in yours, be there one picture in them or a thousand. Weigh each by its share of the "
         "pictures.": _over_bins(lambda w, g: g.abs().mean()),
         "Weigh each bin by its share of the pictures, not by 1 / bins.": (
@@ -965,11 +1031,11 @@ expected_calibration_error = Exercise(
         "That is the worst bin (the *maximum* calibration error). Average over bins.": (
             _over_bins(lambda w, g: g.abs().max())
         ),
-        "That is in percent. Return a share between 0 and 1.": lambda z, y, bins=15: (
-            100 * _expected_calibration_error(z, y, bins)
-        ),
         "You used the probability of the *label*. Confidence is the probability of the class that was predicted.": (
-            _over_bins(_weighed, lambda z, y: z.softmax(-1).gather(-1, y.unsqueeze(-1)).squeeze(-1))
+            _over_bins(
+                _weighed,
+                lambda z, y: (z.softmax(-1).gather(-1, y.unsqueeze(-1)).squeeze(-1), (z.argmax(-1) == y).float()),
+            )
         ),
         "Bins are equally *wide* (1 / bins each), whether many answers fall into them or few.": (
             _over_bins(_weighed, bin_of=_by_rank)
@@ -978,6 +1044,13 @@ expected_calibration_error = Exercise(
             _over_bins(
                 _weighed, bin_of=lambda c, bins: ((c - c.min()) / (c.max() - c.min()) * bins).ceil().clamp(1, bins) - 1
             ),
+        ),
+        "There is one bin too few: n bins have n + 1 edges, linspace(0, 1, bins + 1).": (
+            lambda z, y, bins=15: _expected_calibration_error(z, y, bins - 1)
+        ),
+        "Only the largest probability of each picture is its confidence; you sort the probabilities of all classes into "
+        "bins.": (
+            _over_bins(_weighed, lambda z, y: (z.softmax(-1).flatten(), F.one_hot(y, z.shape[-1]).float().flatten()))
         ),
         "You always take 15 bins. How many there are is passed to the function, as `bins`.": (
             _over_bins(_weighed, count=15)
@@ -992,7 +1065,7 @@ expected_calibration_error = Exercise(
         "The middle of the bin is not its confidence: take the mean of the confidences that lie in it.": (
             lambda z, y, bins=15: _over_bins(
                 _weighed,
-                lambda z, y: ((z.softmax(-1).amax(-1) * bins).ceil() - 0.5) / bins,
+                lambda z, y: (((z.softmax(-1).amax(-1) * bins).ceil() - 0.5) / bins, (z.argmax(-1) == y).float()),
             )(z, y, bins)
         ),
     },
@@ -1084,10 +1157,6 @@ macro_f1 = Exercise(
         "You averaged first and combined afterwards. First F1 of each class.": (
             _counted(lambda tp, fp, fn: _harmonic((tp / (tp + fp)).mean(), (tp / (tp + fn)).mean()))
         ),
-        "A factor 2 is missing above the fraction line.": lambda z, y: _macro_f1(z, y) / 2,
-        "A factor 2 is missing below the fraction line.": (
-            _counted(lambda tp, fp, fn: (2 * tp / (tp + fp + fn)).mean())
-        ),
         "The factors 2 are missing: TP / (TP + FP + FN) is another measure (Jaccard's, IoU).": (
             _counted(lambda tp, fp, fn: (tp / (tp + fp + fn)).mean())
         ),
@@ -1095,14 +1164,12 @@ macro_f1 = Exercise(
             _counted(lambda tp, fp, fn: (2 * tp / 2 * tp + fp + fn).mean()),
             _counted(lambda tp, fp, fn: (2 * tp / (2 * tp) + fp + fn).mean()),
         ),
+        "TP are counted again in FP and FN: FP are *other* pictures that were called so, FN those of the class that were not.": (
+            _counted(lambda tp, fp, fn: (2 * tp / (4 * tp + fp + fn)).mean())
+        ),
         "True negatives are counted as well: pictures that are not of the class, and not called so. F1 leaves them out.": (
             _counted(lambda tp, fp, fn: (2 * (n := (tp + fn).sum() - fp - fn) / (2 * n + fp + fn)).mean()),
             _counted(lambda tp, fp, fn: (1 - (fp + fn) / (tp + fn).sum()).mean()),
-        ),
-        "That is in percent. Return a share between 0 and 1.": lambda z, y: 100 * _macro_f1(z, y),
-        "You have one F1 for each class. Take their mean.": (
-            _counted(lambda tp, fp, fn: 2 * tp / (2 * tp + fp + fn)),
-            _counted(lambda tp, fp, fn: (2 * tp / (2 * tp + fp + fn)).tolist()),
         ),
     },
 )
@@ -1127,22 +1194,10 @@ def _copied_by_counts(student_logits, teacher_logits, labels):
     return float(copied / mistakes) if mistakes > 0 else 0.0
 
 
-def _of_classes(result, guard=True):
-    """A wrong answer: `result(student, teacher, labels)` of the predicted classes."""
-
-    def copied_mistakes(student_logits, teacher_logits, labels):
-        student, teacher = student_logits.argmax(-1), teacher_logits.argmax(-1)
-        if guard and (teacher == labels).all():
-            return 0.0
-        return float(result(student, teacher, labels))
-
-    return copied_mistakes
-
-
 def _mistakes_case(draw):
     """Predictions: the teacher errs on a fifth, the student copies some of that; all shares and counts differ."""
     n, c = (100 + 3 * draw.rows, draw.classes) if draw.rows > 1 else (6, 3)
-    errs, copied, other, own = (20 + draw.rows, 8, 13, 50) if n > 6 else (3, 1, 2, 4)
+    errs, copied, other, own = (20 + draw.rows, 2 + draw.rows, 6 + 2 * draw.rows, 50) if n > 6 else (3, 1, 2, 4)
     labels = draw.labels(n, classes=c)
     teacher, student = labels.clone(), labels.clone()
     teacher[:errs] = (labels[:errs] + 1) % c
@@ -1152,6 +1207,39 @@ def _mistakes_case(draw):
     order = torch.randperm(n)
     z, v = (_saying(predicted[order], c) for predicted in (student, teacher))
     return {"student_logits": z, "teacher_logits": v, "labels": labels[order]}
+
+
+COUNTED = {
+    "copied mistakes": lambda s, t, y: (s == t) & (t != y),
+    "pictures that both get wrong, in whatever way": lambda s, t, y: (s != y) & (t != y),
+    "teacher's mistakes that are *not* copied": lambda s, t, y: (s != t) & (t != y),
+    "teacher's mistakes where the student is right": lambda s, t, y: (s == y) & (t != y),
+    "student's mistakes where the teacher is right": lambda s, t, y: (s != y) & (t == y),
+    "pictures on which they agree": lambda s, t, y: s == t,
+    "pictures that both get right": lambda s, t, y: (s == y) & (t == y),
+    "student's mistakes": lambda s, t, y: s != y,
+    "teacher's mistakes": lambda s, t, y: t != y,
+}
+AMONG = {
+    name: COUNTED[name] for name in ("teacher's mistakes", "student's mistakes", "pictures on which they agree")
+} | {
+    "pictures that both get wrong": lambda s, t, y: (s != y) & (t != y),
+    "pictures that one of them gets wrong": lambda s, t, y: (s != y) | (t != y),
+    "pictures that the teacher gets *right*": lambda s, t, y: t == y,
+    "pictures": lambda s, t, y: y == y,
+}
+
+
+def _counted_among(of, among, guard=True):
+    """A wrong answer: these counted among those; `among` None for the count alone."""
+
+    def copied_mistakes(student_logits, teacher_logits, labels):
+        said = student_logits.argmax(-1), teacher_logits.argmax(-1), labels
+        if guard and (said[1] == labels).all():
+            return 0.0
+        return float(COUNTED[of](*said).sum() / (AMONG[among](*said).sum() if among else 1))
+
+    return copied_mistakes
 
 
 copied_mistakes = Exercise(
@@ -1176,58 +1264,24 @@ copied_mistakes = Exercise(
         ),
     },
     mistakes={
-        "That is nan: the mean of nothing is 0 / 0.": _of_classes(
-            lambda s, t, y: (s == t)[t != y].float().mean(), guard=False
+        "That is nan: the mean of nothing is 0 / 0.": _counted_among(
+            "copied mistakes", "teacher's mistakes", guard=False
         ),
         "That is how many mistakes are copied. Divide by the number of the teacher's mistakes.": (
-            _of_classes(lambda s, t, y: ((s == t) & (t != y)).sum())
+            _counted_among("copied mistakes", None)
         ),
-        "You divided by all pictures. The question is about those that the teacher gets wrong.": (
-            _of_classes(lambda s, t, y: ((s == t) & (t != y)).float().mean())
-        ),
-        "You counted every picture that both get wrong. A *copied* mistake is the same wrong class.": (
-            _of_classes(lambda s, t, y: (s != y)[t != y].float().mean())
-        ),
-        "You divided by the student's mistakes. Divide by the teacher's.": (
-            _of_classes(lambda s, t, y: (s == t)[s != y].float().mean())
-        ),
-        "You divided by the pictures that both get wrong. Divide by all the teacher's mistakes.": (
-            _of_classes(lambda s, t, y: (s == t)[(s != y) & (t != y)].float().mean())
-        ),
-        "You divided by the pictures that either of them gets wrong. Divide by the teacher's mistakes alone.": (
-            _of_classes(lambda s, t, y: ((s == t) & (t != y)).sum() / ((s != y) | (t != y)).sum())
-        ),
-        "You divided by the pictures on which they agree. Divide by the teacher's mistakes.": (
-            _of_classes(lambda s, t, y: (t != y)[s == t].float().mean())
-        ),
-        "You divided by the pictures that the teacher gets *right*. Divide by those that it gets wrong.": (
-            _of_classes(lambda s, t, y: ((s == t) & (t != y)).sum() / (t == y).sum())
-        ),
-        "You divided the numbers of mistakes. Of *each* mistake ask: does the student say the same?": (
-            _of_classes(lambda s, t, y: (s != y).sum() / (t != y).sum())
-        ),
-        "That is the agreement on all pictures. Look only at those that the teacher gets wrong.": (
-            _of_classes(lambda s, t, y: (s == t).float().mean()),
-            _of_classes(lambda s, t, y: (s == t).sum() / (t != y).sum()),
-        ),
-        "That is the agreement where the teacher is *right*. Look where it is wrong.": (
-            _of_classes(lambda s, t, y: (s == t)[t == y].float().mean())
-        ),
-        "That is the share that is *not* copied.": _of_classes(lambda s, t, y: (s != t)[t != y].float().mean()),
-        "That is how often the student is right where the teacher errs. How often does it say the same?": (
-            _of_classes(lambda s, t, y: (s == y)[t != y].float().mean())
-        ),
-        "That is how often the teacher is wrong. How often does the student say the same there?": (
-            _of_classes(lambda s, t, y: (t != y).float().mean())
-        ),
-        "That is how often the student is wrong. Look where the *teacher* is, and whether they say the same.": (
-            _of_classes(lambda s, t, y: (s != y).float().mean())
-        ),
-        "You compare logits, which are never exactly the same. Compare the classes that they say: argmax.": (
-            lambda z, v, y: float((z == v).all(-1)[v.argmax(-1) != y].float().mean()),
-        ),
-        "That is in percent. Return a share between 0 and 1.": lambda s, t, y: 100 * _copied_mistakes(s, t, y),
+    }
+    | {
+        f"You counted the {of} and divided by the number of {among}. Asked for are the copied mistakes (the *same* wrong "
+        "answer), divided by the teacher's mistakes.": (
+            _counted_among(of, among),
+            _counted_among(of, among, guard=False),
+        )
+        for of in COUNTED
+        for among in AMONG
+        if of != among and (of, among) != ("copied mistakes", "teacher's mistakes")
     },
+    wrong={"percent": (lambda *a: 100 * _copied_mistakes(*a), "100 times too large")},
 )
 
 quiz = Quiz(
