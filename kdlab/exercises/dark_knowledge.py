@@ -676,53 +676,48 @@ def _flip_labels(labels, share, generator, classes=10):
 
 
 def _flipped(ask, labels, share, seed, *classes):
-    """(answer, noisy labels as int64, True where one is wrong), after the questions of kind and range."""
+    """(answer, noisy labels, True where one is wrong), after the questions of kind and range."""
     answer = ask(labels, share, _seeded(seed), *classes).is_tensor()
-    answer.holds(
-        tuple(answer.value.shape) != (round(share * len(labels)),) or share == 1,
-        "You return only as many as become wrong. Return *all* labels, in their order, those that are right as well.",
-    ).is_tensor(labels.shape)
-    answer.holds(
-        answer.value.dtype != torch.bool, "That is a mask. Return labels, those that are wrong and those that are not."
-    )
-    answer.holds(not answer.value.is_floating_point(), "Labels are whole numbers; yours have become floats.")
+    few = share < 1 and tuple(answer.value.shape) == (round(share * len(labels)),)
+    answer.holds(not few, "You return only those that become wrong. Return *all* labels, in the order they had.")
+    answer.is_tensor(labels.shape)
     noisy, last = answer.value.detach().long(), classes[0] if classes else 10
     odd = noisy[(noisy < 0) | (noisy >= last)].tolist()
-    there = f"With classes={last} there" if classes else "There"
-    answer.holds(
-        not odd,
-        f"{there} came a label {odd[0] if odd else ''}. "
-        + (
-            "Use `classes`; there need not be ten."
-            if classes
-            else "Classes go from 0 to 9: wrap around, with % classes."
-        ),
+    advice = (
+        "Use `classes`; there need not be ten." if classes else "Classes go from 0 to 9: wrap around, with % classes."
+    )
+    _hold(
+        answer,
+        (answer.value.dtype != torch.bool, "That is a mask. Return labels, the wrong ones and the right ones."),
+        (not answer.value.is_floating_point(), "Labels are whole numbers; yours have become floats."),
+        (not odd, f"With classes={last} there came a label {odd[:1]}. {advice}"),
     )
     return answer, noisy, noisy != labels
 
 
 def _ask_flip_labels(ask):
-    n, share = 1200, 0.3
-    labels, expected = (torch.arange(n) % 10)[torch.randperm(n)], 360
+    n, share, expected = 1200, 0.3, 360
+    labels = (torch.arange(n) % 10)[torch.randperm(n)]
     answer, noisy, wrong = _flipped(ask, labels, share, 0)
     count, places = int(wrong.sum()), wrong.nonzero().squeeze(1)
     answer.holds(count > 0, "No label has changed.")
-    answer.holds(count < n, "Every label has changed. Only a share of them should: `labels.clone()` keeps the others.")
-    answer.holds(count != n - expected, f"{count / n:.0%} of the labels are wrong: that is 1 - share.")
-    answer.holds(
-        len(noisy[wrong].unique()) > 1,
-        "All wrong labels have become the same class. Draw a new class for *each* of them: torch.randint(..., (n,)).",
-    )
-    answer.holds(
-        len(((noisy - labels) % 10)[wrong].unique()) > 1,
-        "Every wrong label is moved by the same amount, so each class is always taken for one and the same other. Draw "
-        "the new class, for each of them.",
-    )
-    first, last = places[-1] < 1.05 * count, places[0] > n - 1.05 * count
-    answer.holds(not (first or last), "The wrong labels stand all at one end. Draw their positions at random.")
-    answer.holds(
-        any(len(noisy[wrong & (labels == c)].unique()) != 1 for c in range(10)),
-        "Each class always becomes one and the same other. Draw the new class, for each label.",
+    _hold(
+        answer,
+        (count < n, "Every label has changed. Only a share of them should: `labels.clone()` keeps the others."),
+        (count != n - expected, f"{count / n:.0%} of the labels are wrong: that is 1 - share."),
+        (len(noisy[wrong].unique()) > 1, "All wrong labels have become the same class. Draw one for *each* of them."),
+        (
+            len(((noisy - labels) % 10)[wrong].unique()) > 1,
+            "Every wrong label is moved by the same amount. Draw one for *each*.",
+        ),
+        (
+            any(len(noisy[wrong & (labels == c)].unique()) != 1 for c in range(10)),
+            "Each class always becomes one and the same other. Draw the new class, for each label.",
+        ),
+        (
+            places[-1] > 1.05 * count and places[0] < n - 1.05 * count,
+            "The wrong labels stand all at one end. Draw their positions at random.",
+        ),
     )
     draws = [(noisy, wrong), *(_flipped(ask, labels, share, seed)[1:] for seed in range(1, 25))]
     never = [c for c in range(10) if not any((noisy[w] == c).any() for noisy, w in draws)]
@@ -730,17 +725,12 @@ def _ask_flip_labels(ask):
     wrap = "A 9 that moves on becomes a 0, 1, ...: wrap around, with % classes, where you cut off (clamp)."
     answer.holds(not never, f"No label ever becomes {never}. {wrap if never == [0] else end}")
     counts = [int(w.sum()) for _, w in draws]
-    if set(counts) != {expected}:
-        answer.holds(False, _why_not_exact(ask, labels, counts, expected))
+    answer.holds(set(counts) == {expected}, _why_not_exact(ask, labels, counts, expected))
     _ask_about_chance(ask, answer, labels, share, draws)
-    for size, part, words in ((100, 0.29, "less: int() cuts it off"), (100, 0.07, "more: ceil() goes up")):
-        exact, found = ask(labels[:size], part, _seeded(3)), round(part * size)
-        mine = int((exact.value != labels[:size]).sum())
-        exact.holds(
-            mine == found,
-            f"{part:.0%} of {size} labels are {found}; yours are {mine}. In floating point {part} · {size} is a hair {words}. "
-            "Use round().",
-        )
+    for part, words in ((0.29, "less: int() cuts it off"), (0.07, "more: ceil() goes up")):
+        exact, _, wrong = _flipped(ask, labels[:100], part, 3)
+        told = f"{part:.0%} of 100 labels are {round(100 * part)}; yours are {int(wrong.sum())}. In floating point {part} · 100 is"
+        exact.holds(wrong.sum() == round(100 * part), f"{told} a hair {words}. Use round().")
     four, _, wrong = _flipped(ask, labels % 4, share, 3, 4)
     four.holds(int(wrong.sum()) == expected, f"With classes=4 not exactly {expected} labels are wrong.")
     none, _, wrong = _flipped(ask, labels, 0.0, 3)
@@ -750,80 +740,61 @@ def _ask_flip_labels(ask):
 
 
 def _why_not_exact(ask, labels, counts, expected):
-    """The sentence for a wrong number of wrong labels: what happens when all of them should be wrong?"""
-    n, mean = len(labels), sum(counts) / len(counts)
-    _, noisy, wrong = _flipped(ask, labels, 1.0, 3)
-    stayed = 1 - float(wrong.float().mean())
-    start = f"{counts[0]} labels are wrong, but {expected} were asked for. "
+    """The sentence for a wrong number of wrong labels: how many stay as they are when all of them should be wrong?"""
+    stayed = 1 - float(_flipped(ask, labels, 1.0, 3)[2].float().mean())
+    start = f"{counts[0]} labels are wrong, but {expected} were asked for."
     own = "About one draw in ten hit the label that was there: a label that is *wrong* must be another class."
     twice = "Some positions were drawn twice (torch.randint). Draw each at most once: torch.randperm."
+    coin = f"In {len(counts)} draws there were {min(counts)} to {max(counts)}: do you throw a coin for each label? "
     if len(set(counts)) == 1:
-        return f"{start}Is the number of them round(share * len(labels))?"
-    if stayed > 0.4:
-        return f"{start}{twice} And: {own[0].lower() + own[1:]}"
-    if stayed > 0.3:
-        return start + twice
-    if stayed > 0.05:
-        return start + own
-    if stayed > 0.002:
-        return f"{start}Now and then a new label is the old one again. Draw until it differs, or move on by 1 to 9 classes."
-    if abs(mean - expected) < 0.05 * n:
-        return (
-            f"{start}In {len(counts)} draws there were {min(counts)} to {max(counts)}: do you throw a coin for each label? "
-            f"Exactly {expected} should be wrong. Draw so many positions, with torch.randperm, each once."
-        )
-    return f"{start}Exactly so many should be wrong. Draw so many positions, with torch.randperm, each once."
+        return f"{start} Is the number of them round(share * len(labels))?"
+    for least, words in (
+        (0.4, f"{twice} And: {own}"),
+        (0.3, twice),
+        (0.05, own),
+        (0.002, "Now and then a new label is the old one again. Draw until it differs, or move on by 1 to 9 classes."),
+    ):
+        if stayed > least:
+            return f"{start} {words}"
+    near = abs(sum(counts) / len(counts) - expected) < 0.05 * len(labels)
+    return f"{start} {coin if near else ''}Draw exactly so many positions, with torch.randperm, each once."
 
 
 def _ask_about_chance(ask, answer, labels, share, draws):
     """Is each generator used, for both draws, and is every other class equally likely?"""
-    (noisy, wrong), (other, elsewhere) = draws[:2]
-    again, same, there = _flipped(ask, labels, share, 0)
-    again.holds(
-        torch.equal(same, noisy) or not torch.equal(wrong, there),
-        "With the same generator seed the same positions are wrong, but the new classes differ. Pass the generator to the "
-        "second draw as well. Pass the generator to every draw.",
-    )
-    again.holds(
-        torch.equal(same, noisy), "The same generator seed gave other labels. Pass the generator to every draw."
-    )
-    answer.holds(
-        not all(torch.equal(n, noisy) for n, _ in draws),
-        "Two generators gave the same labels: do not seed inside the function, use the generator that you are given.",
-    )
-    answer.holds(
-        not all(torch.equal(w, wrong) for _, w in draws),
-        "The same positions are wrong with every generator. Draw them at random, with torch.randperm(n, generator=generator).",
-    )
-    table = sum(torch.bincount(10 * labels[w] + noisy[w], minlength=100) for noisy, w in draws).view(10, 10)
+    (noisy, wrong), (_, same, there) = draws[0], _flipped(ask, labels, share, 0)
+    table = sum(torch.bincount(10 * labels[w] + new[w], minlength=100) for new, w in draws).view(10, 10)
     moves = torch.stack([table[y, (y + torch.arange(1, 10)) % 10] for y in range(10)])
-    never = [int(m) + 1 for m in range(9) if not moves[:, m].any()]
-    answer.holds(
-        not never,
-        f"The other classes should be equally likely: no label is ever moved on by {never}. The upper end of torch.randint "
-        "is left out: randint(1, 10) goes up to 9.",
-    )
-    total = moves.sum(0)
-    answer.holds(
-        total.max() < 1.3 * total.min(),
-        "The nine other classes should be equally likely. Yours are not: a label is moved on by "
-        f"{int(total.argmax()) + 1} {float(total.max() / total.min()):.1f} times as often as by {int(total.argmin()) + 1}.",
-    )
-    low, high = table.sum(0).min(), table.sum(0).max()
-    answer.holds(
-        high < 1.3 * low and moves.max() < 3 * moves.min(),
-        "The nine other classes should be equally likely. Yours are not: which class a label becomes depends on what it "
-        f"was. (How often it became 0 to 9: {table.sum(0).tolist()}.)",
+    total, never = moves.sum(0), [m + 1 for m in range(9) if not moves[:, m].any()]
+    often = f"a label is moved on by {int(total.argmax()) + 1} {float(total.max() / total.min()):.1f} times as often as by {int(total.argmin()) + 1}."
+    unlike = "The nine other classes should be equally likely. Yours are not"
+    _hold(
+        answer,
+        (
+            torch.equal(same, noisy) or not torch.equal(wrong, there),
+            "With the same generator seed the same positions are wrong, but the new classes differ. Pass the generator to the "
+            "second draw as well.",
+        ),
+        (torch.equal(same, noisy), "The same generator seed gave other labels. Pass the generator to every draw."),
+        (
+            not all(torch.equal(new, noisy) for new, _ in draws),
+            "Two generators gave the same labels: do not seed inside the function, use the generator that you are given.",
+        ),
+        (
+            not all(torch.equal(w, wrong) for _, w in draws),
+            "The same positions are wrong with every generator. Draw them: torch.randperm(n, generator=generator).",
+        ),
+        (not never, f"{unlike}: none is ever moved on by {never}. The upper end of torch.randint is left out."),
+        (total.max() < 1.3 * total.min(), f"{unlike}: {often}"),
+        (moves.max() < 3 * moves.min(), f"{unlike}: which class a label becomes depends on what it was."),
     )
 
 
-def _flip_variant(new=None, chosen=None, copy=True):
+def _flip_by(new=None, chosen=lambda n, s, g: torch.randperm(n, generator=g)[: round(s * n)], copy=True):
     """A wrong answer: `chosen(n, share, generator)` are the positions, `new(labels, generator)` the new labels."""
 
     def flip_labels(labels, share, generator, classes=10):
-        n = len(labels)
-        places = chosen or (lambda n, share, g: torch.randperm(n, generator=g)[: round(share * n)])
-        places = places(n, share, generator)
+        places = chosen(len(labels), share, generator)
         noisy = labels.clone() if copy else labels
         label = new or (lambda y, g: (y + torch.randint(1, classes, y.shape, generator=g)) % classes)
         noisy[places] = label(labels[places], generator)
@@ -832,8 +803,8 @@ def _flip_variant(new=None, chosen=None, copy=True):
     return flip_labels
 
 
-def _moved(low, high):
-    return lambda y, g: (y + torch.randint(low, high, y.shape, generator=g)) % 10
+def _rand(low, high, y, g):
+    return torch.randint(low, high, y.shape, generator=g)
 
 
 flip_labels = Exercise(
@@ -850,63 +821,43 @@ flip_labels = Exercise(
         "Change a copy, at `order[: round(share * n)]`.",
     ),
     wrong={
-        "may stay as it was": (_flip_variant(_moved(0, 10)), "hit the label that was there"),
-        "drawn with replacement": (
-            _flip_variant(chosen=lambda n, s, g: torch.randint(n, (round(s * n),), generator=g)),
+        "may stay as it was": (_flip_by(lambda y, g: _rand(0, 10, y, g)), "hit the label that was there"),
+        "positions drawn twice": (
+            _flip_by(chosen=lambda n, s, g: torch.randint(n, (round(s * n),), generator=g)),
             "drawn twice",
         ),
-        "in place": (_flip_variant(copy=False), "in place"),
+        "in place": (_flip_by(copy=False), "in place"),
         "the right share": (
-            _flip_variant(chosen=lambda n, s, g: torch.randperm(n, generator=g)[round(s * n) :]),
+            _flip_by(chosen=lambda n, s, g: torch.randperm(n, generator=g)[round(s * n) :]),
             "1 - share",
         ),
-        "always ten classes": (
-            lambda labels, share, generator, classes=10: _flip_labels(labels, share, generator),
-            "there need not be ten",
-        ),
+        "always ten classes": (lambda y, s, g, classes=10: _flip_labels(y, s, g), "there need not be ten"),
         "cut, not rounded": (
-            _flip_variant(chosen=lambda n, s, g: torch.randperm(n, generator=g)[: int(s * n)]),
+            _flip_by(chosen=lambda n, s, g: torch.randperm(n, generator=g)[: int(s * n)]),
             "int() cuts it off",
         ),
-        "always the next class": (_flip_variant(lambda y, g: (y + 1) % 10), "by the same amount"),
-        "one new class for all": (_flip_variant(lambda y, g: torch.randint(10, (1,), generator=g)), "the same class"),
-        "the first ones": (_flip_variant(chosen=lambda n, s, g: torch.arange(round(s * n))), "at one end"),
-        "every third": (
-            _flip_variant(chosen=lambda n, s, g: torch.arange(n)[:: round(1 / s)][: round(s * n)] if s else []),
-            "with every generator",
-        ),
-        "by coin": (
-            _flip_variant(chosen=lambda n, s, g: (torch.rand(n, generator=g) < s).nonzero().squeeze(1)),
-            "throw a coin",
-        ),
-        "no wrapping": (_flip_variant(lambda y, g: y + torch.randint(1, 10, y.shape, generator=g)), "wrap around"),
-        "clamped": (
-            _flip_variant(lambda y, g: (y + torch.randint(1, 10, y.shape, generator=g)).clamp(max=9)),
-            "wrap around",
-        ),
+        "always the next class": (_flip_by(lambda y, g: (y + 1) % 10), "by the same amount"),
+        "one new class for all": (_flip_by(lambda y, g: torch.randint(10, (1,), generator=g)), "the same class"),
+        "the first ones": (_flip_by(chosen=lambda n, s, g: torch.arange(round(s * n))), "at one end"),
+        "every third": (_flip_by(chosen=lambda n, s, g: torch.arange(0, n, 3)[: round(s * n)]), "with every generator"),
+        "by coin": (_flip_by(chosen=lambda n, s, g: torch.rand(n, generator=g) < s), "throw a coin"),
+        "no wrapping": (_flip_by(lambda y, g: y + _rand(1, 10, y, g)), "wrap around"),
+        "clamped": (_flip_by(lambda y, g: (y + _rand(1, 10, y, g)).clamp(max=9)), "wrap around"),
         "global random numbers": (
-            _flip_variant(lambda y, g: (y + torch.randint(1, 10, y.shape)) % 10),
-            "Pass the generator to the second",
+            _flip_by(lambda y, g: (y + torch.randint(1, 10, y.shape)) % 10),
+            "to the second draw",
         ),
-        "own seed": (
-            lambda labels, share, generator, classes=10: _flip_labels(labels, share, _seeded(0), classes),
-            "do not seed inside",
-        ),
-        "small moves": (_flip_variant(_moved(1, 9)), "no label is ever moved on by [9]"),
-        "up to the last class but one": (
-            _flip_variant(lambda y, g: (y + torch.randint(1, 10, y.shape, generator=g)) % 9),
-            "not % (classes - 1)",
-        ),
-        "turned round": (_flip_variant(lambda y, g: 9 - y), "Each class always becomes one"),
+        "own seed": (lambda y, s, g, classes=10: _flip_labels(y, s, _seeded(0), classes), "do not seed inside"),
+        "small moves": (_flip_by(lambda y, g: (y + _rand(1, 9, y, g)) % 10), "none is ever moved on by [9]"),
+        "up to the last class but one": (_flip_by(lambda y, g: (y + _rand(1, 10, y, g)) % 9), "not % (classes - 1)"),
+        "turned round": (_flip_by(lambda y, g: 9 - y), "Each class always becomes one"),
         "only the wrong ones": (
-            lambda y, s, g, classes=10: _flip_labels(y, 1.0, g, classes)[: round(s * len(y))],
+            lambda y, s, g, c=10: _flip_labels(y, 1.0, g, c)[: round(s * len(y))],
             "Return *all* labels",
         ),
         "moved on where it stayed": (
-            _flip_variant(
-                lambda y, g: torch.where((d := torch.randint(10, y.shape, generator=g)) == y, (y + 1) % 10, d)
-            ),
-            "by 1 2.",
+            _flip_by(lambda y, g: torch.where((new := _rand(0, 10, y, g)) == y, (y + 1) % 10, new)),
+            "moved on by 1 2.",
         ),
     },
 )
