@@ -94,6 +94,10 @@ def _ask_balanced_draw(ask):
             all(len(draw.unique()) == len(draw) for draw in draws),
             "The same example was drawn twice. Draw without replacement: torch.randperm.",
         ),
+        (
+            counts != (sizes - 5).tolist(),
+            "You keep those that should be left: `[:per_class]` are the first, `[per_class:]` the rest.",
+        ),
         (counts != sizes.tolist(), "You return all examples of every class. `per_class` of each class are asked for."),
         (
             len(set(counts)) > 1 or counts[0] == 5,
@@ -105,7 +109,8 @@ def _ask_balanced_draw(ask):
         ),
         (
             all(counts == [5] * 4 for counts in every),
-            f"Not balanced: the classes got {counts}, asked for were 5 of each. Draw from the positions of one class at a time.",
+            f"Not balanced: the classes got {counts}, asked for were 5 of each. Draw from the positions of one class at a "
+            "time, in `labels` as they stand (not in a shuffled copy).",
         ),
         (
             torch.equal(_positions(ask, labels, 1)[1], places),
@@ -125,8 +130,8 @@ def _ask_balanced_draw(ask):
         ),
         (
             reach == sizes.tolist(),
-            f"Of the {sizes[short]} examples of class {short} only the first {reach[short]} are ever drawn. What do you "
-            "shuffle? torch.randperm needs the number of examples of *this* class.",
+            f"Of the {sizes[short]} examples of class {short} only the first {reach[short]} are ever drawn. Is an upper "
+            "end left out? torch.randperm needs the number of examples of *this* class.",
         ),
         (seen.all(), "Some examples are never drawn, in 150 draws. Shuffle all of a class."),
     )
@@ -287,17 +292,21 @@ transfer_loss = Exercise(
             _transfer_variant(kl=lambda z, v, temperature: kl_divergence(z, v))
         ),
         "`kl_divergence` takes logits and softens them itself: you gave it probabilities.": (
-            *(
-                _transfer_variant(
-                    kl=lambda z, v, temperature, soft=soft: _soft(
-                        soft(z, temperature), soft(v, temperature), temperature
-                    )
-                )
-                for soft in (lambda z, T: z.softmax(-1), lambda z, T: (z / T).softmax(-1))
-            ),
+            _transfer_variant(kl=lambda z, v, temperature: _soft(z.softmax(-1), v.softmax(-1), temperature)),
         ),
         "The logits are divided by T twice: `kl_divergence` does so itself, when it is given the temperature.": (
             _transfer_variant(kl=lambda z, v, temperature: _soft(z / temperature, v / temperature, temperature))
+        ),
+        "Your teacher's term is a cross-entropy, not KL: it does not reach 0 when the student agrees.": (
+            _transfer_variant(
+                kl=lambda z, v, temperature: F.cross_entropy(z / temperature, (v.detach() / temperature).softmax(-1))
+            )
+        ),
+        "Pictures without a label were told the teacher's argmax as one, in the label's term. Leave them out there.": (
+            lambda z, v, y, T, a: (
+                _transfer_loss(z, v, y, T, a)
+                + a * (F.cross_entropy(z, torch.where(y < 0, v.argmax(-1), y)) - _hard(z, y))
+            )
         ),
         "You softened the student in the label's term too. A label is met at T = 1.": (
             lambda z, v, y, T, a: _transfer_loss(z, v, y, T, a) + a * (_hard(z / T, y) - _hard(z, y))
@@ -581,6 +590,7 @@ def _no_candidate(evidence):
     )
 
 
+MORE = ("another", "one more", "yet another", "one among six")  # near mistakes find the best by chance, now and then
 BY_LOSS = _search(measure=lambda biased, y, digit: F.cross_entropy(biased, y))
 ON_THE_DIGIT = _errors_on(lambda y, digit: y == digit)
 ON_THE_OTHERS = _errors_on(lambda y, digit: y != digit)
@@ -593,6 +603,7 @@ best_bias = Exercise(
     reference=_best_bias,
     forms=(_best_bias_by_accuracy,),
     draw=_student_with_a_bias,
+    cases={f"Right for some students, wrong for {another}.": _student_with_a_bias for another in MORE},
     properties=(_no_candidate,),
     hints=(
         "Try all candidates, one after the other, and count the errors that each leaves.",
@@ -616,13 +627,16 @@ best_bias = Exercise(
             _errors_on(lambda y, digit: y != digit),
             lambda z, y, digit, candidates: min(candidates),
         ),
-        "That is how many errors are left. Return the *bias* that leaves so few, not their number.": (
+        "That is how many errors are left, or which share is right. Return the *bias* that leaves the fewest.": (
             _search(pick=lambda c, e: min(e)),
             lambda z, y, digit, candidates: _search(pick=lambda c, e: min(e))(z, y, digit, candidates) / len(y),
             lambda z, y, digit, candidates: 1 - _search(pick=lambda c, e: min(e))(z, y, digit, candidates) / len(y),
         ),
         "That is a position in the list. Return the candidate itself.": _search(pick=lambda c, e: e.index(min(e))),
-        "You looked for the smallest cross-entropy. That is another bias: count the errors.": BY_LOSS,
+        "You looked for the smallest cross-entropy, or the most probable labels. That is another bias: count the errors.": (
+            BY_LOSS,
+            _search(measure=lambda biased, y, digit: -biased.softmax(-1).gather(-1, y.unsqueeze(-1)).sum()),
+        ),
         "You raised logit 3, but which digit it is, is passed to the function.": (
             _search(add=lambda logits, digit, bias: _added(logits, 3, bias))
         ),
@@ -648,7 +662,7 @@ best_bias = Exercise(
         ),
         "You always return the first candidate, as if all left the same errors. argmax does not see what is added to *all* "
         "logits or to a whole row (a picture has a row, the digit a column: `[:, digit]`), nor a copy that is not used. Or "
-        "does `return` stand inside the loop?": (
+        "does `return` stand inside the loop, or the list start afresh there?": (
             _search(add=lambda logits, digit, bias: logits + bias),
             _search(add=_bias_on_a_row),
         ),
@@ -700,7 +714,7 @@ def _ask_flip_labels(ask):
     labels = (torch.arange(n) % 10)[torch.randperm(n)]
     answer, noisy, wrong = _flipped(ask, labels, share, 0)
     count, places = int(wrong.sum()), wrong.nonzero().squeeze(1)
-    answer.holds(count > 0, "No label has changed.")
+    answer.holds(count > 0, "No label has changed. How many should: round(share * len(labels))?")
     _hold(
         answer,
         (count < n, "Every label has changed. Only a share of them should: `labels.clone()` keeps the others."),
@@ -741,23 +755,26 @@ def _ask_flip_labels(ask):
 
 def _why_not_exact(ask, labels, counts, expected):
     """The sentence for a wrong number of wrong labels: how many stay as they are when all of them should be wrong?"""
-    stayed = 1 - float(_flipped(ask, labels, 1.0, 3)[2].float().mean())
+    _, noisy, wrong = _flipped(ask, labels, 1.0, 3)
+    stayed, kept = 1 - float(wrong.float().mean()), labels[~wrong].unique().tolist()
+    ratio = sum(counts) / len(counts) / expected
     start = f"{counts[0]} labels are wrong, but {expected} were asked for."
-    own = "About one draw in ten hit the label that was there: a label that is *wrong* must be another class."
+    own = f"{stayed:.0%} of the draws hit the label that was there: a label that is *wrong* must be another class."
     twice = "Some positions were drawn twice (torch.randint). Draw each at most once: torch.randperm."
-    coin = f"In {len(counts)} draws there were {min(counts)} to {max(counts)}: do you throw a coin for each label? "
     if len(set(counts)) == 1:
         return f"{start} Is the number of them round(share * len(labels))?"
-    for least, words in (
-        (0.4, f"{twice} And: {own}"),
-        (0.3, twice),
-        (0.05, own),
-        (0.002, "Now and then a new label is the old one again. Draw until it differs, or move on by 1 to 9 classes."),
-    ):
-        if stayed > least:
-            return f"{start} {words}"
-    near = abs(sum(counts) / len(counts) - expected) < 0.05 * len(labels)
-    return f"{start} {coin if near else ''}Draw exactly so many positions, with torch.randperm, each once."
+    if stayed > 0.3 and 0.82 < ratio < 0.9:
+        return f"{start} {twice}"
+    if stayed > 0.4 and 0.73 < ratio < 0.82:
+        return f"{start} {twice} And some draws hit the label that was there."
+    if torch.equal(noisy.sort().values, labels.sort().values):
+        return f"{start} You put the labels that are there in another order: some places get what they had. Draw new classes."
+    if 0.01 < stayed and 0 < len(kept) < 10:
+        return f"{start} The labels {kept} can stay as they are, others never do: below 0 or above 9, wrap around with % classes (not abs, not clamp)."
+    if stayed > 0.002:
+        return f"{start} {own} Draw until it differs, or move on by 1 to 9 classes."
+    coin = f"In {len(counts)} draws there were {min(counts)} to {max(counts)}: do you throw a coin for each label? "
+    return f"{start} {coin if 0.9 < ratio < 1.1 else ''}Draw exactly so many positions, with torch.randperm, each once."
 
 
 def _ask_about_chance(ask, answer, labels, share, draws):
@@ -1009,6 +1026,9 @@ expected_calibration_error = Exercise(
         "You always take 10 bins. How many there are is passed to the function, as `bins`.": (
             _over_bins(_weighed, count=10)
         ),
+        "Inside a bin, take the *mean* of the confidences and of what is right, not their sums.": (
+            lambda z, y, bins=15: _over_bins(lambda w, g: (w * g.abs() * w * len(y)).sum())(z, y, bins)
+        ),
         "The gap of a bin is squared. Take its absolute value.": (
             _over_bins(lambda w, g: (w * g**2).sum()),
             _over_bins(lambda w, g: (w * g**2).sum().sqrt()),
@@ -1018,6 +1038,13 @@ expected_calibration_error = Exercise(
                 _weighed,
                 lambda z, y: (((z.softmax(-1).amax(-1) * bins).ceil() - 0.5) / bins, (z.argmax(-1) == y).float()),
             )(z, y, bins)
+        ),
+    },
+    wrong={
+        "percent": (lambda *a, **k: 100 * _expected_calibration_error(*a, **k), "100 times too large"),
+        "lower edges": (
+            _over_bins(_weighed, bin_of=lambda c, bins: (c * bins).floor()),
+            "a confidence of exactly 1",
         ),
     },
 )
@@ -1103,7 +1130,7 @@ macro_f1 = Exercise(
         ),
         "F1 is the *harmonic* mean of precision and recall: 2 TP / (2 TP + FP + FN).": (
             _counted(lambda tp, fp, fn: (tp / (tp + fp) + tp / (tp + fn)).mean() / 2),
-            _counted(lambda tp, fp, fn: (tp / (tp + fp) * tp / (tp + fn)).sqrt().mean()),
+            *(_counted(lambda tp, fp, fn, e=e: (tp / (tp + fp) * tp / (tp + fn)).pow(e).mean()) for e in (0.5, 1)),
         ),
         "You averaged first and combined afterwards. First F1 of each class.": (
             _counted(lambda tp, fp, fn: _harmonic((tp / (tp + fp)).mean(), (tp / (tp + fn)).mean()))
