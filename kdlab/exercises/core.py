@@ -7,6 +7,7 @@ argument, and compares values, then gradients. A wrong value is explained by a c
 """
 
 import contextlib
+import functools
 import html
 import inspect
 import re
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 import torch
 
 from kdlab.exercises.engine.answers import NO_GRADIENT, Answer, Mistake, NotTried
-from kdlab.exercises.engine.calls import Ask, explain, safe_surroundings
+from kdlab.exercises.engine.calls import Ask, changed_in_place, explain, safe_surroundings
 from kdlab.exercises.engine.diagnosis import Search, gradient_sentence, gradients, quietly
 from kdlab.exercises.engine.draws import Draw, bound, roles_of, usual_draw
 from kdlab.exercises.engine.mutations import Change
@@ -101,8 +102,13 @@ class Exercise:
     draw        from a `Draw` to a dict of arguments; left out, each argument gets what its role usually is
     forms       other right ways to write it; their steps, too, are changed to find mistakes
     mistakes    {sentence: wrong answer, or a tuple of them}: detectors, tests, and the first to be believed
+    pairs       the same for two mistakes at once; with the mistakes they come from `by_parts` (engine/mutations.py)
     cases       {sentence: draw}: special inputs, and what to say to an answer that is right but for them
     gradient    the arguments (tensors or models) on which the gradient of a loss must be right, too
+    view        f(value, arguments): the part of a value that counts, compared in its place (without what stands at padding)
+    observe     observe(function, *arguments): a dict of what is compared where one value does not tell: several calls,
+                the state of a model afterwards; it may raise `Mistake`
+    tolerance   what a value may be off, relative to the largest; more than rounding where a simulation is an answer too
     questions   a function of `ask` for what comparison cannot ask: `ask(...)` calls the answer and returns an `Answer`
     wrong       {name: (wrong answer, words)}: more tests, of mistakes that the engine names by itself
     """
@@ -118,9 +124,13 @@ class Exercise:
     draw: Callable | None = None
     forms: tuple = ()
     mistakes: dict = field(default_factory=dict)
+    pairs: dict = field(default_factory=dict)
     cases: dict = field(default_factory=dict)
     gradient: tuple = ()
     properties: tuple = ()
+    view: Callable | None = None
+    observe: Callable | None = None
+    tolerance: float = 1e-4
     wrong: dict = field(default_factory=dict)
     praise: str = "Well done."
     time_limit: float = 10.0
@@ -185,9 +195,24 @@ class Exercise:
         many = ((s, f if isinstance(f, tuple) else (f,)) for s, f in self.mistakes.items())
         return [Change(sentence, function) for sentence, functions in many for function in functions]
 
+    def watched(self, function):
+        """The function, or what is observed when it is called."""
+        return functools.partial(self.observe, function) if self.observe else function
+
+    def solved(self, arguments):
+        """What should come out for a dict of arguments, as it is compared."""
+        return self.viewed(quietly(self.watched(self.reference), self.reference, arguments), arguments)
+
     def arguments(self, number=0):
         """The inputs of draw `number`, as a dict of arguments."""
         return self.draw(Draw(number))
+
+    def viewed(self, value, arguments):
+        """What of a value is compared; the value itself where it is of another kind altogether."""
+        try:
+            return value if self.view is None else self.view(value, arguments)
+        except Exception:  # whatever the learner returned
+            return value
 
     # how it is asked
 
@@ -234,14 +259,14 @@ class Exercise:
     def _compare_one(self, ask, draw, asked, words=None, number=None):
         """Ask for one case; `Mistake` with its cause where the value is wrong. `asked` grows by what was right."""
         arguments = draw()
-        wanted = quietly(self.reference, self.reference, arguments)
+        wanted = self.solved(arguments)
         try:
             value = self._call(ask, arguments)
         except Mistake as mistake:
             if words is None or not str(mistake).startswith(("Your function stopped", "Your function returns nothing")):
                 raise
             raise Mistake(f"{words} {mistake}", mistake.expected) from None
-        if close(value, wanted):
+        if close(value, wanted, self.tolerance):
             self._kind_of_number(value, wanted)
             asked.append((arguments, value, wanted))
             return
@@ -258,14 +283,11 @@ class Exercise:
         """The learner's value for a dict of arguments; `Mistake` where they are changed in place."""
         mine = deeply_copied(arguments)
         args, kwargs = bound(self.reference, mine)
-        value = ask.value_of(args, kwargs)
+        value = self.watched(lambda *args, **kwargs: ask.value_of(list(args), kwargs))(*args, **kwargs)
         for name, before in arguments.items():
             if not same(before, mine[name]):
-                raise Mistake(
-                    f"Your function changes its argument `{name}` in place (`/=`, `-=`, a method ending in `_`?). The "
-                    "caller still needs it: make a new one instead."
-                )
-        return value
+                raise Mistake(changed_in_place(name, before))
+        return self.viewed(value, arguments)
 
     def _more(self, ask, draw, number, wanted):
         """More cases of the kind that failed: another draw; many where a result is a whole number, which says little."""
@@ -277,9 +299,7 @@ class Exercise:
                 break
             arguments = other()
             with contextlib.suppress(Mistake, NotTried):
-                cases.append(
-                    (arguments, self._call(ask, arguments), quietly(self.reference, self.reference, arguments))
-                )
+                cases.append((arguments, self._call(ask, arguments), self.solved(arguments)))
         return cases
 
     def _explain(self, ask, cases, words):
@@ -297,14 +317,20 @@ class Exercise:
             return odd + hint if words is None else f"{words} {odd}"
         if words is not None:
             return words
+        if self.observe:
+            return self._explain_observed(search)
         if isinstance(wanted, (tuple, list)):
-            return self._explain_parts(search) or _part_that_differs(value, wanted)
+            return self._explain_parts(search) or search.says(self.properties) or _part_that_differs(value, wanted)
         return search.certainty() or search.combination() or hint.strip() or search.property()
 
     def _explain_parts(self, whole):
-        """For several values: the cause of each that is wrong, where it is known; None if it is for none of them."""
+        """For several values: the cause of each that is wrong, where it is known; None if it is for none of them (or in a list)."""
         _, value, wanted = whole.cases[0]
-        if len(wanted) > len(ORDER) or any(_wrong_kind(v, w) for _, v, w in whole.cases):
+        if (
+            not isinstance(wanted, tuple)
+            or len(wanted) > len(ORDER)
+            or any(_wrong_kind(v, w) for _, v, w in whole.cases)
+        ):
             return None
         sentences = []
         for i, order in enumerate(ORDER[: len(wanted)]):
@@ -315,11 +341,22 @@ class Exercise:
             sentences += [f"The {order} value is off. {cause}"] if cause else []
         return " ".join(sentences) or None
 
+    def _explain_observed(self, whole):
+        """For things observed: the cause of the first that is not right, and its name; the rest may follow from it."""
+        _, value, wanted = whole.cases[0]
+        name = next(name for name in wanted if not close(value[name], wanted[name]))
+        search = Search(self, whole.call, whole.cases, part=name)
+        search.end = whole.end + 0.5
+        cause = search.change() or _wrong_kind(value[name], wanted[name]) or search.certainty()
+        cause = cause or search.combination() or search.property()
+        found = f"it is {describe(value[name])} and should be {describe(wanted[name])}."
+        return f"The {name} is off. {cause}" if cause else f"The {name} is off: {found}"
+
     def _small_case(self, ask, failed, shown):
         """(the last sentence, expected): a case so small that it can be followed with a pencil, or the one that failed."""
         try:
             arguments = self.draw(Draw.small())
-            wanted = quietly(self.reference, self.reference, arguments)
+            wanted = self.solved(arguments)
             value = self._call(ask, arguments)
             if not close(value, wanted):
                 return (
@@ -354,7 +391,13 @@ class Exercise:
         theirs = gradients(self.reference, self.reference, arguments, names)
 
         def learner(*args, **kwargs):
+            moving = [a for a in (*args, *kwargs.values()) if is_tensor(a) and a.requires_grad]
             value = ask.value_of(list(args), kwargs)
+            if not all(a.requires_grad for a in moving):
+                raise Mistake(
+                    "You cut off the caller's own tensor, in place: methods that end in `_` do. `.detach()` without it "
+                    "gives a new one and leaves the caller's alone."
+                )
             spent = [p for a in (*args, *kwargs.values()) for p in _leaves(a) if p.grad is not None]
             if spent:
                 raise Mistake(
@@ -405,6 +448,8 @@ def _wrong_kind(value, wanted, differentiable=False):
             return "You returned a NumPy array. Return one number: use torch functions throughout."
         if is_numpy(value) and differentiable:
             return "You returned a NumPy object. Return a torch tensor: use torch functions throughout."
+        if is_tensor(value) and value.ndim and value.numel() == 1:
+            return f"Return the number without an axis; its shape is {tuple(value.shape)}. Is there a keepdim=True?"
         if is_tensor(value) and value.ndim:
             return (
                 f"Return one number; yours is a tensor of shape {tuple(value.shape)}. Did you forget to sum or to take the "
@@ -447,6 +492,16 @@ def _wrong_kind(value, wanted, differentiable=False):
 def _reduced(value, wanted):
     """The sentence for the right values with one axis, or all, added up or averaged; None if it is something else."""
     names = {0: "over the rows", wanted.ndim - 1: "along each row"}
+    if wanted.ndim and value.numel() == wanted.numel() and close(value.reshape(wanted.shape), wanted):
+        return "The values are right, but an axis is joined with another, or one is too many (cat for stack, flatten, reshape)."
+    if wanted.ndim and len(wanted) > 1:
+        for words, part in (("first", wanted[0]), ("last", wanted[-1])):
+            if close(value, part) or close(value, part.unsqueeze(0)):
+                return f"That is the {words} one alone: is the result overwritten, or returned too early, in a loop?"
+    if value.ndim == wanted.ndim and value.shape[1:] == wanted.shape[1:] and 0 < len(value) < len(wanted):
+        for words, part in (("end", wanted[: len(value)]), ("beginning", wanted[-len(value) :])):
+            if close(value, part):
+                return f"The values are right, but the {words} is missing: where does your loop, or your slice, start and stop?"
     for words, function in (("added up", torch.sum), ("averaged", torch.mean)):
         floats = wanted.double()
         if wanted.ndim > 1 and close(value, function(floats)):

@@ -49,8 +49,8 @@ class Search:
         if part is not None:
             self.call = lambda arguments: call(arguments)[part]
             self.cases = [(arguments, value[part], wanted[part]) for arguments, value, wanted in cases]
-        # All nan, or the same whatever comes in: many changes give that, so none explains it (special cases have words).
-        self.blind = not special and _says_nothing([value for _, value, _ in self.cases])
+        # Only nan, or the same whatever comes in: many changes give that, so none explains it (special cases have words).
+        self.blind = not special and (_says_nothing([value for _, value, _ in self.cases]) or _only_nan(self.cases))
         self.roles = exercise.roles
         self.right_elsewhere = any(
             close(value, wanted) for _, value, wanted in self.cases
@@ -86,7 +86,7 @@ class Search:
 
     def changes_more(self, change):
         """For one of several values: True for a change that would change another one, too; it is tried later."""
-        if self.part is None:
+        if self.part is None or self.exercise.observe:
             return False
         arguments, _, _ = self.cases[0]
         value, wanted = (
@@ -98,7 +98,11 @@ class Search:
 
     def combination(self):
         """The sentence for two mistakes at once, or None."""
-        return None if self.blind else self.with_a_factor() or self.two_changes()
+        if self.blind:
+            return None
+        pairs = ((s, f) for s, functions in self.exercise.pairs.items() for f in functions)
+        pair = next((sentence for sentence, function in pairs if self.explains(function)), None)
+        return pair or self.with_a_factor() or self.two_changes()
 
     @functools.cached_property
     def declared(self):
@@ -135,11 +139,15 @@ class Search:
         return self.quietly(function, arguments)
 
     def quietly(self, function, arguments):
-        """`quietly`, or the part of what comes out that is to be explained."""
-        value = quietly(function, self.exercise.reference, arguments)
-        if self.part is None:
+        """What comes out, as the exercise observes and sees it, or the part of it that is to be explained."""
+        value = quietly(self.exercise.watched(function), self.exercise.reference, arguments)
+        value = value if value is NOTHING else self.exercise.viewed(value, arguments)
+        if self.part is None or value is NOTHING:
             return value
-        return value[self.part] if isinstance(value, (tuple, list)) and len(value) > self.part else NOTHING
+        try:
+            return value[self.part]
+        except (TypeError, IndexError, KeyError):
+            return NOTHING
 
     def factor_of(self, function, what):
         """The sentence for a constant ratio between the learner's value and the function's, named on all draws."""
@@ -224,7 +232,7 @@ class Search:
         return self.says(PROPERTIES)
 
     def says(self, properties):
-        """What the first of these properties that has something to say says, or None."""
+        """The first of these properties that has something to say, or None."""
         reference = self.exercise.reference
         evidence = Evidence(self.call, lambda arguments: self.quietly(reference, arguments), self.roles, self.cases)
         for speak in properties:
@@ -235,6 +243,17 @@ class Search:
                 if sentence:
                     return sentence
         return None
+
+
+def _only_nan(cases):
+    """True when nothing but nan is wrong in what the learner's function returned."""
+    try:
+        pairs = [(as_double(value), as_double(wanted)) for _, value, wanted in cases]
+    except TypeError:
+        return False
+    return any(v.isnan().any() for v, _ in pairs) and all(
+        v.shape == w.shape and close(v[~v.isnan()], w[~v.isnan()]) for v, w in pairs
+    )
 
 
 class _Nothing:

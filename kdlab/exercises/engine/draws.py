@@ -142,6 +142,7 @@ def _sizes(value, role):
         if role == "mask" and value.dtype == torch.bool and value.any():
             sizes["the number of entries that count"] = int(value.sum())
             sizes["the number of all entries"] = value.numel()
+            sizes["the share of the entries that count"] = int(value.sum()) / value.numel()
         return sizes
     if value.ndim == 1:
         return {f"the number of {last}": value.shape[0]}

@@ -8,13 +8,14 @@ import ast
 import copy
 import functools
 import inspect
+import itertools
 import textwrap
 from typing import NamedTuple
 
 import torch
 from torch.nn import functional as F
 
-from kdlab.exercises.engine.draws import LOGITS, bound
+from kdlab.exercises.engine.draws import LOGITS, ROLES, bound
 
 
 class Change(NamedTuple):
@@ -191,6 +192,28 @@ _OF_ROLE = {
     "probabilities": _probabilities,
 }
 _OF_ROLE |= dict.fromkeys(LOGITS, _logits)
+
+
+# An exercise's own mistakes, by the parts of its answer ---------------------------------------------------------------
+
+
+def by_parts(build, **parts):
+    """{"mistakes": ..., "pairs": ...} of an exercise whose answer has parts that may go wrong one by one.
+
+    `build(part=option, ...)` makes an answer; `parts` maps each part to {sentence: wrong option, or a tuple of them}.
+    """
+    options = {
+        part: [(s, o if isinstance(o, tuple) else (o,)) for s, o in wrong.items()] for part, wrong in parts.items()
+    }
+    mistakes = {s: tuple(build(**{part: o}) for o in many) for part, wrong in options.items() for s, many in wrong}
+    pairs = {
+        f"Two things at once. {first} And: {second}": tuple(
+            build(**{one: a, other: b}) for a, b in itertools.product(these, those)
+        )
+        for one, other in itertools.combinations(options, 2)
+        for (first, these), (second, those) in itertools.product(options[one], options[other])
+    }
+    return {"mistakes": mistakes, "pairs": pairs}
 
 
 # Changes of a step ----------------------------------------------------------------------------------------------------
@@ -546,7 +569,7 @@ class _Steps:
         names = _names(tree)
         if node.id in names:
             for other in names:
-                if other != node.id:
+                if other != node.id and (ROLES.get(other) == "mask") == (ROLES.get(node.id) == "mask"):
                     yield ast.Name(other, ast.Load()), f"`{other}` stands where `{node.id}` belongs."
 
     @staticmethod

@@ -153,8 +153,8 @@ def relative(number):
 
 def tells_much(value):
     """True for a value that two mistakes do not share by chance: finite numbers with a fraction, not all the same."""
-    if isinstance(value, (tuple, list)):
-        return any(map(tells_much, value))
+    if isinstance(value, (tuple, list, dict)):
+        return all(map(tells_much, value.values() if isinstance(value, dict) else value))
     if isinstance(value, (bool, int, str)) or value is None:
         return False
     try:
