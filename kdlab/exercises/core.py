@@ -237,11 +237,24 @@ class Exercise:
             if parameter.default is not parameter.empty:
                 arguments = {n: a for n, a in self.arguments(0).items() if n != name}
                 words = f"Without `{name}=` it should be that of {parameter.default!r}: give `{name}` that default."
+                if self._has_default(ask, arguments, {name: parameter.default}):
+                    words = None  # whatever is wrong then is not the default
                 self._compare_one(ask, lambda arguments=arguments: arguments, asked, words)
         for words, draw in self.cases.items():
             self._compare_one(ask, lambda draw=draw: draw(Draw()), asked, words)
         if self.gradient:
             self._compare_gradients(ask)
+
+    def _has_default(self, ask, arguments, default):
+        """True unless passing the default makes a difference to the learner's function."""
+        try:
+            given = self._call(ask, arguments | default)
+        except Mistake:
+            return True
+        try:
+            return close(self._call(ask, arguments), given, equal_nan=True)
+        except Mistake:
+            return False
 
     def _compare_one(self, ask, draw, asked, words=None, number=None):
         """Ask for one case; `Mistake` with its cause where the value is wrong. `asked` grows by what was right."""
@@ -250,7 +263,7 @@ class Exercise:
         try:
             value = self._call(ask, arguments)
         except Mistake as mistake:
-            if words is None or not str(mistake).startswith("Your function stopped"):
+            if words is None or not str(mistake).startswith(("Your function stopped", "Your function returns nothing")):
                 raise
             raise Mistake(f"{words} {mistake}", mistake.expected) from None
         if close(value, wanted, self.tolerance):
@@ -296,6 +309,8 @@ class Exercise:
         cause = search.change()
         if cause is not None:
             return cause if words is None else f"{words} {cause}"
+        if words is None and isinstance(wanted, (tuple, list)) and (cause := search.says(self.properties)):
+            return cause
         odd = _wrong_kind(value, wanted, differentiable=bool(self.gradient))
         hint = f" PyTorch gives a hint: {ask.warned[0]}" if ask.warned else ""
         if odd is not None:
@@ -506,6 +521,8 @@ def _shape_advice(mine, wanted):
         return "One number is left of all: which step adds up or averages over everything?"
     if len(mine) == len(wanted) + 1 and mine[: len(wanted)] == wanted:
         return "One axis is left too many: reduce along the last one, dim=-1 (without keepdim)."
+    if tuple(n for n in mine if n != 1) == wanted:
+        return "An axis of size 1 is left (nonzero() gives a column, too): squeeze it away, or index with it."
     if len(mine) < len(wanted):
         return "One axis is gone: which step has summed or averaged it away?"
     if sorted(mine) == sorted(wanted):

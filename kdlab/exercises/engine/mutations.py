@@ -84,6 +84,11 @@ def _both(names, roles):
             f"Softmax twice: the probabilities of {said} go through a second softmax (log_softmax holds one already).",
             twice,
         )
+        if temperature:
+            yield (
+                f"The temperature divides probabilities: you take the softmax of {said} first. Divide the logits.",
+                lambda a: a | {name: a[name].softmax(-1) for name in logits},
+            )
     probabilities = [name for name in names if roles.get(name) == "probabilities"]
     if len(probabilities) > 1:
         said = " and ".join(f"`{name}`" for name in probabilities)
@@ -376,7 +381,8 @@ def _file_tree(file):
 
 def _compiled(tree, function, factor=False):
     """The changed function; with `factor`, a function of k that returns it. None where the change is no Python."""
-    fresh = copy.deepcopy(tree)
+    fresh = _Finite().visit(copy.deepcopy(tree))
+    fresh.body[0].body.insert(0, ast.parse("_rounds = iter(range(10_000))").body[0])
     ast.fix_missing_locations(fresh)
     namespace = dict(inspect.unwrap(function).__globals__) | {"_cut_off": _cut_off}
     namespace |= inspect.getclosurevars(inspect.unwrap(function)).nonlocals
@@ -393,6 +399,17 @@ def _compiled(tree, function, factor=False):
         return changed
 
     return make
+
+
+class _Finite(ast.NodeTransformer):
+    """Every loop ends, after 10 000 rounds with an error: a changed step may make it endless."""
+
+    def visit_For(self, node):
+        self.generic_visit(node)
+        node.body = [ast.parse("next(_rounds)").body[0], *node.body]
+        return node
+
+    visit_While = visit_For
 
 
 def _cut_off(value):
@@ -498,12 +515,12 @@ class _Steps:
             yield ast.BinOp(right, ast.Sub(), left), f"The sign of `{a}` is turned: it should be added, not subtracted."
             yield ast.BinOp(left, ast.Mult(), right), f"You multiply where you should add: `{whole}`."
         elif op is ast.Pow:
-            size = ast.Call(ast.Name("abs", ast.Load()), [left], [])
-            yield size, f"You take the absolute value in place of the square: `{whole}`."
             yield (
                 left,
                 f"The power is missing: {COMES_OUT[0].lower() + COMES_OUT[1:]} with `{a}` in place of `{whole}`.",
             )
+            size = ast.Call(ast.Name("abs", ast.Load()), [left], [])
+            yield size, f"You take the absolute value in place of the square: `{whole}`."
             yield (
                 ast.BinOp(left, ast.Mult(), right),
                 f"You multiply by {b} where you should raise to that power: `{whole}`.",
@@ -621,6 +638,14 @@ class _Steps:
         yield from _arguments(node, name, method, whole)
 
     @staticmethod
+    def Tuple(node, tree):
+        for i in range(len(node.elts) if isinstance(node.ctx, ast.Load) else 0):
+            for j in range(i):
+                swapped = list(node.elts)
+                swapped[i], swapped[j] = swapped[j], swapped[i]
+                yield ast.Tuple(swapped, node.ctx), f"The values are in another order: it should be `{_short(node)}`."
+
+    @staticmethod
     def If(node, tree):
         yield (
             ast.If(ast.Constant(False), node.body, node.orelse),
@@ -640,6 +665,18 @@ class _Steps:
         yield ast.Pass(), f"The step `{_short(node)}` is missing."
         new = ast.Assign([node.target], node.value)
         yield new, f"`=` stands where `{_short(node)}` belongs: only the last round of the loop is left."
+        if isinstance(node.op, ast.Add):
+            less, times = (ast.AugAssign(node.target, op, node.value) for op in (ast.Sub(), ast.Mult()))
+            yield less, f"The sign is turned: you subtract where `{_short(node)}` adds."
+            yield times, f"You multiply where `{_short(node)}` adds."
+
+    @staticmethod
+    def For(node, tree):
+        rounds = ast.Call(ast.Name("list", ast.Load()), [node.iter], [])
+        for part, words in ((ast.Slice(ast.Constant(1)), "first"), (ast.Slice(None, ast.Constant(-1)), "last")):
+            new = copy.copy(node)
+            new.iter = ast.Subscript(rounds, part, ast.Load())
+            yield new, f"Your loop leaves out the {words} of `{_short(node.iter)}`."
 
     @staticmethod
     def With(node, tree):
@@ -733,6 +770,16 @@ class _LastButOne(_Columns):
     axis = -2
 
 
+class _Smallest(ast.NodeTransformer):
+    """Every argmax an argmin."""
+
+    def visit_Attribute(self, node):
+        self.generic_visit(node)
+        if node.attr == "argmax":
+            node.attr = "argmin"
+        return node
+
+
 class _Plain(ast.NodeTransformer):
     """Every log_softmax a softmax."""
 
@@ -772,6 +819,7 @@ _EVERYWHERE = (
         _LastButOne,
         "The softmax runs over the wrong axis, the last but one. Each distribution lies along the last: dim=-1.",
     ),
+    (_Smallest, "You take the smallest in place of the largest: argmax, not argmin."),
     (_Plain, "Probabilities stand where their logarithms belong: log_softmax, not softmax."),
 )
 

@@ -72,7 +72,11 @@ def is_constant_everywhere(evidence):
         v.numel() and close(as_double(v).mean(), as_double(values[0]).mean(), 1e-9) for v in map(as_double, values)
     ):
         if as_double(values[0]).numel() and (as_double(values[0]) == as_double(values[0]).reshape(-1)[0]).all():
-            return f"Your result is {describe(values[0])} whatever comes in: do the inputs get that far?"
+            nothing = " Is there a comparison that never holds, or a whole-number division (`//`)?"
+            return (
+                f"Your result is {describe(values[0])} whatever comes in: do the inputs get that far?"
+                f"{nothing if not as_double(values[0]).any() else ''}"
+            )
     return None
 
 
