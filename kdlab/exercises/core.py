@@ -108,6 +108,7 @@ class Exercise:
     view        f(value, arguments): the part of a value that counts, compared in its place (without what stands at padding)
     observe     observe(function, *arguments): a dict of what is compared where one value does not tell: several calls,
                 the state of a model afterwards; it may raise `Mistake`
+    draws       how many draws are asked; left out, two, or six where the result is a whole number
     tolerance   what a value may be off, relative to the largest; more than rounding where a simulation is an answer too
     questions   a function of `ask` for what comparison cannot ask: `ask(...)` calls the answer and returns an `Answer`
     wrong       {name: (wrong answer, words)}: more tests, of mistakes that the engine names by itself
@@ -130,6 +131,7 @@ class Exercise:
     properties: tuple = ()
     view: Callable | None = None
     observe: Callable | None = None
+    draws: int | None = None
     tolerance: float = 1e-4
     wrong: dict = field(default_factory=dict)
     praise: str = "Well done."
@@ -231,8 +233,8 @@ class Exercise:
 
     def _compare(self, ask):
         asked = []
-        for number in range(6):
-            if number > 1 and tells_much(asked[0][2]):
+        for number in range(self.draws or 6):
+            if number > 1 and not self.draws and tells_much(asked[0][2]):
                 break  # a whole number can be right by chance; other values are not, twice
             self._compare_one(ask, lambda number=number: self.arguments(number), asked, number=number)
         for name, parameter in inspect.signature(self.reference).parameters.items():

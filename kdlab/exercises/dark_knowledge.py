@@ -603,6 +603,7 @@ best_bias = Exercise(
     reference=_best_bias,
     forms=(_best_bias_by_accuracy,),
     draw=_student_with_a_bias,
+    draws=2,
     cases={f"Right for some students, wrong for {another}.": _student_with_a_bias for another in MORE},
     properties=(_no_candidate,),
     hints=(

@@ -126,13 +126,14 @@ class Search:
     def fresh(self):
         """Two more draws, asked only when a change fits so far: small counts fit by chance."""
         if self._fresh is None:
-            self._fresh = []
+            self._fresh, start = [], time.thread_time()
             for number in (0, 1):
                 with contextlib.suppress(Mistake, NotTried, IndexError, TypeError):
                     arguments = self.exercise.arguments(number)
                     self._fresh.append(
                         (arguments, self.call(arguments), self.quietly(self.exercise.reference, arguments))
                     )
+            self.end += time.thread_time() - start  # drawing is not searching
         return self._fresh
 
     def of(self, function, arguments):
