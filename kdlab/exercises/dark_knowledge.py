@@ -944,7 +944,7 @@ def _badly_calibrated(draw):
     """Answers that are too timid where they are unsure, and overconfident where they are sure."""
     n = 80 * draw.rows if draw.rows > 1 else 4
     scale = torch.tensor([1.2, 4.0]).repeat(n // 2).unsqueeze(1)
-    logits = scale * torch.randn(n, draw.classes)
+    logits = (scale * torch.randn(n, draw.classes)).clamp(-7, 7)  # no confidence rounds to 1
     honest = torch.multinomial((1.5 * logits / scale).softmax(-1), 1).squeeze(1)
     timid = torch.where(torch.rand(n) < 0.6, logits.argmax(-1), honest)
     labels = torch.where(scale.squeeze(1) < 2, timid, honest)
