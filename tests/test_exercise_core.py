@@ -226,8 +226,8 @@ def test_two_mistakes_in_two_parts_of_an_answer_are_both_named():
 def test_each_of_several_values_has_its_own_cause():
     exercise = make(half_and_more, draw=_vector)
     diagnosis = exercise.check(lambda x: (x, x - 3)).diagnosis
-    assert "The first value: Your result is 2 times too large" in diagnosis
-    assert "The second value: The sign of `3` is turned" in diagnosis
+    assert "The first value is off. Your result is 2 times too large" in diagnosis
+    assert "The second value is off. The sign of `3` is turned" in diagnosis
 
 
 def test_cutting_off_the_caller_s_tensor_in_place_is_named():

@@ -231,7 +231,9 @@ class Exercise:
 
     def _compare(self, ask):
         asked = []
-        for number in (0, 1):
+        for number in range(6):
+            if number > 1 and tells_much(asked[0][2]):
+                break  # a whole number can be right by chance; other values are not, twice
             self._compare_one(ask, lambda number=number: self.arguments(number), asked, number=number)
         for name, parameter in inspect.signature(self.reference).parameters.items():
             if parameter.default is not parameter.empty:

@@ -604,7 +604,7 @@ def _some_texts(draw):
     texts = [
         [*_some_text(11, 12), *shared, *shared[1:4]],
         [1, 12, 3, *shared, *_some_text(draw.rows, 12), 11, 2, 3, 9, 4, 10, 9, 5, 10],
-        [*shared[2:], *_some_text(9, 12), *shared, 7, 7, 7, 7],
+        [*shared[2:], *_some_text(9, 12), *shared, 7, 7, 7, 7, 13],  # its first n-gram comes again, its last does not
         [*shared[:5], 4, 4, shared[3]],
     ]
     return {"texts": texts[:1] + texts[: 3 + draw.number], "n": 2 + draw.number}

@@ -20,6 +20,7 @@ from kdlab.exercises.engine.mutations import (
     argument_changes,
     cuts,
     numbers_in,
+    other_logarithms,
     scaled_terms,
     step_changes,
     with_arguments,
@@ -50,7 +51,9 @@ class Search:
             self.call = lambda arguments: call(arguments)[part]
             self.cases = [(arguments, value[part], wanted[part]) for arguments, value, wanted in cases]
         # Only nan, or the same whatever comes in: many changes give that, so none explains it (special cases have words).
-        self.blind = not special and (_says_nothing([value for _, value, _ in self.cases]) or _only_nan(self.cases))
+        # In a special case, a step that undoes the reference's own care for it would always fit a nan, or an infinity.
+        failed = self.cases[:1] if special else self.cases
+        self.blind = _says_nothing([v for _, v, _ in failed], special) or (not special and _only_nan(self.cases))
         self.roles = exercise.roles
         self.right_elsewhere = any(
             close(value, wanted) for _, value, wanted in self.cases
@@ -165,16 +168,16 @@ class Search:
         """The sentence for these ratios, one for each case: what number is it in each?"""
         if len(ratios) < 2 or None in ratios or any(abs(r - 1) < 1e-3 for r in ratios):
             return None
-        inside = numbers_in(self.exercise.reference)
+        inside, in_bits = numbers_in(self.exercise.reference), other_logarithms(self.exercise.reference)
         tables = [symbols(arguments, self.roles) | inside for arguments, _, _ in cases]
         for words in tables[0]:
             if words not in tables[1]:
                 continue
             numbers = [table[words] for table in tables]
             if all(abs(r - n) < 2e-4 * abs(n) for r, n in zip(ratios, numbers, strict=True)):
-                return _times(what, ratios[0], words, numbers[0], divided=False)
+                return _times(what, ratios[0], words, numbers[0], False, in_bits)
             if all(abs(r * n - 1) < 2e-4 for r, n in zip(ratios, numbers, strict=True)):
-                return _times(what, ratios[0], words, numbers[0], divided=True)
+                return _times(what, ratios[0], words, numbers[0], True, in_bits)
         return None
 
     def term(self):
@@ -275,14 +278,14 @@ def quietly(function, reference, arguments):
     return NOTHING if value is None else value
 
 
-def _says_nothing(values):
-    """True for values without a finite number, and for one number that came out in every case."""
+def _says_nothing(values, special=False):
+    """True for values without a finite number, and (not in a special case) for one number that came out in every case."""
     try:
         numbers = torch.cat([as_double(value).reshape(-1) for value in values])
     except (TypeError, RuntimeError):
         return False
     finite = numbers[numbers.isfinite()]
-    return not finite.numel() or (len(numbers) > 1 and bool((numbers == numbers[0]).all()))
+    return not finite.numel() or (not special and len(numbers) > 1 and bool((numbers == numbers[0]).all()))
 
 
 def _ratio(value, wanted):
@@ -300,7 +303,7 @@ def _ratio(value, wanted):
     return ratio if abs(ratio) > 1e-6 and close(value, ratio * wanted, TOLERANCE) else None
 
 
-def _times(what, ratio, words, number, divided):
+def _times(what, ratio, words, number, divided, in_bits):
     """ "Your result is 5 times too small, and the number of classes is 5: ..." """
     if ratio < 0 and abs(abs(ratio) - 1) < 1e-3:
         return f"{what} has the wrong sign: it is the negative of what it should be."
@@ -317,10 +320,15 @@ def _times(what, ratio, words, number, divided):
         cause = f"there is a division by {factor} too many, or a factor of {factor} is missing"
     else:
         cause = f"there is a factor of {factor} too many, or a division by it is missing"
+    if " where " in words:
+        first, second = words.removesuffix(" belongs").split(" where ")
+        first, second = (second, first) if divided else (first, second)
+        cause = f"you multiply by {first} where {second} belongs, or divide by {second} where {first} belongs"
     if words in ("ln 2", "ln 10"):
-        mine, right = f"a logarithm to base {words[3:]}", "the natural one"
-        if not divided:
-            mine, right = "a natural logarithm", f"one to base {words[3:]}"
+        base = words[3:]
+        mine, right = f"a logarithm to base {base}", "the natural one"
+        if in_bits:
+            mine, right = "a natural logarithm", f"one to base {base}"
         cause = f"{mine} stands where {right} belongs (bits are to base 2, nats to base e)"
     return f"{what} is {size}{sign}: {cause}."
 
@@ -359,9 +367,12 @@ def gradients(function, reference, arguments, wanted):
 def gradient_sentence(exercise, arguments, mine, theirs, name):
     """Why the gradient on argument `name` is `mine` and not `theirs`, in a sentence."""
     if theirs is None or not bool(theirs.any()):
+        cure = f"detach it, `{name}.detach()` (or torch.no_grad() around its part)"
+        if not is_tensor(arguments[name]):
+            cure = f"call `{name}` under torch.no_grad(), or detach what it returns (eval() does not stop gradients)"
         return (
             f"The value is right, but a gradient flows into `{name}`, which should only teach and would learn from the "
-            f"student: detach it, `{name}.detach()` (or torch.no_grad() around its part)."
+            f"student: {cure}."
         )
     if mine is None or not bool(mine.any()):
         return (

@@ -284,6 +284,13 @@ def numbers_in(function):
     return {f"{n:g}": float(n) for n in found if type(n) in (int, float) and n > 2}
 
 
+def other_logarithms(function):
+    """True where the reference itself counts in bits or decades."""
+    tree = _parsed(function)
+    source = "" if tree is None else ast.unparse(tree)
+    return any(words in source for words in ("log2", "log10", "log(2", "log(10", "bits"))
+
+
 def scaled_terms(*forms):
     """[(source of a term, make)]: `make(k)` is the reference with that term times k."""
     return [term for form in forms for term in _scaled_terms(form)]
@@ -335,7 +342,7 @@ def _scaled_terms(function):
 def _parsed(function):
     """The function's syntax tree, without its docstring; terms of sums and assigned values are marked."""
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
+        tree = _source_tree(inspect.unwrap(function))
     except (OSError, TypeError, SyntaxError):
         return None
     definition = tree.body[0]
@@ -349,6 +356,27 @@ def _parsed(function):
         elif isinstance(node, (ast.Assign, ast.Return)) and node.value is not None:
             node.value.is_term = True
     return tree
+
+
+def _source_tree(function):
+    """The tree of the function alone; a lambda becomes a definition that returns its body."""
+    if function.__name__ != "<lambda>":
+        return ast.parse(textwrap.dedent(inspect.getsource(function)))
+    code = function.__code__
+    for node in ast.walk(_file_tree(inspect.getsourcefile(function))):
+        if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno:
+            positions = {p[2] for p in code.co_positions() if p[0] == node.body.lineno and p[2] is not None}
+            if node.body.col_offset in positions:
+                body = [ast.Return(copy.deepcopy(node.body))]
+                definition = ast.FunctionDef("form", copy.deepcopy(node.args), body, [], lineno=1, col_offset=0)
+                return ast.fix_missing_locations(ast.Module([definition], []))
+    raise SyntaxError("no such lambda")
+
+
+@functools.cache
+def _file_tree(file):
+    with open(file, encoding="utf-8") as source:
+        return ast.parse(source.read())
 
 
 def _compiled(tree, function, factor=False):
@@ -604,6 +632,9 @@ class _Steps:
                 outer,
                 f"Softmax twice: a second softmax on top of the probabilities of `{_short(first)}` (log_softmax holds one already).",
             )
+        if name in ("sum", "mean") and isinstance(first, (ast.BinOp, ast.Call)) and _is_square(first):
+            root = ast.Call(ast.Attribute(node, "sqrt", ast.Load()), [], [])
+            yield root, f"A root is taken of `{whole}`: the length stands where its square belongs."
         yield from _arguments(node, name, method, whole)
 
     @staticmethod
@@ -806,6 +837,11 @@ def _cut(node, tree):
             new,
             f"The value is right, but no gradient passes through `{_short(node)}`: is that part detached, or under torch.no_grad()?",
         )
+
+
+def _is_square(node):
+    power = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and ast.unparse(node.right) == "2"
+    return power or isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "square"
 
 
 MODULES = {"torch", "F", "nn", "math", "np", "statistics", "losses", "copy", "metrics"}

@@ -251,16 +251,19 @@ def where_it_differs(evidence):
     return f"{int(off.sum())} of {off.numel()} entries are off: there {_example(value, wanted, off)}."
 
 
+ROUNDED = "Right but for rounding: return the value in full, without round, int or //, and round where you print."
+
+
 def is_rounded(evidence):
     """The right values, rounded."""
     cases = [(as_double(v), as_double(w)) for _, v, w in evidence.cases if _numbers(v, w)]
     for decimals in range(5) if len(cases) == len(evidence.cases) else ():
         if all(close(v, w.round(decimals=decimals), 1e-6) for v, w in cases):
-            return f"Right, but rounded to {decimals} decimals: return the value as it is, and round where you print."
+            return ROUNDED
         unit = 10.0**-decimals
         near = [w.abs().max() >= unit and (v - w).abs().max() < unit for v, w in cases]
         if len(cases) > 1 and all(near) and all(close(v, v.round(decimals=decimals), 1e-6) for v, _ in cases):
-            return "The values are right but for rounding: return them in full, without round, int or //."
+            return ROUNDED
     return None
 
 
