@@ -427,8 +427,8 @@ omit_digit = Exercise(
         "`return inputs[keep], labels[keep], teacher_logits[keep]`.",
     ),
     mistakes={
-        "Only the pictures went. Labels and teacher logits must lose the same rows.": (
-            _omit(lambda d, y, t: y != d, y=False, z=False)
+        "Only one of the three lost its rows. Pictures, labels and teacher logits must lose the same.": tuple(
+            _omit(lambda d, y, t: y != d, *(part == only for part in range(3))) for only in range(3)
         ),
         "All pictures are still there. Rows of that digit have to go, not become zero, or -1.": (
             _set_to(None, None, None),
@@ -626,6 +626,9 @@ best_bias = Exercise(
             ON_THE_OTHERS,
             _errors_on(lambda y, digit: y != digit),
             lambda z, y, digit, candidates: min(candidates),
+        ),
+        "That candidate leaves the *most* errors: is it the smallest accuracy, or the largest count that you take?": (
+            _search(pick=lambda c, e: c[e.index(max(e))])
         ),
         "That is how many errors are left, or which share is right. Return the *bias* that leaves the fewest.": (
             _search(pick=lambda c, e: min(e)),
