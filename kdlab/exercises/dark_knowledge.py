@@ -330,6 +330,14 @@ transfer_loss = Exercise(
     },
     wrong={
         "cross_entropy of -1": (_transfer_variant(hard=F.cross_entropy), "Your function stopped"),
+        "teacher learns": (
+            _transfer_variant(
+                kl=lambda z, v, temperature: F.kl_div(
+                    (z / temperature).log_softmax(-1), (v / temperature).softmax(-1), reduction="batchmean"
+                )
+            ),
+            "flows into `teacher_logits`",
+        ),
         "no student in the KL": (
             _transfer_variant(kl=lambda z, v, temperature: kl_divergence(z.detach(), v, temperature=temperature)),
             "no gradient passes through",
