@@ -238,6 +238,40 @@ def test_cutting_off_the_caller_s_tensor_in_place_is_named():
     assert "in place" in exercise.check(lambda z, v: (z - v.detach_()).square().mean()).diagnosis
 
 
+def doubled_list(x, times=1):
+    found = []
+    for number in x.tolist():
+        found.append(2 * number)
+    return torch.tensor(found).sum() * times
+
+
+def swapped_pair(x):
+    return x + 1, 3 * x
+
+
+def test_a_change_that_never_ends_is_stopped():
+    """`for number in found` in place of `for number in x.tolist()` fills the list while it runs through it."""
+    exercise = make(doubled_list, draw=_vector)
+    diagnosis = exercise.check(lambda x, times=1: x.exp().sum() * times, time_limit=5).diagnosis
+    assert "off" in diagnosis and "fell over" not in diagnosis
+
+
+def test_a_loop_that_leaves_out_its_first_round_is_named():
+    exercise = make(doubled_list, draw=_vector)
+    assert "leaves out the first" in exercise.check(lambda x, times=1: 2 * x[1:].sum() * times).diagnosis
+
+
+def test_a_default_is_blamed_only_where_it_is_the_fault():
+    exercise = make(doubled_list, draw=lambda draw: _vector(draw) | {"times": 3})
+    assert "Without `times=`" in exercise.check(lambda x, times=2: 2 * x.sum() * times).diagnosis
+    other = exercise.check(lambda x, times=1: 2 * x.sum() * (times if times > 1 else 5))
+    assert other.status == "not yet" and "Without" not in other.diagnosis
+
+
+def test_values_in_another_order_are_named():
+    assert "in another order" in make(swapped_pair, draw=_vector).check(lambda x: (3 * x, x + 1)).diagnosis
+
+
 def test_a_value_exercise_shows_what_came_out():
     def questions(answer):
         answer.is_number().is_not(5, "That is the sum.").equals(6, "Off.")

@@ -330,6 +330,14 @@ transfer_loss = Exercise(
     },
     wrong={
         "cross_entropy of -1": (_transfer_variant(hard=F.cross_entropy), "Your function stopped"),
+        "teacher learns": (
+            _transfer_variant(
+                kl=lambda z, v, temperature: F.kl_div(
+                    (z / temperature).log_softmax(-1), (v / temperature).softmax(-1), reduction="batchmean"
+                )
+            ),
+            "flows into `teacher_logits`",
+        ),
         "no student in the KL": (
             _transfer_variant(kl=lambda z, v, temperature: kl_divergence(z.detach(), v, temperature=temperature)),
             "no gradient passes through",
@@ -427,8 +435,8 @@ omit_digit = Exercise(
         "`return inputs[keep], labels[keep], teacher_logits[keep]`.",
     ),
     mistakes={
-        "Only the pictures went. Labels and teacher logits must lose the same rows.": (
-            _omit(lambda d, y, t: y != d, y=False, z=False)
+        "Only one of the three lost its rows. Pictures, labels and teacher logits must lose the same.": tuple(
+            _omit(lambda d, y, t: y != d, *(part == only for part in range(3))) for only in range(3)
         ),
         "All pictures are still there. Rows of that digit have to go, not become zero, or -1.": (
             _set_to(None, None, None),
@@ -627,6 +635,9 @@ best_bias = Exercise(
             ON_THE_OTHERS,
             _errors_on(lambda y, digit: y != digit),
             lambda z, y, digit, candidates: min(candidates),
+        ),
+        "That candidate leaves the *most* errors: is it the smallest accuracy, or the largest count that you take?": (
+            _search(pick=lambda c, e: c[e.index(max(e))])
         ),
         "That is how many errors are left, or which share is right. Return the *bias* that leaves the fewest.": (
             _search(pick=lambda c, e: min(e)),
@@ -945,7 +956,7 @@ def _badly_calibrated(draw):
     """Answers that are too timid where they are unsure, and overconfident where they are sure."""
     n = 80 * draw.rows if draw.rows > 1 else 4
     scale = torch.tensor([1.2, 4.0]).repeat(n // 2).unsqueeze(1)
-    logits = scale * torch.randn(n, draw.classes)
+    logits = (scale * torch.randn(n, draw.classes)).clamp(-7, 7)  # no confidence rounds to 1
     honest = torch.multinomial((1.5 * logits / scale).softmax(-1), 1).squeeze(1)
     timid = torch.where(torch.rand(n) < 0.6, logits.argmax(-1), honest)
     labels = torch.where(scale.squeeze(1) < 2, timid, honest)
