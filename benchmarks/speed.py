@@ -179,7 +179,7 @@ def main():
     ):
         rounds = 3 if "sample" in name or "same" in name else ROUNDS
         found[name] = ratios(first, second, widths, rounds) | {"network": "-".join(map(str, widths))}
-    core = ["kdlab", "kdlab.data", "kdlab.course", "kdlab.exercises.core"]
+    core = ["kdlab", "kdlab.data", "kdlab.course"]  # the others need torch, as every lesson does
     found["import"] = {"modules": core, "seconds beyond numpy": import_seconds(core)}
 
     for name, row in found.items():
