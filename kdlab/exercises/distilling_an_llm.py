@@ -517,6 +517,11 @@ perplexity = Exercise(
     reference=_perplexity,
     draw=_some_scores,
     forms=(_perplexity_by_cross_entropy, _perplexity_in_a_loop),
+    cases={
+        "Right where the last place does not count, wrong where it does: nothing comes after the last token, so it is left out.": (
+            lambda draw: _some_scores(draw) | {"counts": torch.ones(2 * draw.rows + 2, dtype=torch.bool)}
+        ),
+    },
     hints=(
         "logits[i] and counts[i] both speak about tokens[i + 1]. What becomes of the last place?",
         "`logits[:-1].log_softmax(1).gather(1, tokens[1:, None])[:, 0]` is log q of each next token.",

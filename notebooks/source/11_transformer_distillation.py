@@ -315,6 +315,8 @@ lesson.layer_map.check(layer_map)
 # **projection**, a matrix (32, 384) that is learned along with the student and thrown away afterwards, translates.
 #
 # ### ✎ Exercise 11.4 · Hidden states, another width  (8 minutes, medium)
+#
+# The teacher only teaches: no gradient flows into its states. That holds in the next three exercises, too.
 
 
 # %%

@@ -42,7 +42,7 @@ PLAIN_WORDS = {
 SHAPES = re.compile(
     r"must match the (?:size|existing size)|shapes? cannot be multiplied|shape mismatch|size mismatch|expand|"
     r"must have same (?:size|dim)|invalid for input of size|not broadcastable|could not be broadcast|expected size|"
-    r"does not match the shape|Expected target size|to match target batch_size"
+    r"does not match the shape|Expected size for first|Expected target size|to match target batch_size"
 )
 
 

@@ -597,7 +597,9 @@ class _Steps:
         names = _names(tree)
         if node.id in names:
             for other in names:
-                if other != node.id and (ROLES.get(other) == "mask") == (ROLES.get(node.id) == "mask"):
+                # a local name of ours says nothing to a learner who calls things otherwise
+                said = node.id in _arguments_of(tree) or other in _arguments_of(tree)
+                if said and other != node.id and (ROLES.get(other) == "mask") == (ROLES.get(node.id) == "mask"):
                     yield ast.Name(other, ast.Load()), f"`{other}` stands where `{node.id}` belongs."
 
     @staticmethod
@@ -812,7 +814,10 @@ class _FreshStart(ast.NodeTransformer):
 
 
 _EVERYWHERE = (
-    (_EarlyReturn, "Your loop ends after its first round: is the `return` inside it?"),
+    (
+        _EarlyReturn,
+        "Only what the first round gives counts: does a `return` stand inside the loop, or is only the first of them looked at?",
+    ),
     (_FreshStart, "Only the last round of your loop counts: what it collects starts afresh in each round."),
     (_Columns, "The softmax runs over the wrong axis: your columns sum to one. Each row is a distribution: dim=-1."),
     (
@@ -853,10 +858,14 @@ def _is_module(node):
     )
 
 
+def _arguments_of(tree):
+    definition = tree.body[0]
+    return [a.arg for a in (*definition.args.args, *definition.args.kwonlyargs)]
+
+
 def _names(tree):
     """Arguments and plain local names of the function, the kind of thing that can stand in another's place."""
-    definition = tree.body[0]
-    arguments = [a.arg for a in (*definition.args.args, *definition.args.kwonlyargs)]
+    definition, arguments = tree.body[0], _arguments_of(tree)
     assigned = []
     for node in ast.walk(definition):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id not in assigned:
