@@ -23,7 +23,8 @@ def _building():
 class MLP(nn.Module):
     """Fully connected ReLU network: `MLP(784, 300, 300, 10)` maps (..., 784) to logits (..., 10).
 
-    The same seed gives the same initial weights (He et al. 2015) and touches no other random number.
+    `details=True` gives {"logits", "hidden" [a (..., width) for each hidden layer, behind its ReLU]}. The same seed gives
+    the same initial weights (He et al. 2015) and touches no other random number.
     """
 
     def __init__(self, *widths, dropout=0.0, input_dropout=0.0, seed=0):
@@ -44,15 +45,18 @@ class MLP(nn.Module):
             nn.init.zeros_(layer.bias)
             self.layers.append(layer)
 
-    def forward(self, inputs):
+    def forward(self, inputs, details=False):
         *hidden, last = self.layers
+        seen = []
         if self.input_dropout and self.training:
             inputs = F.dropout(inputs, self.input_dropout)
         for layer in hidden:
             inputs = F.relu(layer(inputs))
+            seen.append(inputs)
             if self.dropout and self.training:
                 inputs = F.dropout(inputs, self.dropout)
-        return last(inputs)
+        logits = last(inputs)
+        return {"logits": logits, "hidden": seen} if details else logits
 
 
 class ConvNet(nn.Module):
