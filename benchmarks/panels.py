@@ -26,7 +26,7 @@ import numpy as np
 from jupyter_client.manager import start_new_kernel
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "browser"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
 
 from harness import Notebook as LabNotebook  # noqa: E402
 from harness import find_chromium, jupyterlab, lab_page, open_file, run_cells, scratch_notebook  # noqa: E402

@@ -13,16 +13,12 @@ a seed the same initial weights, batches and labelled sentences. Test accuracies
 choose nothing here. One thread.
 """
 
-import argparse
-import json
-import os
-import platform
 import statistics
 import time
 from functools import cache
 from itertools import product
-from pathlib import Path
 
+import sections
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -36,7 +32,6 @@ from kdlab.models import TextClassifier, mean_of_tokens
 from kdlab.text import WordTokenizer, words
 from kdlab.training import schedule
 
-RESULTS = Path(__file__).parent / "results" / "reviews.json"
 ALL = 7605
 SMALL = {"width": 64, "heads": 4, "layers": 2, "dropout": 0.1}  # the TextClassifier that learns from scratch
 RECIPES = {
@@ -50,6 +45,7 @@ COUNT = 2000  # training sentences for the three-layer students: the first ones,
 LAYERS = (1, 3, 5)  # those of the teacher's layers, counted from 0, that the three-layer student starts from
 SOFT, HARD, COSINE, TEMPERATURE = 5.0, 2.0, 1.0, 2.0  # weights of DistilBERT's three losses, and its temperature
 HOLE = "⬚"  # stands for a masked word: unknown to the student, [MASK] for the teacher
+RECORD = sections.Record("reviews", lambda: {"recipes": RECIPES})
 
 
 # --- data and students ----------------------------------------------------------------------------
@@ -497,43 +493,5 @@ SECTIONS = {
     "augmentation": (augmentation, augmentation_jobs),
 }
 
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("sections", nargs="*", metavar="section", help=", ".join(SECTIONS))
-    parser.add_argument("--again", action="store_true", help="forget the recorded runs of these sections")
-    given = parser.parse_args()
-    wanted = given.sections or list(SECTIONS)
-    if unknown := set(wanted) - set(SECTIONS):
-        parser.error(f"no such section: {', '.join(sorted(unknown))}")
-    torch.set_num_threads(1)
-    if given.again:
-        write({name: [] for name in wanted})
-    for name in wanted:
-        run, jobs = SECTIONS[name]
-        for settings in tqdm(list(jobs()), desc=name, mininterval=5):
-            rows = read().get(name, [])
-            if not any(settings.items() <= row.items() for row in rows):
-                row = settings | run(**settings)
-                rows = [other for other in read().get(name, []) if not settings.items() <= other.items()]
-                write({name: [*rows, row]})
-
-
-def read():
-    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-
-
-def write(sections):
-    facts = {
-        "script": "benchmarks/reviews.py",
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "recipes": RECIPES,
-    }
-    part = RESULTS.with_suffix(f".{os.getpid()}")  # so that two sections can run side by side
-    part.write_text(json.dumps(facts | read() | facts | sections, indent=1) + "\n")
-    part.replace(RESULTS)
-
-
 if __name__ == "__main__":
-    main()
+    sections.main(RECORD, SECTIONS, __doc__.splitlines()[0])

@@ -13,6 +13,7 @@ import urllib.request
 
 import pytest
 from lessons import ROOT
+from patience import seconds
 
 from kdlab import course
 
@@ -133,9 +134,9 @@ def test_jupyterlab_takes_the_options(tmp_path):
     with subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True) as server:
         try:
             address = f"http://localhost:{port}/api/contents?token=secret"
-            for _ in range(300):
+            for _ in range(5 * seconds(60)):
                 try:
-                    with urllib.request.urlopen(address, timeout=5) as answer:
+                    with urllib.request.urlopen(address, timeout=seconds(5)) as answer:
                         names = [entry["name"] for entry in json.load(answer)["content"]]
                         break
                 except OSError:
@@ -145,8 +146,8 @@ def test_jupyterlab_takes_the_options(tmp_path):
                 pytest.fail((tmp_path / "log").read_text())
             assert "00_start_here.ipynb" in names
             shutdown = urllib.request.Request(f"http://localhost:{port}/api/shutdown?token=secret", method="POST")
-            urllib.request.urlopen(shutdown, timeout=5).close()
-            assert server.wait(30) == 0
+            urllib.request.urlopen(shutdown, timeout=seconds(5)).close()
+            assert server.wait(seconds(30)) == 0
         finally:
             with contextlib.suppress(ProcessLookupError):  # all of it, JupyterLab too, where something failed
                 os.killpg(server.pid, signal.SIGKILL)

@@ -108,6 +108,7 @@ def test_no_sentence_of_one_split_is_in_another_however_it_is_written(reviews):
     assert not set(train) & set(validation) and not set(train) & set(test) and not set(validation) & set(test)
 
 
+@pytest.mark.slow
 def test_held_out_sentences_have_no_near_twin_anywhere(reviews):
     """No sentence shares 40 % of its pairs of neighbouring words with a held-out one: by brute force."""
     sentences = [sentence for split in reviews for sentence in split.sentences]
@@ -216,6 +217,7 @@ def test_the_book_is_split_by_whole_chapters(book):
     assert parts == {"train": book.train, "validation": book.validation, "test": book.test}
 
 
+@pytest.mark.slow
 def test_no_passage_of_one_split_is_in_another(book):
     def passages(text, length, step=1):
         return {text[i : i + length] for i in range(0, len(text) - length, step)}

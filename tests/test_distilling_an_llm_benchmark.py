@@ -1,24 +1,18 @@
 """benchmarks/distilling_an_llm.py: what its ways of training share, and that the recorded runs are complete."""
 
-import importlib.util
 import math
-import pathlib
 import statistics
 
 import pytest
 import torch
+from scripts import load_script
 
 from kdlab.data import load_results
-
-PATH = pathlib.Path(__file__).resolve().parent.parent / "benchmarks" / "distilling_an_llm.py"
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("distilling_an_llm_benchmark", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("distilling_an_llm")
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from patience import seconds
 from traitlets import TraitError
 
 from kdlab import models, training, widgets
@@ -42,7 +43,7 @@ def make_panel(make_runs=None, *, steps=20, against="labels", **options):
 
 def asynchronously(play):
     async def main():
-        await asyncio.wait_for(play(), 20)
+        await asyncio.wait_for(play(), seconds(20))
 
     asyncio.run(main())
 

@@ -1,27 +1,21 @@
 """benchmarks/language_models.py: what its arms differ in, and that the recorded runs show what lesson 12 says of them."""
 
-import importlib.util
 import math
-import pathlib
 import statistics
 
 import pytest
 import torch
+from scripts import load_script
 
 from kdlab.data import load_results
 from kdlab.language import predict_text
 from kdlab.models import LanguageModel
 from kdlab.token_caches import TokenCache
 
-PATH = pathlib.Path(__file__).resolve().parent.parent / "benchmarks" / "language_models.py"
-
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("language_models_benchmark", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("language_models")
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,10 @@
-"""The lessons as files: what is stored, that it is current, that it runs when every exercise is solved."""
+"""The lessons as files: what is stored, that it is current, that nothing is missing in it."""
 
 import ast
 
 import nbformat
 import pytest
-from lessons import CHECK, ROOT, SOURCES, build, code_cells, exercises_of, fill_in
+from lessons import CHECK, ROOT, SOURCES, build, code_cells, exercises_of
 from nbconvert.exporters import ScriptExporter
 
 import kdlab
@@ -83,21 +83,6 @@ def test_stub_and_solution_take_the_same_arguments(source):
         )
         solution = ast.parse(getattr(module, match.group(1)).solution_source()).body[0]
         assert ast.unparse(stub.args) == ast.unparse(solution.args)
-
-
-@pytest.mark.parametrize("source", SOURCES, ids=IDS)
-def test_lesson_runs_with_every_exercise_solved(source):
-    notebook = build.read_source(source)
-    module = exercises_of(source)
-    checks = 0
-    for cell in code_cells(notebook):
-        filled = fill_in(cell.source, module)
-        checks += filled != cell.source
-        cell.source = filled
-    build.execute(notebook, timeout=120)
-    said = [o.data["text/plain"] for c in code_cells(notebook) for o in c.outputs if "text/html" in o.get("data", {})]
-    results = [text for text in said if text.startswith(("✔", "✘", "○"))]
-    assert len(results) == checks and all(text.startswith("✔ solved") for text in results), results
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=IDS)

@@ -1,25 +1,19 @@
 """benchmarks/reviews.py: what its arms differ in, and that the recorded runs are complete."""
 
-import importlib.util
-import pathlib
 import statistics
 
 import pytest
 import torch
+from scripts import load_script
 
 from kdlab.data import load_results
 from kdlab.models import TextClassifier
 from kdlab.text import words
 
-PATH = pathlib.Path(__file__).resolve().parent.parent / "benchmarks" / "reviews.py"
-
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("reviews_benchmark", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("reviews")
 
 
 def test_other_forms_are_the_sentence_with_holes_or_an_n_gram_of_it(script):

@@ -11,6 +11,7 @@ import pins
 import pytest
 from lessons import ROOT
 from packaging.requirements import Requirement
+from patience import seconds
 
 spec = importlib.util.spec_from_file_location("make_venv", ROOT / "make_venv.py")
 make_venv = importlib.util.module_from_spec(spec)
@@ -186,6 +187,7 @@ def test_what_is_no_virtual_environment_is_never_cleared(made, tmp_path):
     assert made == [] and (tmp_path / "thesis.tex").exists()
 
 
+@pytest.mark.slow
 def test_a_real_environment_works_and_is_known_by_its_version(tmp_path):
     folder = str(tmp_path / ".venv")
     assert make_venv.works(folder) is None
@@ -203,7 +205,7 @@ def test_make_lab_with_an_old_python_says_first_which_one_it_needs(version, tmp_
     old.chmod(0o755)
     venv = tmp_path / ".venv"
     ran = subprocess.run(
-        ["make", "lab", f"PYTHON={old}", f"VENV={venv}"], cwd=ROOT, capture_output=True, text=True, timeout=60
+        ["make", "lab", f"PYTHON={old}", f"VENV={venv}"], cwd=ROOT, capture_output=True, text=True, timeout=seconds(60)
     )
     assert ran.returncode and not venv.exists()
     said = version.replace(", ", ".")

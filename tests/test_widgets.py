@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from patience import seconds
 from traitlets import TraitError
 
 from kdlab import models, teachers, training, widgets
@@ -62,6 +63,7 @@ def some_panels(race):
     yield widgets.DrawPanel({"one": models.MLP(784, 10)}, strokes=[])
 
 
+@pytest.mark.slow
 def test_every_panel_shows_a_picture_and_fixed_words_where_no_kernel_answers(race):
     for panel in some_panels(race):
         data, _ = panel._repr_mimebundle_()
@@ -175,7 +177,7 @@ def drive(counter, play, speed=0):
     async def main():
         made = Driver(counter)
         made.speed = speed
-        await asyncio.wait_for(play(made), 20)
+        await asyncio.wait_for(play(made), seconds(20))
         return made
 
     return asyncio.run(main())
@@ -322,7 +324,7 @@ def test_one_run_at_a_time():
         one.request("stop")
         await until(lambda: one.state == STOPPED)
 
-    asyncio.run(asyncio.wait_for(main(), 20))
+    asyncio.run(asyncio.wait_for(main(), seconds(20)))
 
 
 def test_an_interrupt_during_a_step_pauses():
@@ -467,7 +469,7 @@ def test_sliders_move_before_during_and_after_the_run(race):
         await until(lambda: panel.state == READY)
         assert (panel.temperature, panel.alpha, panel.history) == (4.0, 0.1, [])
 
-    asyncio.run(asyncio.wait_for(main(), 30))
+    asyncio.run(asyncio.wait_for(main(), seconds(30)))
 
 
 def test_a_drag_is_one_change(race, monkeypatch):
@@ -507,7 +509,7 @@ def test_a_line_replays_a_run_and_a_bad_line_says_why(race):
         assert other.line_error == "" and other.line == panel.line
         assert [record["distilled"]["loss"] for record in other.history] == losses
 
-    asyncio.run(asyncio.wait_for(main(), 30))
+    asyncio.run(asyncio.wait_for(main(), seconds(30)))
 
 
 def test_the_test_set_opens_once_and_counts(race):
@@ -605,7 +607,7 @@ def test_draw_panel_reaches_its_goal_where_two_models_disagree():
         await until(lambda: panel.reached)
         assert panel.found == "a says 1, b says 3"
 
-    asyncio.run(asyncio.wait_for(main(), 20))
+    asyncio.run(asyncio.wait_for(main(), seconds(20)))
 
 
 def test_draw_panel_needs_a_model():

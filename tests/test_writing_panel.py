@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from patience import seconds
 from test_widgets import until
 from traitlets import TraitError
 
@@ -86,7 +87,7 @@ def test_writing_changes_nothing_in_the_run():
         await until(lambda: panel.state == FINISHED)
         return panel
 
-    panel = asyncio.run(asyncio.wait_for(main(), 60))
+    panel = asyncio.run(asyncio.wait_for(main(), seconds(60)))
     assert [r["hard"]["loss"] for r in panel.history] == [r["hard"]["loss"] for r in quiet.history]
     assert torch.equal(before, torch.get_rng_state())
     assert torch.is_grad_enabled() and not any(student.training is None for student in panel.students.values())
@@ -122,7 +123,7 @@ def test_temperature_alpha_and_the_line_are_those_of_a_race():
         await until(lambda: other.state == READY)
         assert (other.temperature, other.history) == (1.0, [])
 
-    asyncio.run(asyncio.wait_for(main(), 60))
+    asyncio.run(asyncio.wait_for(main(), seconds(60)))
 
 
 # --- the texts
@@ -179,6 +180,7 @@ def test_prompts(prompt, opening, words):
         assert len(panel.texts["hard"]) == len(opening) + 20
 
 
+@pytest.mark.slow
 def test_texts_follow_the_run_and_stay_whole(monkeypatch):
     """Each text is finished before the next begins; at the end it is the trained student's."""
     monkeypatch.setattr("kdlab.widgets.writing.SHARE", 0.5)  # these steps are short, so are the texts
@@ -195,7 +197,7 @@ def test_texts_follow_the_run_and_stay_whole(monkeypatch):
         assert all(len(new + old) == 12 for new, old, _ in shown), "the place of every text is kept"
         assert shown[-1][0] == written(panel.students["hard"], panel, 24)[len("the whale ") :] and shown[-1][1] == ""
 
-    asyncio.run(asyncio.wait_for(main(), 120))
+    asyncio.run(asyncio.wait_for(main(), seconds(120)))
 
 
 def test_pausing_shows_the_present_student():
@@ -211,9 +213,10 @@ def test_pausing_shows_the_present_student():
         done = len(panel.history)
         await until(lambda: len(panel.history) == done + 1 and panel._written["hard"][2] == done + 1)
 
-    asyncio.run(asyncio.wait_for(main(), 60))
+    asyncio.run(asyncio.wait_for(main(), seconds(60)))
 
 
+@pytest.mark.slow
 def test_the_loop_has_its_turn_while_they_write():
     """With a model of 3 ms a character, nobody waits longer than a slice of writing and one step."""
 
@@ -242,9 +245,10 @@ def test_the_loop_has_its_turn_while_they_write():
         panel.stop()
         await until(lambda: panel.state == STOPPED)
 
-    asyncio.run(asyncio.wait_for(main(), 60))
+    asyncio.run(asyncio.wait_for(main(), seconds(60)))
 
 
+@pytest.mark.slow
 def test_writing_costs_little_of_the_run():
     """While it trains, no more than about a tenth of the time goes into texts, however long they are."""
 
@@ -267,7 +271,7 @@ def test_writing_costs_little_of_the_run():
         panel.stop()
         await until(lambda: panel.state == STOPPED)
 
-    asyncio.run(asyncio.wait_for(main(), 60))
+    asyncio.run(asyncio.wait_for(main(), seconds(60)))
 
 
 # --- what comes next
@@ -332,7 +336,7 @@ def test_closing_ends_run_and_writing_and_the_students_stay():
         assert panel.students["distilled"](IDS[None, :9]).shape[-1] == len(TOKENIZER)
         assert panel.students["distilled"].training == make_student().training, "its mode is restored"
 
-    asyncio.run(asyncio.wait_for(main(), 60))
+    asyncio.run(asyncio.wait_for(main(), seconds(60)))
 
 
 @pytest.mark.parametrize(

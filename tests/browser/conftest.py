@@ -6,11 +6,11 @@ A test says `notebook = open_notebook("cell 1", "cell 2")`: the cells have run, 
 
 import importlib.util
 import os
+from pathlib import Path
 
 import nbformat
 import pytest
 from harness import (
-    SECOND,
     VIEWPORT,
     Notebook,
     close_notebook,
@@ -22,13 +22,24 @@ from harness import (
     run_cells,
     scratch_notebook,
 )
+from patience import milliseconds
+
+if importlib.util.find_spec("playwright") is None:
+    collect_ignore = [path.name for path in Path(__file__).parent.glob("test_*.py") if path.name != "test_lessons.py"]
 
 
-def missing(what):
-    """Skip on a reader's machine; on the machines that check the project nothing may be missing."""
+@pytest.fixture(scope="session")
+def missing():
+    """What this machine lacks for tests in a browser, in words, or None; where CI is set nothing may be missing."""
+    if find_chromium() is None:
+        words = "no Chromium is installed (set CHROMIUM to its path)"
+    elif importlib.util.find_spec("playwright") is None:
+        words = "playwright is not installed"
+    else:
+        return None
     if os.environ.get("CI", "").lower() in ("1", "true"):
-        pytest.fail(f"{what}, and CI is set")
-    pytest.skip(what)
+        pytest.fail(f"{words}, and CI is set")
+    return words
 
 
 @pytest.fixture(scope="session")
@@ -39,15 +50,12 @@ def lab(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def page(request):
+def page(request, missing):
     """One page of JupyterLab for a file of tests. (Playwright holds an asyncio loop: not longer than that.)"""
-    chromium = find_chromium()
-    if chromium is None:
-        missing("no Chromium is installed (set CHROMIUM to its path)")
-    if importlib.util.find_spec("playwright") is None:
-        missing("playwright is not installed")
+    if missing:
+        pytest.skip(missing)
     address, token, _ = request.getfixturevalue("lab")
-    with lab_page(chromium, address, token) as page:
+    with lab_page(find_chromium(), address, token) as page:
         yield page
 
 
@@ -64,7 +72,11 @@ def open_notebook(page, lab, first_cell, request):
     The first cell prepares the others. Where it is the same as in the test before, it is not run again.
     Fails on a request that leaves 127.0.0.1, and on page errors.
     """
+    from playwright.sync_api import expect
+
     address, token, root = lab
+    page.set_default_timeout(milliseconds(30))
+    expect.set_options(timeout=milliseconds(10))
     outside, errors = [], []
     inside = (f"{address}/", address.replace("http", "ws") + "/", "data:", "blob:")
     listeners = {
@@ -92,7 +104,7 @@ def open_notebook(page, lab, first_cell, request):
                 nbformat.write(lesson, root / name)
             open_file(page, name)
             run_cells(page)
-        notebook.panel.wait_for(timeout=20 * SECOND)
+        notebook.panel.wait_for(timeout=milliseconds(20))
         notebook.panel.scroll_into_view_if_needed()
         return notebook
 

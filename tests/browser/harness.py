@@ -14,7 +14,11 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+import nbformat
+from patience import milliseconds, seconds
+
 ARTIFACTS = Path(__file__).parents[1] / "artifacts"
+PICTURES = bool(os.environ.get("PICTURES"))  # to be looked at: no test reads them
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -31,8 +35,8 @@ SETTINGS = {
     # The default takes cells that are off screen out of the page: selectors then miss them.
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
 }
+ERROR = '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]'
 VIEWPORT = {"width": 1280, "height": 1000}
-SECOND = 1000
 
 
 def find_chromium():
@@ -93,16 +97,16 @@ def jupyterlab(home):
     finally:
         server.send_signal(signal.SIGTERM)  # it shuts its kernels down
         try:
-            server.wait(20)
+            server.wait(seconds(20))
         except subprocess.TimeoutExpired:
             server.kill()
 
 
 def _wait_for_server(server, address, log):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + seconds(60)
     while True:
         try:
-            return urllib.request.urlopen(address, timeout=2).read()
+            return urllib.request.urlopen(address, timeout=seconds(2)).read()
         except OSError:
             if server.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("JupyterLab did not start:\n" + log.read_text()[-3000:]) from None
@@ -119,9 +123,10 @@ def lab_page(chromium, address, token):
         page = browser.new_context(viewport=VIEWPORT, has_touch=True).new_page()
         page.goto(f"{address}/lab?token={token}&reset", wait_until="domcontentloaded")
         page.wait_for_function(
-            "window.jupyterapp && window.jupyterapp.commands.hasCommand('notebook:run-all-cells')", timeout=60 * SECOND
+            "window.jupyterapp && window.jupyterapp.commands.hasCommand('notebook:run-all-cells')",
+            timeout=milliseconds(60),
         )
-        page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=60 * SECOND)
+        page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=milliseconds(60))
         yield page
         browser.close()
         shut_kernels_down(address, token)
@@ -150,11 +155,11 @@ class Notebook:
         assert reply["status"] == "ok", reply
         return json.loads(ast.literal_eval(reply["data"]["text/plain"]))
 
-    def wait_python(self, expression, seconds=10):
+    def wait_python(self, expression, limit=10):
         """Wait until an expression is true in the kernel, and return its value."""
-        deadline = time.monotonic() + seconds
+        end = time.monotonic() + seconds(limit)
         while not (value := self.python(expression)):
-            assert time.monotonic() < deadline, f"not within {seconds} s: {expression}"
+            assert time.monotonic() < end, f"not within {seconds(limit):.0f} s: {expression}"
             self.page.wait_for_timeout(20)
         return value
 
@@ -185,8 +190,16 @@ class Notebook:
         )
         self.wait_python(f"len(In) > {before}")
 
+    def stored(self):
+        """The notebook as it would be saved, outputs and all."""
+        return nbformat.from_dict(
+            self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.model.toJSON()")
+        )
+
     def screenshot(self, name):
-        """Keep a picture of the panel, in both themes, in tests/artifacts/."""
+        """Where PICTURES is set: a picture of the panel, in both themes, in tests/artifacts/."""
+        if not PICTURES:
+            return
         ARTIFACTS.mkdir(exist_ok=True)
         for theme in ("Dark", "Light"):
             self.theme(theme)
@@ -211,7 +224,7 @@ def open_file(page, name):
         """name => { const w = window.jupyterapp.shell.currentWidget;
         return w?.context?.path === name && w.context.isReady && w.sessionContext.session?.kernel?.status === 'idle' }""",
         arg=name,
-        timeout=60 * SECOND,
+        timeout=milliseconds(60),
     )
     page.evaluate("""async () => { const w = window.jupyterapp.shell.currentWidget;
         await w.sessionContext.ready; await w.sessionContext.session.kernel.info; w.activate() }""")
@@ -233,19 +246,22 @@ def run_cells(page, command="run-all-cells"):
     """Run all cells (or the active one and all below), and check that none failed."""
     # Not awaited: a promise that hangs would hang the test. The counts of the cells tell when they have run.
     page.evaluate("name => { window.jupyterapp.commands.execute(name) }", f"notebook:{command}")
+    # Cells behind an error never run, so an error ends the wait.
     page.wait_for_function(
-        """() => window.jupyterapp.shell.currentWidget.content.widgets.every(
+        """error => document.querySelector(error) || window.jupyterapp.shell.currentWidget.content.widgets.every(
         cell => cell.model.type !== 'code' || cell.model.executionCount !== null)""",
-        timeout=300 * SECOND,  # a lesson of 40 seconds, where other work shares the cores
+        arg=ERROR,
+        polling=50,
+        timeout=milliseconds(300),
     )
-    errors = page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]')
+    errors = page.locator(ERROR)
     assert errors.count() == 0, errors.first.inner_text()
 
 
 def shut_kernels_down(address, token):
     def ask(path, method="GET"):
         request = urllib.request.Request(f"{address}{path}?token={token}", method=method)
-        return urllib.request.urlopen(request, timeout=20).read()
+        return urllib.request.urlopen(request, timeout=seconds(20)).read()
 
     for session in json.loads(ask("/api/sessions")):
         ask(f"/api/sessions/{session['id']}", "DELETE")

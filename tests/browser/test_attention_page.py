@@ -1,6 +1,7 @@
 """AttentionPanel in real JupyterLab: made-up sentences and maps, and a small student that really learns."""
 
 import pytest
+from patience import milliseconds
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -165,7 +166,7 @@ panel"""
     drawn = int(notebook.panel.get_attribute("data-drawn"))
     notebook.page.evaluate("""() => { const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
         kernel.requestExecute({ code: "losses = learn(panel)" }) }""")
-    expect(side(notebook, "student").locator(".kd-steps")).to_have_text("after 400 steps", timeout=60_000)
+    expect(side(notebook, "student").locator(".kd-steps")).to_have_text("after 400 steps", timeout=milliseconds(60))
     assert int(notebook.panel.get_attribute("data-drawn")) - drawn >= 3, "it moved meanwhile"
     row = notebook.python("panel.attention('student')[1][panel.word[1]].tolist()")
     now = weights(notebook, "student")

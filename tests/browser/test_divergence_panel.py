@@ -130,7 +130,7 @@ def test_the_fit_plays_pauses_steps_and_starts_elsewhere(open_notebook):
     assert notebook.python("panel.step") == paused
 
     panel.get_by_role("button", name="Play").click()
-    notebook.wait_python("panel.step == 80", seconds=20)  # Python hears of it when the end is reached
+    notebook.wait_python("panel.step == 80", 20)  # Python hears of it when the end is reached
     expect(panel.get_by_role("button", name="Play")).to_be_visible()
     expect(heading(notebook, "reverse")).to_have_text("Reverse KL(q‖p) = 0.70 nats")
     notebook.wait_python("panel.visited == [0] and not panel.reached")

@@ -1,6 +1,7 @@
 """ExperimentPanel in real JupyterLab, with tiny students on made-up points: the panel is tested, not distillation."""
 
 import pytest
+from patience import milliseconds
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -78,7 +79,7 @@ def test_runs_collect_outcomes_by_keyboard_and_mouse_and_nothing_jumps(open_note
     expect(outcomes(notebook)).to_have_count(0)
     notebook.screenshot("experiment-running")
     panel.get_by_label("speed").select_option("full speed")
-    expect(status(notebook)).to_have_text("finished", timeout=30_000)
+    expect(status(notebook)).to_have_text("finished", timeout=milliseconds(30))
     expect(outcomes(notebook)).to_have_count(4)
     expect(panel.locator(".kd-moving")).to_have_count(0)
     expect(panel).to_contain_text("Start again: the same settings with seed 1.")

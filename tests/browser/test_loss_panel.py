@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from patience import seconds
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -30,11 +31,11 @@ def totals(notebook):
     return notebook.python("panel.pushes['total'].tolist()")
 
 
-def agree(notebook, seconds=5):
+def agree(notebook, limit=5):
     """What the panel shows is, a frame later at most, what Python computes."""
-    deadline = time.monotonic() + seconds
+    end = time.monotonic() + seconds(limit)
     while words(notebook) != pytest.approx(totals(notebook), abs=0.0051):
-        assert time.monotonic() < deadline, (words(notebook), totals(notebook))
+        assert time.monotonic() < end, (words(notebook), totals(notebook))
         notebook.page.wait_for_timeout(20)
     return True
 

@@ -1,6 +1,7 @@
 """RacePanel in real JupyterLab, with small students on made-up pictures: the panel is tested, not the race."""
 
 import pytest
+from patience import milliseconds
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -128,7 +129,7 @@ def test_the_test_set_opens_once_after_a_run(open_notebook):
     expect(button).to_have_attribute("aria-disabled", "true")
     button.dispatch_event("click")
     press(notebook, "Start")
-    expect(button).to_have_attribute("aria-disabled", "false", timeout=20_000)
+    expect(button).to_have_attribute("aria-disabled", "false", timeout=milliseconds(20))
     assert notebook.python("panel.tests_opened") == 0
     button.click()
     expect(panel.locator(".kd-exam")).to_contain_text("Errors of 500: distilled")
@@ -136,7 +137,7 @@ def test_the_test_set_opens_once_after_a_run(open_notebook):
     press(notebook, "Reset")
     expect(panel.locator(".kd-exam")).to_contain_text("Opens when a run has finished.")
     press(notebook, "Start")
-    expect(button).to_have_attribute("aria-disabled", "false", timeout=20_000)
+    expect(button).to_have_attribute("aria-disabled", "false", timeout=milliseconds(20))
     button.click()
     expect(panel.locator(".kd-exam")).to_contain_text("Opened 2 times in this panel")
 

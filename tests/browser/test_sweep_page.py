@@ -1,7 +1,6 @@
 """SweepPanel in real JupyterLab, with small students on made-up pictures: the panel is tested, not the sweep."""
 
 import re
-import time
 
 import pytest
 from playwright.sync_api import expect
@@ -126,19 +125,15 @@ def test_pause_answers_while_125_students_train(open_notebook):
     page = notebook.page
     press(notebook, "Start")
     notebook.wait_python("len(panel.history) > 10", 60)
-    before, first = time.monotonic(), notebook.python("len(panel.history)")
-    last = notebook.wait_python(f"len(panel.history) > {first + 20} and len(panel.history)", 60)
-    step = (time.monotonic() - before) / (last - first)
-    waits = []
     for _ in range(5):
-        before = time.monotonic()
         press(notebook, "Pause")
         expect(status(notebook)).to_have_text("paused")
-        waits.append(time.monotonic() - before)
+        done = notebook.python("len(panel.history)")
+        page.wait_for_timeout(50)
+        assert notebook.python("len(panel.history)") == done
         press(notebook, "Resume")
         expect(status(notebook)).to_have_text("training")
-        page.wait_for_timeout(50)
-    assert sorted(waits)[2] < 0.3 + 4 * step, (waits, step)
+        notebook.wait_python(f"len(panel.history) > {done}")
 
 
 def test_learning_rates_can_be_rows_and_one_seed_tells_nothing(open_notebook):

@@ -49,7 +49,7 @@ def same_texts(notebook):
 
 
 def test_start_pause_step_stop_reset(open_notebook):
-    notebook = open_notebook(SETUP, PANEL)
+    notebook = open_notebook(SETUP, "panel = make_panel(100_000, characters=40)\npanel")  # short texts: soon written
     panel, page = notebook.panel, notebook.page
     height = panel.bounding_box()["height"]
     untrained = same_texts(notebook)

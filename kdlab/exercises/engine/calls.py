@@ -30,6 +30,8 @@ PLAIN_WORDS = {
     "does not require grad": "the loss is cut off from the weights: is there an .item(), .detach() or no_grad() on the way?",
     "must be Tensor, not float": "a torch function takes a tensor; for a plain number there is the module math",
     "must be Tensor, not int": "a torch function takes a tensor; for a plain number there is the module math",
+    "probability tensor contains": "is there a division by 0 on the way, or are these not probabilities yet (softmax)?",
+    "invalid multinomial distribution": "torch.multinomial draws from probabilities: not from logits, nor from logarithms",
     "unexpected keyword argument": "the arguments must have the names that the stub gives them",
     "missing 1 required": "the arguments must be those of the stub, or of the function that you call",
 }

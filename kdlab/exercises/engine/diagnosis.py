@@ -29,6 +29,12 @@ from kdlab.exercises.engine.values import as_double, close, deeply_copied, is_te
 TOLERANCE = 5e-5  # between a mistake's value and the learner's: rounding, no more
 SECONDS = 1.5  # of processor time, for the whole search
 
+TAKEN_OF_ALL = {
+    "the square root of": lambda x: x.sqrt(), "the square of": lambda x: x.square(), "e to the power of": lambda x: x.exp(),
+    "the logarithm of": lambda x: x.log(), "1 divided by": lambda x: 1 / x, "1 minus": lambda x: 1 - x,
+    "the absolute value of": lambda x: x.abs(),
+}  # fmt: skip
+
 
 class Search:
     """The search for what explains an answer; `cases` holds (arguments, learner's value, expected value).
@@ -56,7 +62,18 @@ class Search:
             for change in group:
                 if self.explains(change.function):
                     return change.sentence
-        return self.term()
+        return self.term() or self.of_the_result()
+
+    def of_the_result(self):
+        """A function that was taken of the right result, or None."""
+        for words, function in TAKEN_OF_ALL.items():
+            wanted = [self.of(self.exercise.reference, arguments) for arguments, _, _ in self.cases]
+            if all(
+                is_tensor(w) and w.is_floating_point() and close(value, function(w), TOLERANCE, equal_nan=True)
+                for (_, value, _), w in zip(self.cases, wanted, strict=True)
+            ):
+                return f"You return {words} what is asked for: leave out that last step."
+        return None
 
     def combination(self):
         """The sentence for two mistakes at once, or None."""
@@ -121,9 +138,13 @@ class Search:
                 return sentence
         return None
 
+    def steps(self):
+        """The changed steps, without exchanged names: together with another change those fit by chance."""
+        return [c for c in step_changes(*self.exercise.all_forms()) if "` stands where `" not in c.sentence]
+
     def with_a_factor(self):
         """A change, and a constant factor on top."""
-        for change in (*self.declared, *step_changes(*self.exercise.all_forms())):
+        for change in (*self.declared, *self.steps()):
             ratios = [_ratio(value, self.of(change.function, arguments)) for arguments, value, _ in self.cases[:1]]
             if ratios[0] is None or abs(ratios[0] - 1) < 1e-3:
                 continue
@@ -133,10 +154,10 @@ class Search:
         return None
 
     def two_changes(self):
-        """Two changes at once: another argument and a changed step."""
+        """Two changes at once: another argument, and a mistake of the exercise or a changed step."""
         reference = self.exercise.reference
         common = argument_changes(reference, self.roles)
-        for step in step_changes(*self.exercise.all_forms()):
+        for step in (*self.exercise.variants(), *self.steps()):
             for sentence, change in common:
                 if time.thread_time() > self.end:
                     return None
@@ -146,11 +167,11 @@ class Search:
 
     def certainty(self):
         """The first property that says what happened, or None."""
-        return self._property(CERTAIN)
+        return self._property((*self.exercise.properties, *CERTAIN))
 
     def property(self):
         """The first property that says where it happened, or None."""
-        return self._property((*self.exercise.properties, *PROPERTIES))
+        return self._property(PROPERTIES)
 
     def _property(self, properties):
         reference = self.exercise.reference
@@ -229,9 +250,10 @@ def _times(what, ratio, words, number, divided):
     else:
         cause = f"there is a factor of {factor} too many, or a division by it is missing"
     if words in ("ln 2", "ln 10"):
-        cause = (
-            f"a logarithm to base {words[3:]} stands where the natural one belongs (bits are to base 2, nats to base e)"
-        )
+        mine, right = f"a logarithm to base {words[3:]}", "the natural one"
+        if not divided:
+            mine, right = "a natural logarithm", f"one to base {words[3:]}"
+        cause = f"{mine} stands where {right} belongs (bits are to base 2, nats to base e)"
     return f"{what} is {size}{sign}: {cause}."
 
 

@@ -125,6 +125,7 @@ def symbols(arguments, roles):
         if number > 1 and number == int(number) and not words.startswith("`"):
             found[f"√({words})"] = math.sqrt(number)
             found[f"({words} - 1) / {words}"] = (number - 1) / number
+            found[f"({words} + 1)"] = number + 1
     names = list(named)
     for i, first in enumerate(names):
         for second in names[i + 1 :]:

@@ -178,7 +178,7 @@ _OF_ROLE |= dict.fromkeys(LOGITS, _logits)
 RENAMED = {
     "softmax": [("log_softmax", "logarithms of the probabilities where the probabilities themselves belong")],
     "log_softmax": [("softmax", "probabilities where their logarithms (log_softmax) belong")],
-    "mean": [("sum", "the sum in place of the mean")],
+    "mean": [("sum", "the sum in place of the mean"), ("median", "the median in place of the mean"), ("max", "the maximum in place of the mean")],
     "sum": [("mean", "the mean in place of the sum")],
     "log": [("log2", "the logarithm to base 2 (bits) in place of the natural one (nats)"), ("log10", "the logarithm to base 10")],
     "log2": [("log", "the natural logarithm")],
@@ -410,6 +410,8 @@ class _Steps:
                 ast.BinOp(left, ast.Add(), right),
                 f"You add `{b}` where you should subtract it (`{whole}`): the sign is turned.",
             )
+            yield ast.BinOp(left, ast.Div(), right), f"You divide by `{b}` where you should subtract it (`{whole}`)."
+            yield ast.BinOp(left, ast.Mult(), right), f"You multiply by `{b}` where you should subtract it (`{whole}`)."
             yield right, f"{COMES_OUT} with `{b}` in place of `{whole}`."
             yield ast.UnaryOp(ast.USub(), right), f"`{a}` is missing (in `{whole}`)."
             gap = ast.Call(ast.Name("abs", ast.Load()), [node], [])
@@ -474,8 +476,13 @@ class _Steps:
         whole = _short(node)
         if not isinstance(node.ctx, ast.Load):
             return
-        yield node.value, f"{COMES_OUT} with `{_short(node.value)}` as it is, where `{whole}` belongs."
         part = node.slice
+        if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
+            for axis in (-1, -2, 0, 1, 2):
+                other = ast.Subscript(node.value, ast.Constant(axis), node.ctx)
+                yield other, f"The size of another axis: `{_short(other)}` stands where `{whole}` belongs."
+            return
+        yield node.value, f"{COMES_OUT} with `{_short(node.value)}` as it is, where `{whole}` belongs."
         if isinstance(part, ast.Slice) and part.step is None and (part.lower is None) != (part.upper is None):
             one = ast.Constant(1)
             if part.upper is None:
@@ -566,6 +573,8 @@ def _arguments(node, name, method, whole):
         options = []
         if keyword.arg in ("dim", "axis"):
             options = [(ast.Constant(0), "over the wrong axis: down the columns (dim=0), not along each row (dim=-1)"),
+                       (ast.Constant(-2), "over the wrong axis: the last but one (dim=-2), not the last (dim=-1)"),
+                       (ast.Constant(1), "over the wrong axis: the second (dim=1), not the last (dim=-1)"),
                        (ast.Constant(None), "over everything at once: keep to the last axis, dim=-1")]  # fmt: skip
         elif isinstance(value, ast.Constant) and isinstance(value.value, bool):
             options = [(ast.Constant(not value.value), f"with {keyword.arg}={not value.value}")]
@@ -584,6 +593,8 @@ def _arguments(node, name, method, whole):
     if isinstance(last, ast.UnaryOp) and ast.unparse(last) == "-1":
         for other, words in (
             (0, "down the columns (dim=0), not along each row (dim=-1)"),
+            (-2, "the last but one (dim=-2), not the last (dim=-1)"),
+            (1, "the second (dim=1), not the last (dim=-1)"),
             (None, "over everything at once"),
         ):
             new = copy.deepcopy(node)
@@ -622,14 +633,23 @@ def _arguments(node, name, method, whole):
 class _Columns(ast.NodeTransformer):
     """Every softmax down the columns."""
 
+    axis = 0
+
     def visit_Call(self, node):
         self.generic_visit(node)
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         if name in ("softmax", "log_softmax"):
-            node.keywords = [ast.keyword("dim", ast.Constant(0)) if k.arg == "dim" else k for k in node.keywords]
+            axis = ast.Constant(self.axis)
+            node.keywords = [ast.keyword("dim", axis) if k.arg == "dim" else k for k in node.keywords]
             if node.args and ast.unparse(node.args[-1]) == "-1":
-                node.args[-1] = ast.Constant(0)
+                node.args[-1] = axis
         return node
+
+
+class _LastButOne(_Columns):
+    """Every softmax along the last axis but one."""
+
+    axis = -2
 
 
 class _Plain(ast.NodeTransformer):
@@ -644,6 +664,10 @@ class _Plain(ast.NodeTransformer):
 
 _EVERYWHERE = (
     (_Columns, "The softmax runs over the wrong axis: your columns sum to one. Each row is a distribution: dim=-1."),
+    (
+        _LastButOne,
+        "The softmax runs over the wrong axis, the last but one. Each distribution lies along the last: dim=-1.",
+    ),
     (_Plain, "Probabilities stand where their logarithms belong: log_softmax, not softmax."),
 )
 

@@ -32,6 +32,15 @@ def is_nan(evidence):
             continue
         value = as_double(value)
         if value.isnan().any():
+            (mask,) = evidence.names("mask")[:1] or (None,)
+            if mask is not None:
+                arguments = evidence.cases[0][0]
+                everywhere = evidence.call(arguments | {mask: torch.ones_like(arguments[mask])})
+                if as_double(everywhere).isfinite().all():
+                    return (
+                        f"nan, and only where `{mask}` is False somewhere. Were those places filled with minus infinity? "
+                        "Softmax of nothing else is nan, and so is 0 times infinity: leave them out instead."
+                    )
             some = "Some of your values are" if value.ndim and not value.isnan().all() else "Your result is"
             return (
                 f"{some} nan. That comes from the logarithm of a negative number, from 0 · log 0, from 0 / 0, or, in "
