@@ -1,6 +1,6 @@
 """The experiments of lesson 08 over five seeds: python benchmarks/feature_distillation.py [--again] [section ...]
 
-About 20 minutes on one core; stop and go on whenever you like. Every arm has nine tries with a seed of their own, 100: nine
+About half an hour on one core; stop and go on whenever you like. Every arm has nine tries with a seed of their own, 100: nine
 learning rates, or three with three weights of what it imitates. The best on validation data is run with seeds 0 to 4,
 the same initial weights, batches and draws for all arms, and judged on test images that chose nothing. A grid whose
 best try lies at its edge grows there by a row, up to eight times.
@@ -206,7 +206,7 @@ def narrow_world():
         "two labels": labels[:10_000] % 2,
     }
     return {
-        "inputs": train[:10_000], "targets": targets, "validation": (train[50_000:52_000], labels[50_000:52_000]),
+        "inputs": train[:10_000], "labels": labels[:10_000], "targets": targets, "validation": (train[50_000:52_000], labels[50_000:52_000]),
         "test": (test, truth), "draw": (train[52_000:], labels[52_000:]), "teacher": teacher,
     }  # fmt: skip
 
@@ -398,9 +398,10 @@ def breaks_jobs():
 FEW = {  # arm: (parts with fixed weights, the part whose weight is chosen, its weights)
     "labels": ({"labels": 1}, None, None),
     "labels + attention": ({"labels": 1}, "attention", (10, 40, 160)),
-    "labels + hint": ({"labels": 1}, "hint", (0.3, 1, 3)),
+    "labels + hint": ({"labels": 1}, "hint", (1, 8, 64)),
     "logits": ({"logits": 1, "labels": 0.1}, None, None),
-    "logits + hint": ({"logits": 1, "labels": 0.1}, "hint", (1, 4, 16)),
+    "logits + attention": ({"logits": 1, "labels": 0.1}, "attention", (10, 40, 160)),
+    "logits + hint": ({"logits": 1, "labels": 0.1}, "hint", (1, 8, 64)),
     "decoupled": ({}, "decoupled", (1, 4, 16)),
 }
 
@@ -454,6 +455,52 @@ def few_jobs():
             yield from choose_and_compare("few", arm, tries(weights), task=task)
 
 
+# --- the famous one: a deep thin student ---------------------------------------------------------------
+
+DEEP = ("labels", "logits", "hint, then logits", "logits in the middle, then logits")
+DEPTH, WIDTH, MIDDLE = 20, 24, 9
+
+
+def deep_run(arm, rate, weight, seed, steps=1200):
+    """784-24-...-24-10, twenty hidden layers; a first stage of a third of the steps trains the lower ten of them alone."""
+    world = narrow_world()
+    inputs, targets = world["inputs"], world["targets"]
+    student = MLP(784, *[WIDTH] * DEPTH, 10, seed=seed)
+    both = torch.nn.Module()
+    both.student = student
+    wanted = targets["features"] if arm.startswith("hint") else targets["ten logits"]
+    noise = torch.randn(WIDTH, wanted.shape[1], generator=torch.Generator().manual_seed(seed + 70))
+    both.projection = torch.nn.Parameter(noise / WIDTH**0.5)
+    batches = batches_of(len(inputs), 64, torch.Generator().manual_seed(seed))
+
+    def of_the_middle(temperature, alpha):
+        rows = next(batches)
+        middle = student(inputs[rows], details=True)["hidden"][MIDDLE]
+        if arm.startswith("hint"):
+            return hint_loss_core(middle, wanted[rows], projection=both.projection)
+        return 16 * kl_divergence_core(middle @ both.projection, wanted[rows], temperature=4.0)
+
+    def of_the_end(temperature, alpha):
+        rows = next(batches)
+        answers = student(inputs[rows])
+        if arm == "labels":
+            return torch.nn.functional.cross_entropy(answers, world["labels"][rows])
+        return 16 * kl_divergence_core(answers, targets["ten logits"][rows], temperature=4.0)
+
+    first = steps // 3 if "then" in arm else 0
+    for count, loss, learner in ((first, of_the_middle, both), (steps - first, of_the_end, student)):
+        if count:
+            recipe = Recipe(steps=count, batch_size=64, learning_rate=rate, seed=seed)
+            for _ in descend(learner, loss, recipe=recipe):
+                pass
+    return {name: accuracy(predict_logits(student, world[name][0]), world[name][1]) for name in ("validation", "test")}
+
+
+def deep_jobs():
+    for arm in DEEP:
+        yield from choose_and_compare("deep", arm, [(rate, 1.0) for rate in rates(middle=3e-3)])
+
+
 RECORD = Record("feature_distillation")
 SECTIONS = {
     "clutter": (clutter_run, clutter_jobs),
@@ -468,6 +515,7 @@ SECTIONS = {
     ),
     "breaks": (breaks_run, breaks_jobs),
     "clutter_long": (clutter_long_run, clutter_long_jobs),
+    "deep": (deep_run, deep_jobs),
 }
 
 if __name__ == "__main__":
