@@ -1,6 +1,6 @@
 """Turn notebooks/source/*.py into executed notebooks: python notebooks/build.py [--all] [NUMBER ...]
 
-Only lessons whose cells changed are executed, unless --all. Widget state is never stored: each panel carries
+Only lessons whose code changed are executed, unless --all. Widget state is never stored: each panel carries
 a picture of itself, which is what GitHub, nbviewer and an HTML export show.
 """
 
@@ -45,6 +45,20 @@ def cells(notebook):
     return [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in notebook.cells]
 
 
+def keep_outputs(notebook, path):
+    """Take over the outputs stored at `path` if the code is the same and only text has changed; True if it was so."""
+    if not path.exists():
+        return False
+    stored, new = ([c for c in n.cells if c.cell_type == "code"] for n in (nbformat.read(path, as_version=4), notebook))
+    if [(c.source, c.metadata.get("tags", [])) for c in stored] != [
+        (c.source, c.metadata.get("tags", [])) for c in new
+    ]:
+        return False
+    for cell, before in zip(new, stored, strict=True):
+        cell.outputs, cell.execution_count = before.outputs, before.execution_count
+    return True
+
+
 def execute(notebook, timeout=300):
     """Run every cell in place, in the folder of the lessons; raises on the first error."""
     NotebookClient(
@@ -79,6 +93,10 @@ def main():
         notebook, target = read_source(source), FOLDER / f"{source.stem}.ipynb"
         if is_current(notebook, target) and not options.all:
             print(f"{target.name}: unchanged")
+            continue
+        if keep_outputs(notebook, target) and not options.all:
+            nbformat.write(notebook, target)
+            print(f"{target.name}: text changed, outputs kept")
             continue
         start = time.monotonic()
         nbformat.write(execute(notebook), target)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from kdlab.exercises.core import Exercise, Mistake, NotTried
+from kdlab.exercises.engine.mutations import by_parts
 
 
 def make(reference, questions=None, **options):
@@ -184,6 +185,57 @@ def test_checking_leaves_the_lesson_s_random_numbers_alone():
     torch.manual_seed(0)
     make(double, questions).check(double)
     assert torch.equal(torch.rand(2), expected)
+
+
+def scaled(x, mask):
+    return 2 * x + 1
+
+
+def half_and_more(x):
+    half = x / 2
+    return half, x + 3
+
+
+def _vector(draw):
+    return {"x": torch.randn(draw.rows)}
+
+
+def test_what_a_view_leaves_out_is_not_compared_neither_with_the_solution_nor_with_a_mistake():
+    exercise = make(
+        scaled,
+        draw=lambda draw: _vector(draw) | {"mask": torch.arange(draw.rows) < 3},
+        view=lambda value, arguments: value.masked_fill(~arguments["mask"], 0.0),
+        mistakes={"Twice, not three times.": lambda x, mask: 3 * x + 1},
+    )
+    assert exercise.check(lambda x, mask: torch.where(mask, 2 * x + 1, torch.nan)).status == "solved"
+    wrong = exercise.check(lambda x, mask: torch.where(mask, 3 * x + 1, 77.0))
+    assert wrong.diagnosis == "Twice, not three times."
+    assert exercise.check(lambda x, mask: "seven").status == "not yet"
+
+
+def test_two_mistakes_in_two_parts_of_an_answer_are_both_named():
+    def build(factor=2, shift=1):
+        return lambda x, mask: factor * x + shift
+
+    parts = by_parts(build, factor={"Twice.": 5}, shift={"Add 1.": (7, 11)})
+    exercise = make(scaled, draw=lambda draw: _vector(draw) | {"mask": None}, **parts)
+    assert exercise.check(lambda x, mask: 2 * x + 11).diagnosis == "Add 1."
+    assert exercise.check(lambda x, mask: 5 * x + 11).diagnosis == "Two things at once. Twice. And: Add 1."
+
+
+def test_each_of_several_values_has_its_own_cause():
+    exercise = make(half_and_more, draw=_vector)
+    diagnosis = exercise.check(lambda x: (x, x - 3)).diagnosis
+    assert "The first value is off. Your result is 2 times too large" in diagnosis
+    assert "The second value is off. The sign of `3` is turned" in diagnosis
+
+
+def test_cutting_off_the_caller_s_tensor_in_place_is_named():
+    def loss(student_logits, teacher_logits):
+        return (student_logits - teacher_logits.detach()).square().mean()
+
+    exercise = make(loss, gradient=("student_logits",))
+    assert "in place" in exercise.check(lambda z, v: (z - v.detach_()).square().mean()).diagnosis
 
 
 def test_a_value_exercise_shows_what_came_out():

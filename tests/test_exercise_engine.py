@@ -237,3 +237,79 @@ def test_a_scored_exercise_says_both_scores():
     )
     low = ScoredExercise(1, "Few errors", 20, "hard", lambda x: x, ("a",), score, 3.0, 3.5, higher=False)
     assert low.check(lambda x: x).status == "solved" and low.check(lambda x: 2 * x).status == "not yet"
+
+
+def _gap(values, other, *, scale):
+    """Two numbers: the mean gap, and its spread."""
+    gap = scale * (values - other)
+    return gap.mean(), gap.std()
+
+
+two_numbers = make(
+    _gap,
+    draw=lambda draw: {"values": draw.logits(draw.rows), "other": draw.logits(draw.rows), "scale": draw.temperature},
+)
+
+
+@pytest.mark.parametrize(
+    "answer, words",
+    [
+        (
+            lambda a, b, *, scale: (_gap(b, a, scale=scale)[0], _gap(a, b, scale=2 * scale)[1]),
+            "The second value is off",
+        ),
+        (lambda a, b, *, scale: (scale * a.square().sum(), scale * a.std()), "`other` makes no difference"),
+        (lambda a, b, *, scale: _gap(a, b, scale=4.4), "`scale` makes no difference"),
+    ],
+)
+def test_parts_and_arguments_that_make_no_difference_are_named(answer, words):
+    assert words in told(answer, two_numbers)
+
+
+def _rise(model):
+    """Adds two to the bias, and returns what it was."""
+    before = model.bias.item()
+    model.bias.data.add_(2)
+    return before
+
+
+def _called_once(rise, model):
+    return {"result": rise(model), "bias afterwards": model.bias.item()}
+
+
+rise = make(_rise, draw=lambda draw: {"model": torch.nn.Linear(1, 1)}, observe=_called_once)
+
+
+def test_what_a_call_leaves_behind_is_compared():
+    def late(model):
+        model.bias.data.add_(2)
+        return model.bias.item()
+
+    assert rise.check(_rise).status == "solved"
+    assert "The step `model.bias.data.add_(2)` is missing" in told(lambda model: model.bias.item(), rise)
+    assert "The result is off. Yours is too large by 2" in told(late, rise)
+
+
+def _rows(values):
+    return values * torch.arange(len(values))[:, None]
+
+
+rows = make(_rows, draw=lambda draw: {"values": draw.logits()})
+
+
+@pytest.mark.parametrize(
+    "answer, words",
+    [
+        (lambda v: _rows(v)[-1], "That is the last one alone"),
+        (lambda v: _rows(v)[:-1], "the end is missing"),
+        (lambda v: _rows(v).flatten(), "an axis is joined with another"),
+    ],
+)
+def test_rows_that_are_lost_on_the_way_are_named(answer, words):
+    assert words in told(answer, rows)
+
+
+def test_a_simulation_may_be_off_by_its_tolerance():
+    exercise = make(lambda alpha: alpha / 2, tolerance=0.05, draw=lambda draw: {"alpha": draw.weight})
+    assert exercise.check(lambda alpha: 0.51 * alpha).status == "solved"
+    assert exercise.check(lambda alpha: 0.54 * alpha).status == "not yet"

@@ -11,6 +11,7 @@ import torch
 import kdlab.exercises
 from kdlab.exercises.core import Exercise, OpenExercise, Quiz, ScoredExercise
 from kdlab.exercises.engine.diagnosis import quietly
+from kdlab.exercises.engine.mutations import step_changes
 from kdlab.exercises.engine.values import close
 
 MODULES = sorted(
@@ -44,6 +45,13 @@ def test_other_right_ways_are_accepted_or_told_what_they_lack(name):
             arguments = exercise.arguments(number)
             wanted = quietly(exercise.reference, exercise.reference, arguments)
             assert close(quietly(form, exercise.reference, arguments), wanted), inspect.getsource(form)
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_each_form_has_steps_that_can_go_wrong(name):
+    """A form whose source cannot be read is no detector: write it as a `def`, or as a lambda on a line of its own."""
+    if EXERCISES[name].questions is None:
+        assert all(len(step_changes(form)) > 2 for form in EXERCISES[name].all_forms())
 
 
 @pytest.mark.parametrize("name, number", MISTAKES)

@@ -7,6 +7,7 @@ argument, and compares values, then gradients. A wrong value is explained by a c
 """
 
 import contextlib
+import functools
 import html
 import inspect
 import re
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 import torch
 
 from kdlab.exercises.engine.answers import NO_GRADIENT, Answer, Mistake, NotTried
-from kdlab.exercises.engine.calls import Ask, explain, safe_surroundings
+from kdlab.exercises.engine.calls import Ask, changed_in_place, explain, safe_surroundings
 from kdlab.exercises.engine.diagnosis import Search, gradient_sentence, gradients, quietly
 from kdlab.exercises.engine.draws import Draw, bound, roles_of, usual_draw
 from kdlab.exercises.engine.mutations import Change
@@ -34,6 +35,7 @@ from kdlab.exercises.engine.values import (
 )
 
 SOLVED, NOT_YET, NOT_TRIED, OPEN = "solved", "not yet", "not tried yet", "open"
+ORDER = ("first", "second", "third", "fourth", "fifth", "sixth")
 LOOKS = {SOLVED: ("✔", "#009E73"), NOT_YET: ("✘", "#D55E00"), NOT_TRIED: ("○", "#0072B2"), OPEN: ("◇", "#0072B2")}
 
 
@@ -100,8 +102,13 @@ class Exercise:
     draw        from a `Draw` to a dict of arguments; left out, each argument gets what its role usually is
     forms       other right ways to write it; their steps, too, are changed to find mistakes
     mistakes    {sentence: wrong answer, or a tuple of them}: detectors, tests, and the first to be believed
+    pairs       the same for two mistakes at once; with the mistakes they come from `by_parts` (engine/mutations.py)
     cases       {sentence: draw}: special inputs, and what to say to an answer that is right but for them
     gradient    the arguments (tensors or models) on which the gradient of a loss must be right, too
+    view        f(value, arguments): the part of a value that counts, compared in its place (without what stands at padding)
+    observe     observe(function, *arguments): a dict of what is compared where one value does not tell: several calls,
+                the state of a model afterwards; it may raise `Mistake`
+    tolerance   what a value may be off, relative to the largest; more than rounding where a simulation is an answer too
     questions   a function of `ask` for what comparison cannot ask: `ask(...)` calls the answer and returns an `Answer`
     wrong       {name: (wrong answer, words)}: more tests, of mistakes that the engine names by itself
     """
@@ -117,9 +124,13 @@ class Exercise:
     draw: Callable | None = None
     forms: tuple = ()
     mistakes: dict = field(default_factory=dict)
+    pairs: dict = field(default_factory=dict)
     cases: dict = field(default_factory=dict)
     gradient: tuple = ()
     properties: tuple = ()
+    view: Callable | None = None
+    observe: Callable | None = None
+    tolerance: float = 1e-4
     wrong: dict = field(default_factory=dict)
     praise: str = "Well done."
     time_limit: float = 10.0
@@ -184,9 +195,24 @@ class Exercise:
         many = ((s, f if isinstance(f, tuple) else (f,)) for s, f in self.mistakes.items())
         return [Change(sentence, function) for sentence, functions in many for function in functions]
 
+    def watched(self, function):
+        """The function, or what is observed when it is called."""
+        return functools.partial(self.observe, function) if self.observe else function
+
+    def solved(self, arguments):
+        """What should come out for a dict of arguments, as it is compared."""
+        return self.viewed(quietly(self.watched(self.reference), self.reference, arguments), arguments)
+
     def arguments(self, number=0):
         """The inputs of draw `number`, as a dict of arguments."""
         return self.draw(Draw(number))
+
+    def viewed(self, value, arguments):
+        """What of a value is compared; the value itself where it is of another kind altogether."""
+        try:
+            return value if self.view is None else self.view(value, arguments)
+        except Exception:  # whatever the learner returned
+            return value
 
     # how it is asked
 
@@ -211,23 +237,36 @@ class Exercise:
             if parameter.default is not parameter.empty:
                 arguments = {n: a for n, a in self.arguments(0).items() if n != name}
                 words = f"Without `{name}=` it should be that of {parameter.default!r}: give `{name}` that default."
+                if self._has_default(ask, arguments, {name: parameter.default}):
+                    words = None  # whatever is wrong then is not the default
                 self._compare_one(ask, lambda arguments=arguments: arguments, asked, words)
         for words, draw in self.cases.items():
             self._compare_one(ask, lambda draw=draw: draw(Draw()), asked, words)
         if self.gradient:
             self._compare_gradients(ask)
 
+    def _has_default(self, ask, arguments, default):
+        """True unless passing the default makes a difference to the learner's function."""
+        try:
+            given = self._call(ask, arguments | default)
+        except Mistake:
+            return True
+        try:
+            return close(self._call(ask, arguments), given, equal_nan=True)
+        except Mistake:
+            return False
+
     def _compare_one(self, ask, draw, asked, words=None, number=None):
         """Ask for one case; `Mistake` with its cause where the value is wrong. `asked` grows by what was right."""
         arguments = draw()
-        wanted = quietly(self.reference, self.reference, arguments)
+        wanted = self.solved(arguments)
         try:
             value = self._call(ask, arguments)
         except Mistake as mistake:
-            if words is None or not str(mistake).startswith("Your function stopped"):
+            if words is None or not str(mistake).startswith(("Your function stopped", "Your function returns nothing")):
                 raise
             raise Mistake(f"{words} {mistake}", mistake.expected) from None
-        if close(value, wanted):
+        if close(value, wanted, self.tolerance):
             self._kind_of_number(value, wanted)
             asked.append((arguments, value, wanted))
             return
@@ -235,7 +274,7 @@ class Exercise:
         cases = [(arguments, value, wanted), *self._more(ask, draw, number, wanted), *asked]
         sentence = self._explain(ask, cases, words)
         if sentence is None:
-            sentence, wanted = self._small_case(ask)
+            sentence, wanted = self._small_case(ask, (value, wanted), shown)
         else:
             ask.called, ask.came_out = shown
         raise Mistake(sentence, wanted)
@@ -244,14 +283,11 @@ class Exercise:
         """The learner's value for a dict of arguments; `Mistake` where they are changed in place."""
         mine = deeply_copied(arguments)
         args, kwargs = bound(self.reference, mine)
-        value = ask.value_of(args, kwargs)
+        value = self.watched(lambda *args, **kwargs: ask.value_of(list(args), kwargs))(*args, **kwargs)
         for name, before in arguments.items():
             if not same(before, mine[name]):
-                raise Mistake(
-                    f"Your function changes its argument `{name}` in place (`/=`, `-=`, a method ending in `_`?). The "
-                    "caller still needs it: make a new one instead."
-                )
-        return value
+                raise Mistake(changed_in_place(name, before))
+        return self.viewed(value, arguments)
 
     def _more(self, ask, draw, number, wanted):
         """More cases of the kind that failed: another draw; many where a result is a whole number, which says little."""
@@ -263,9 +299,7 @@ class Exercise:
                 break
             arguments = other()
             with contextlib.suppress(Mistake, NotTried):
-                cases.append(
-                    (arguments, self._call(ask, arguments), quietly(self.reference, self.reference, arguments))
-                )
+                cases.append((arguments, self._call(ask, arguments), self.solved(arguments)))
         return cases
 
     def _explain(self, ask, cases, words):
@@ -275,21 +309,54 @@ class Exercise:
         cause = search.change()
         if cause is not None:
             return cause if words is None else f"{words} {cause}"
+        if words is None and isinstance(wanted, (tuple, list)) and (cause := search.says(self.properties)):
+            return cause
         odd = _wrong_kind(value, wanted, differentiable=bool(self.gradient))
         hint = f" PyTorch gives a hint: {ask.warned[0]}" if ask.warned else ""
         if odd is not None:
             return odd + hint if words is None else f"{words} {odd}"
         if words is not None:
             return words
+        if self.observe:
+            return self._explain_observed(search)
         if isinstance(wanted, (tuple, list)):
-            return _part_that_differs(value, wanted)
+            return self._explain_parts(search) or search.says(self.properties) or _part_that_differs(value, wanted)
         return search.certainty() or search.combination() or hint.strip() or search.property()
 
-    def _small_case(self, ask):
-        """(the last sentence, expected): a case so small that it can be followed with a pencil."""
+    def _explain_parts(self, whole):
+        """For several values: the cause of each that is wrong, where it is known; None if it is for none of them (or in a list)."""
+        _, value, wanted = whole.cases[0]
+        if (
+            not isinstance(wanted, tuple)
+            or len(wanted) > len(ORDER)
+            or any(_wrong_kind(v, w) for _, v, w in whole.cases)
+        ):
+            return None
+        sentences = []
+        for i, order in enumerate(ORDER[: len(wanted)]):
+            if close(value[i], wanted[i]):
+                continue
+            search = Search(self, whole.call, whole.cases, part=i)
+            cause = search.change() or search.certainty() or search.combination() or search.property()
+            sentences += [f"The {order} value is off. {cause}"] if cause else []
+        return " ".join(sentences) or None
+
+    def _explain_observed(self, whole):
+        """For things observed: the cause of the first that is not right, and its name; the rest may follow from it."""
+        _, value, wanted = whole.cases[0]
+        name = next(name for name in wanted if not close(value[name], wanted[name]))
+        search = Search(self, whole.call, whole.cases, part=name)
+        search.end = whole.end + 0.5
+        cause = search.change() or _wrong_kind(value[name], wanted[name]) or search.certainty()
+        cause = cause or search.combination() or search.property()
+        found = f"it is {describe(value[name])} and should be {describe(wanted[name])}."
+        return f"The {name} is off. {cause}" if cause else f"The {name} is off: {found}"
+
+    def _small_case(self, ask, failed, shown):
+        """(the last sentence, expected): a case so small that it can be followed with a pencil, or the one that failed."""
         try:
             arguments = self.draw(Draw.small())
-            wanted = quietly(self.reference, self.reference, arguments)
+            wanted = self.solved(arguments)
             value = self._call(ask, arguments)
             if not close(value, wanted):
                 return (
@@ -300,9 +367,7 @@ class Exercise:
                 )
         except (Mistake, NotTried, RuntimeError, ValueError, IndexError, TypeError):
             pass
-        arguments = self.arguments(0)
-        wanted = quietly(self.reference, self.reference, arguments)
-        value = self._call(ask, arguments)
+        (value, wanted), (ask.called, ask.came_out) = failed, shown
         return f"The value is off: {describe(value)} came out, and it should be {describe(wanted)}.", wanted
 
     def _kind_of_number(self, value, wanted):
@@ -326,7 +391,13 @@ class Exercise:
         theirs = gradients(self.reference, self.reference, arguments, names)
 
         def learner(*args, **kwargs):
+            moving = [a for a in (*args, *kwargs.values()) if is_tensor(a) and a.requires_grad]
             value = ask.value_of(list(args), kwargs)
+            if not all(a.requires_grad for a in moving):
+                raise Mistake(
+                    "You cut off the caller's own tensor, in place: methods that end in `_` do. `.detach()` without it "
+                    "gives a new one and leaves the caller's alone."
+                )
             spent = [p for a in (*args, *kwargs.values()) for p in _leaves(a) if p.grad is not None]
             if spent:
                 raise Mistake(
@@ -377,6 +448,8 @@ def _wrong_kind(value, wanted, differentiable=False):
             return "You returned a NumPy array. Return one number: use torch functions throughout."
         if is_numpy(value) and differentiable:
             return "You returned a NumPy object. Return a torch tensor: use torch functions throughout."
+        if is_tensor(value) and value.ndim and value.numel() == 1:
+            return f"Return the number without an axis; its shape is {tuple(value.shape)}. Is there a keepdim=True?"
         if is_tensor(value) and value.ndim:
             return (
                 f"Return one number; yours is a tensor of shape {tuple(value.shape)}. Did you forget to sum or to take the "
@@ -419,6 +492,16 @@ def _wrong_kind(value, wanted, differentiable=False):
 def _reduced(value, wanted):
     """The sentence for the right values with one axis, or all, added up or averaged; None if it is something else."""
     names = {0: "over the rows", wanted.ndim - 1: "along each row"}
+    if wanted.ndim and value.numel() == wanted.numel() and close(value.reshape(wanted.shape), wanted):
+        return "The values are right, but an axis is joined with another, or one is too many (cat for stack, flatten, reshape)."
+    if wanted.ndim and len(wanted) > 1:
+        for words, part in (("first", wanted[0]), ("last", wanted[-1])):
+            if close(value, part) or close(value, part.unsqueeze(0)):
+                return f"That is the {words} one alone: is the result overwritten, or returned too early, in a loop?"
+    if value.ndim == wanted.ndim and value.shape[1:] == wanted.shape[1:] and 0 < len(value) < len(wanted):
+        for words, part in (("end", wanted[: len(value)]), ("beginning", wanted[-len(value) :])):
+            if close(value, part):
+                return f"The values are right, but the {words} is missing: where does your loop, or your slice, start and stop?"
     for words, function in (("added up", torch.sum), ("averaged", torch.mean)):
         floats = wanted.double()
         if wanted.ndim > 1 and close(value, function(floats)):
@@ -438,6 +521,8 @@ def _shape_advice(mine, wanted):
         return "One number is left of all: which step adds up or averages over everything?"
     if len(mine) == len(wanted) + 1 and mine[: len(wanted)] == wanted:
         return "One axis is left too many: reduce along the last one, dim=-1 (without keepdim)."
+    if tuple(n for n in mine if n != 1) == wanted:
+        return "An axis of size 1 is left (nonzero() gives a column, too): squeeze it away, or index with it."
     if len(mine) < len(wanted):
         return "One axis is gone: which step has summed or averaged it away?"
     if sorted(mine) == sorted(wanted):
@@ -448,12 +533,11 @@ def _shape_advice(mine, wanted):
 def _part_that_differs(value, wanted):
     """For several values: which of them are right, and the first that is not."""
     off = [i for i, (mine, theirs) in enumerate(zip(value, wanted, strict=True)) if not close(mine, theirs)]
-    if len(wanted) > 6:
+    if len(wanted) > len(ORDER):
         return f"Entry {off[0]} is {describe(value[off[0]])} and should be {describe(wanted[off[0]])} ({len(off)} of {len(wanted)} are off)."
-    order = ("first", "second", "third", "fourth", "fifth", "sixth")
-    right = [order[i] for i in range(len(wanted)) if i not in off]
+    right = [ORDER[i] for i in range(len(wanted)) if i not in off]
     start = f"The {' and the '.join(right)} value is right. " if right else ""
-    return f"{start}The {order[off[0]]} is {describe(value[off[0]])} and should be {describe(wanted[off[0]])}."
+    return f"{start}The {ORDER[off[0]]} is {describe(value[off[0]])} and should be {describe(wanted[off[0]])}."
 
 
 @dataclass

@@ -11,13 +11,15 @@ def _seeded(seed):
     return torch.Generator().manual_seed(seed)
 
 
-def _draw_apart(draw):
-    """`draw()` -> (arguments, right value, {message: likely wrong value}), until all those values can be told apart."""
-    while True:
-        arguments, expected, mistakes = draw()
-        values = torch.tensor([float(expected), *map(float, mistakes.values())]).sort().values
-        if (values.diff() > 0.001 * values.abs()[1:]).all():
-            return arguments, expected, mistakes
+def _saying(predicted, classes):
+    """Logits with these argmaxes, by a margin of about 5, random otherwise."""
+    return 6 * F.one_hot(predicted, classes) + torch.rand(len(predicted), classes)
+
+
+def _hold(answer, *questions):
+    """Each question is (condition, sentence); the first that does not hold is told."""
+    for condition, sentence in questions:
+        answer.holds(condition, sentence)
 
 
 # 1 --------------------------------------------------------------------------------------------------------------------
@@ -33,68 +35,115 @@ def _balanced_draw(labels, per_class, generator):
     return torch.cat(chosen).sort().values
 
 
+def _positions(ask, labels, seed):
+    """(answer, its positions in rising order), of 5 examples of each class, after the questions of kind."""
+    answer = ask(labels, 5, _seeded(seed)).is_tensor()
+    places = answer.value.detach()
+    _hold(
+        answer,
+        (
+            places.dtype != torch.bool,
+            "That is a mask. Return positions: `.nonzero()` gives the places where it is True.",
+        ),
+        (places.ndim == 1, f"Return one row of positions, for all classes; yours has shape {tuple(places.shape)}."),
+        (not places.is_floating_point(), "Positions are whole numbers; yours are floats."),
+        (len(places), "Your tensor is empty."),
+    )
+    return answer, places.long().sort().values
+
+
 def _ask_balanced_draw(ask):
-    labels = torch.arange(4).repeat_interleave(torch.tensor([30, 60, 45, 90]))[torch.randperm(225)]
-    answer = ask(labels, 6, _seeded(1))
-    answer.is_tensor()
-    places = answer.value
-    answer.holds(
-        places.dtype != torch.bool,
-        "That is a mask. Return positions: `.nonzero()` turns a mask into the places where it is True.",
+    sizes = torch.tensor([10, 20, 15, 30])
+    labels = torch.arange(4).repeat_interleave(sizes)[torch.randperm(75)]
+    inside = [(labels == c).nonzero().squeeze(1) for c in range(4)]
+    answer, places = _positions(ask, labels, 1)
+    known, turned, only = set(places.tolist()), _positions(ask, labels.flip(0), 1)[1], len(places) == 5
+    _hold(
+        answer,
+        (
+            len(places) != 20 or max(known) > 3,
+            "Those are labels. Return the *positions* of the examples, so that pictures can follow.",
+        ),
+        (known <= set(range(75)), "Positions go from 0 to the number of labels minus 1; yours do not."),
+        (
+            not only or known - set(inside[0].tolist()),
+            "Only one class is drawn, the first: does `return` stand inside the loop?",
+        ),
+        (
+            not only or known - set(inside[3].tolist()),
+            "Only one class is drawn, the last: does each round overwrite what the one before it drew?",
+        ),
+        (not only, "That is 5 examples in all. Take 5 of *each* class."),
+        (
+            len(places) != 20 or max(known) > 29 or not torch.equal(turned, places),
+            "These do not depend on where the labels stand: are they positions *inside* a class? With them, look up the "
+            "positions among all labels.",
+        ),
     )
-    answer.holds(
-        places.ndim == 1,
-        f"Return one row of positions, for all classes together; yours has shape {tuple(places.shape)}.",
+    draws = [places, *(_positions(ask, labels, seed)[1].clamp(0, 74) for seed in range(2, 150))]
+    every = [labels[draw].bincount(minlength=4).tolist() for draw in draws]
+    counts = max(every, key=lambda counts: len(set(counts)))
+    missing = [c for c in range(4) if not counts[c]]
+    always = [torch.cat([among[end] for among in inside]).sort().values for end in (slice(5), slice(-5, None))]
+    seen = torch.cat(draws).bincount(minlength=75)
+    reach = [int(seen[among].nonzero().max()) + 1 if seen[among].any() else 0 for among in inside]
+    short = next((c for c in range(4) if reach[c] < sizes[c]), 0)
+    _hold(
+        answer,
+        (
+            all(len(draw.unique()) == len(draw) for draw in draws),
+            "The same example was drawn twice. Draw without replacement: torch.randperm.",
+        ),
+        (
+            counts != (sizes - 5).tolist(),
+            "You keep those that should be left: `[:per_class]` are the first, `[per_class:]` the rest.",
+        ),
+        (counts != sizes.tolist(), "You return all examples of every class. `per_class` of each class are asked for."),
+        (
+            len(set(counts)) > 1 or counts[0] == 5,
+            f"You draw {counts[0]} of each class, and `per_class` was 5. Is it used, and are you off by one?",
+        ),
+        (
+            not missing or set(counts) != {0, 5},
+            f"From class {missing} nothing was drawn, where 5 of *every* class are asked for. Does your loop reach it?",
+        ),
+        (
+            all(counts == [5] * 4 for counts in every),
+            f"Not balanced: the classes got {counts}, asked for were 5 of each. Draw from the positions of one class at a "
+            "time, in `labels` as they stand (not in a shuffled copy).",
+        ),
+        (
+            torch.equal(_positions(ask, labels, 1)[1], places),
+            "The same generator seed gave other examples. Pass it on: torch.randperm(n, generator=generator).",
+        ),
+        *(
+            (
+                not torch.equal(places, those),
+                f"You always take the {which} ones of each class. Put the positions of a class into a random order first.",
+            )
+            for which, those in zip(("first", "last"), always, strict=True)
+        ),
+        (
+            any(not torch.equal(draw, places) for draw in draws[1:]),
+            "Two generators gave the same draw: is nothing random in it, or do you seed inside the function? Use the "
+            "generator that you are given.",
+        ),
+        (
+            reach == sizes.tolist(),
+            f"Of the {sizes[short]} examples of class {short} only the first {reach[short]} are ever drawn. Is an upper "
+            "end left out? torch.randperm needs the number of examples of *this* class.",
+        ),
+        (seen.all(), "Some examples are never drawn, in 150 draws. Shuffle all of a class."),
     )
-    answer.holds(
-        not (len(places) == 24 and bool((places < 4).all())),
-        "Those are labels. Return the *positions* of the examples, so that pictures can follow.",
-    )
-    answer.holds(
-        not places.is_floating_point() and (len(places) == 0 or 0 <= int(places.min()) <= int(places.max()) < 225),
-        "Positions are whole numbers from 0 to the number of labels minus 1.",
-    )
-    answer.holds(len(places) != 6, "That is 6 examples in all. Take 6 of *each* class.")
-    turned = ask(
-        labels.flip(0), 6, _seeded(1)
-    )  # the same classes elsewhere: other positions, unless counted in a class
-    turned.is_tensor()
-    answer.holds(
-        not (len(places) == 24 and int(places.max()) < 90 and torch.equal(turned.value, places)),
-        "These do not depend on where the labels stand: are they positions *inside* a class? With them, look up the "
-        "positions among all labels.",
-    )
-    answer.holds(
-        len(places.unique()) == len(places),
-        "The same example was drawn twice. Draw without replacement: torch.randperm.",
-    )
-    counts = labels[places].bincount(minlength=4).tolist()
-    answer.holds(
-        len(places) == 24, f"There are 4 classes with 6 of each to draw: 24 positions. Yours are {len(places)}."
-    )
-    answer.holds(
-        counts == [6] * 4,
-        f"Not balanced: the classes got {counts}. Draw from the positions of one class at a time.",
-    )
-    again = ask(labels, 6, _seeded(1))
-    again.holds(
-        torch.equal(again.value.sort().values, places.sort().values),
-        "The same generator seed gave other examples. Pass it on: torch.randperm(n, generator=generator).",
-    )
-    other = ask(labels, 6, _seeded(2))
-    for which, end in (("first", slice(6)), ("last", slice(-6, None))):
-        always = torch.cat([(labels == c).nonzero().squeeze(1)[end] for c in range(4)])
-        answer.holds(
-            not torch.equal(places.sort().values, always.sort().values),
-            f"You always take the {which} ones of each class. Put the positions of a class into a random order first.",
-        )
+    other, places = _positions(ask, torch.tensor([2, 5, 7, 9])[labels], 1)
     other.holds(
-        not torch.equal(other.value.sort().values, places.sort().values),
-        "Two generators gave the same draw: do not seed inside the function, use the generator that you are given.",
+        labels[places.clamp(0, 74)].bincount(minlength=4).tolist() == [5] * 4,
+        "Right where the classes are 0, 1, 2, 3; wrong where they are 2, 5, 7 and 9 (a digit may be missing, as in section "
+        "3). `labels.unique()` says which there are.",
     )
 
 
-def _draw_variant(order):
+def _draw_by(order):
     """A wrong answer: `order(n, generator)` puts the n examples of a class in an order."""
 
     def balanced_draw(labels, per_class, generator):
@@ -104,9 +153,13 @@ def _draw_variant(order):
     return balanced_draw
 
 
-def _draw_by_position_in_class(labels, per_class, generator):
-    orders = [torch.randperm(int((labels == c).sum()), generator=generator)[:per_class] for c in labels.unique()]
-    return torch.cat(orders)
+def _inside(y, k, g):
+    return torch.cat([torch.randperm(int((y == c).sum()), generator=g)[:k] for c in y.unique()])
+
+
+def _drawn(change):
+    """A wrong answer: `change(positions, labels, per_class)` of a right one."""
+    return lambda y, k, g: change(_balanced_draw(y, k, g), y, k)
 
 
 balanced_draw = Exercise(
@@ -122,23 +175,24 @@ balanced_draw = Exercise(
         "`order = torch.randperm(len(places), generator=generator)`, then `places[order[:per_class]]`; `torch.cat` joins.",
     ),
     wrong={
-        "the first ones": (_draw_variant(lambda n, g: torch.arange(n)), "always take the first"),
-        "the last ones": (_draw_variant(lambda n, g: torch.arange(n).flip(0)), "always take the last"),
-        "positions inside a class": (_draw_by_position_in_class, "*inside* a class"),
-        "with replacement": (_draw_variant(lambda n, g: torch.randint(3, (n,), generator=g)), "drawn twice"),
-        "global random numbers": (_draw_variant(lambda n, g: torch.randperm(n)), "Pass it on"),
-        "own seed": (_draw_variant(lambda n, g: torch.randperm(n, generator=_seeded(0))), "do not seed inside"),
-        "not balanced": (
-            lambda labels, k, g: torch.randperm(len(labels), generator=g)[: k * len(labels.unique())],
-            "Not balanced",
-        ),
-        "so many in all": (lambda labels, k, g: torch.randperm(len(labels), generator=g)[:k], "6 of *each*"),
-        "labels": (lambda labels, k, g: labels[_balanced_draw(labels, k, g)], "Those are labels"),
-        "a mask": (lambda labels, k, g: torch.zeros(len(labels)).bool(), "That is a mask"),
-        "a row for each class": (
-            lambda labels, k, g: _balanced_draw(labels, k, g).reshape(-1, k),
-            "one row of positions",
-        ),
+        "the first ones": (_draw_by(lambda n, g: torch.arange(n)), "always take the first"),
+        "the last ones": (_draw_by(lambda n, g: torch.arange(n).flip(0)), "always take the last"),
+        "positions inside a class": (_inside, "*inside* a class"),
+        "with replacement": (_draw_by(lambda n, g: torch.randint(n, (n,), generator=g)), "drawn twice"),
+        "global random numbers": (_draw_by(lambda n, g: torch.randperm(n)), "Pass it on"),
+        "own seed": (_draw_by(lambda n, g: torch.randperm(n, generator=_seeded(0))), "seed inside"),
+        "among the first ten": (_draw_by(lambda n, g: torch.randperm(10, generator=g)), "only the first 10"),
+        "not balanced": (lambda y, k, g: torch.randperm(len(y), generator=g)[: 4 * k], "Not balanced"),
+        "so many in all": (lambda y, k, g: torch.randperm(len(y), generator=g)[:k], "5 of *each*"),
+        "always two": (lambda y, k, g: _balanced_draw(y, 2, g), "You draw 2 of each"),
+        "only the last class": (_drawn(lambda d, y, k: d[y[d] == y.max()]), "overwrite"),
+        "only the first class": (_drawn(lambda d, y, k: d[y[d] == y.min()]), "inside the loop"),
+        "all": (lambda y, k, g: torch.randperm(len(y), generator=g), "all examples"),
+        "without the class 0": (_drawn(lambda d, y, k: d[y[d] > 0]), "From class [0] nothing"),
+        "classes from 0 on": (_drawn(lambda d, y, k: d[y[d] < len(y.unique())].repeat(2)[: 4 * k]), "may be missing"),
+        "labels": (_drawn(lambda d, y, k: y[d]), "Those are labels"),
+        "a mask": (_drawn(lambda d, y, k: torch.zeros(len(y)).bool()), "That is a mask"),
+        "a row for each class": (_drawn(lambda d, y, k: d.reshape(-1, k)), "one row of positions"),
     },
 )
 
@@ -155,101 +209,43 @@ def _transfer_loss(student_logits, teacher_logits, labels, temperature, alpha):
     return alpha * hard + (1 - alpha) * soft
 
 
-def _partly_labelled():
-    """A batch of 12 pictures of which 4 have a label: (arguments, the loss, likely wrong losses)."""
-    labels = torch.full((12,), -1)
-    labels[torch.randperm(12)[:4]] = torch.cat([torch.tensor([0]), torch.randint(1, 5, (3,))])  # always one zero
-    has, every, T, alpha = labels >= 0, labels >= -1, 3.0, 0.3
-    z, v = 2 * torch.randn(12, 5), 3 * torch.randn(12, 5)
-
-    def combined(hard, soft, weight=alpha):
-        return weight * hard + (1 - weight) * soft
-
-    def soft(rows, square=T**2):
-        return square * kl_divergence(z[rows], v[rows], temperature=T)
-
-    hard = F.cross_entropy(z[has], labels[has])
-    total = F.cross_entropy(z[has], labels[has], reduction="sum")
-    as_last = -z.log_softmax(-1)[torch.arange(12), labels].mean()
-    as_zero = F.cross_entropy(z, labels.clamp(min=0))
-    no_zeros = F.cross_entropy(z[labels > 0], labels[labels > 0])
-    swapped = T**2 * kl_divergence(v, z, temperature=T)
-    cold = T**2 * kl_divergence(z, v)
-    mistakes = {
-        "You divide the label's term by all 12 pictures, but only 4 have a label. Their mean is the sum over 4.": combined(
-            total / 12, soft(every)
-        ),
-        "Python reads the index -1 as *the last*: every picture without a label was told that it is the last class.": (
-            combined(as_last, soft(every))
-        ),
-        "Pictures without a label were told that they are a zero.": combined(as_zero, soft(every)),
-        "0 is a label too: pictures of a zero are missing in your label's term.": combined(no_zeros, soft(every)),
-        "Student and teacher are the other way round in the KL: the student comes first in `kl_divergence`.": combined(
-            hard, swapped
-        ),
-        "Your KL is taken at T = 1. Pass the temperature on to `kl_divergence`.": combined(hard, cold),
-        "You dropped the pictures without a label from the teacher's term as well.": combined(hard, soft(has)),
-        "The teacher may speak about *all* pictures, those with a label included.": combined(hard, soft(~has)),
-        "T² is missing in the teacher's term (lesson 03).": combined(hard, soft(every, 1.0)),
-        "alpha weighs the *labels*, 1 - alpha the teacher: yours are the other way round.": combined(
-            hard, soft(every), 1 - alpha
-        ),
-        "The label's term is missing: four of these pictures have one.": (1 - alpha) * soft(every),
-        "That is the teacher's term alone. Four of these pictures have a label.": soft(every),
-        "That is the label's term alone.": hard,
-    }
-    return (z, v, labels, T, alpha), combined(hard, soft(every)), mistakes
+def _transfer_loss_by_terms(student_logits, teacher_logits, labels, temperature, alpha):
+    log_q = (student_logits / temperature).log_softmax(dim=-1)
+    p = (teacher_logits.detach() / temperature).softmax(dim=-1)
+    soft = F.kl_div(log_q, p, reduction="batchmean")
+    labelled = labels >= 0
+    log_likelihood = student_logits.log_softmax(dim=-1).gather(-1, labels.clamp(min=0).unsqueeze(-1)).squeeze(-1)
+    hard = -(log_likelihood * labelled).sum() / labelled.sum().clamp(min=1)
+    return alpha * hard + (1 - alpha) * temperature**2 * soft
 
 
-def _ask_transfer_loss(ask):
-    (z, v, labels, T, alpha), expected, mistakes = _draw_apart(_partly_labelled)
-    answer = ask(z, v, labels, T, alpha)
-    for message, wrong in mistakes.items():
-        answer.is_not(wrong, message)
-    answer.is_number()
-    answer.equals(expected, "The loss is off. Look at the two terms one by one.")
-    soft = T**2 * kl_divergence(z, v, temperature=T)
-    none = torch.full((12,), -1)
-    empty = ask(z, v, none, T, alpha)
-    empty.is_number()
-    empty.holds(
-        not torch.as_tensor(empty.value).isnan(),
-        "A batch in which *no* picture has a label gives nan: the mean of nothing is 0 / 0. With 20 labels among 10 000 "
-        "pictures most batches are like that.",
-    )
-    empty.is_not(
-        soft,
-        "Without labels you give the teacher the whole weight. Let its weight stay 1 - alpha; the label's term is 0.",
-    )
-    empty.is_not(0.0, "A batch without labels is not lost: the teacher still speaks.")
-    empty.equals((1 - alpha) * soft, "Where no picture has a label, (1 - alpha) · T² · KL should be left.")
-    at = z.clone().requires_grad_()
-    gradient = ask(at, v, labels, T, alpha).gradient(0)
-    again = z.clone().requires_grad_()
-    _transfer_loss(again, v, labels, T, alpha).backward()
-    gradient.equals(again.grad, "The value is right, but its gradient is not: does every part stay a torch operation?")
+def _partly_labelled(draw):
+    n = 2 * draw.rows + 1
+    labels = torch.full((n,), -1)
+    labels[torch.randperm(n)[: n // 3 + 1]] = torch.cat([torch.zeros(1).long(), 1 + draw.labels(n // 3, classes=2)])
+    z, v = draw.logits(n, draw.classes), draw.logits(n, draw.classes, scale=4.0)
+    both = {"temperature": draw.temperature, "alpha": draw.weight}
+    return {"student_logits": z, "teacher_logits": v, "labels": labels, **both}
 
 
-def _transfer_variant(
-    hard=None,
-    soft=None,
-    square=lambda t: t**2,
-    weight=lambda a: a,
-    guard=True,
-    empty=lambda a: 1 - a,
-    kl=kl_divergence,
-):
-    """A wrong answer: `hard(z, y)` is the label's term, `soft(y)` says which rows the teacher speaks about."""
+def _soft(z, v, T):
+    return F.kl_div((z / T).log_softmax(-1), (v.detach() / T).softmax(-1), reduction="batchmean")
 
-    def right(z, y):
-        return F.cross_entropy(z[y >= 0], y[y >= 0])
+
+def _hard(z, y):
+    return F.cross_entropy(z[y >= 0], y[y >= 0]) if (y >= 0).any() else torch.zeros(())
+
+
+def _transfer_variant(hard=_hard, rows=lambda y: y > -2, kl=kl_divergence, square=lambda T: T**2, none=None):
+    """A wrong answer: `hard(z, y)` is the label's term, `rows(y)` says about whom the teacher speaks, `none` is its
+    weight where there are no labels."""
 
     def transfer_loss(student_logits, teacher_logits, labels, temperature, alpha):
-        rows = labels > -2 if soft is None else soft(labels)
-        soft_term = square(temperature) * kl(student_logits[rows], teacher_logits[rows], temperature=temperature)
-        if guard and not (labels >= 0).any():
-            return empty(alpha) * soft_term
-        return weight(alpha) * (hard or right)(student_logits, labels) + (1 - weight(alpha)) * soft_term
+        spoken = rows(labels)
+        soft = kl(student_logits[spoken], teacher_logits[spoken], temperature=temperature) * square(temperature)
+        if none is not None and not (labels >= 0).any():
+            return none(alpha) * soft
+        return alpha * hard(student_logits, labels) + (1 - alpha) * soft
 
     return transfer_loss
 
@@ -260,44 +256,84 @@ transfer_loss = Exercise(
     minutes=10,
     difficulty="medium",
     reference=_transfer_loss,
-    questions=_ask_transfer_loss,
+    forms=(_transfer_loss_by_terms,),
+    draw=_partly_labelled,
+    gradient=("student_logits",),
     hints=(
         "Two terms, and they look at different pictures. Which pictures does each of them look at?",
         "`labelled = labels >= 0` picks those with a label. What is the mean over them, when there are none?",
         "`F.cross_entropy(student_logits[labelled], labels[labelled])` for the label's term, and before it: "
         "`if not labelled.any(): return (1 - alpha) * soft`.",
     ),
-    wrong={
-        "divided by all": (
-            _transfer_variant(lambda z, y: F.cross_entropy(z, y, ignore_index=-1, reduction="sum") / len(y)),
-            "divide the label's term by all",
+    cases={
+        "A batch in which *no* picture has a label should give (1 - alpha) · T² · KL: the label's term is 0 there.": (
+            lambda draw: (a := _partly_labelled(draw)) | {"labels": torch.full_like(a["labels"], -1)}
         ),
-        "-1 is the last class": (
+    },
+    mistakes={
+        "That is nan: the mean of nothing is 0 / 0. With 20 labels among 10 000 pictures most batches are like that.": (
+            _transfer_variant(lambda z, y: F.cross_entropy(z, y, ignore_index=-1))
+        ),
+        "Without labels you give the teacher the whole weight. Let its weight stay 1 - alpha; the label's term is 0.": (
+            _transfer_variant(none=lambda a: 1.0)
+        ),
+        "A batch without labels is not lost: the teacher still speaks.": _transfer_variant(none=lambda a: 0.0),
+        "You divide the label's term by *all* pictures. Its mean is over those that have a label.": (
+            _transfer_variant(lambda z, y: F.cross_entropy(z, y, ignore_index=-1, reduction="sum") / len(y))
+        ),
+        "Python reads the index -1 as *the last*: every picture without a label was told that it is the last class.": (
             _transfer_variant(lambda z, y: -z.log_softmax(-1)[torch.arange(len(y)), y].mean()),
-            "*the last*",
+            _transfer_variant(lambda z, y: F.cross_entropy(z, y % z.shape[-1])),
         ),
-        "-1 becomes 0": (_transfer_variant(lambda z, y: F.cross_entropy(z, y.clamp(min=0))), "are a zero"),
-        "zeros have no label": (
-            _transfer_variant(lambda z, y: F.cross_entropy(z[y > 0], y[y > 0])),
-            "0 is a label too",
+        "Pictures without a label were told that they are a zero.": (
+            _transfer_variant(lambda z, y: F.cross_entropy(z, y.clamp(min=0)))
         ),
-        "KL the other way round": (
-            _transfer_variant(kl=lambda z, v, temperature: kl_divergence(v, z, temperature=temperature)),
-            "student comes first",
+        "Your KL is taken at T = 1. Pass the temperature on to `kl_divergence`.": (
+            _transfer_variant(kl=lambda z, v, temperature: kl_divergence(z, v))
         ),
-        "KL without temperature": (_transfer_variant(kl=lambda z, v, temperature: kl_divergence(z, v)), "at T = 1"),
-        "teacher only with labels": (_transfer_variant(soft=lambda y: y >= 0), "dropped the pictures"),
-        "teacher only without labels": (_transfer_variant(soft=lambda y: y < 0), "*all* pictures"),
-        "no T²": (_transfer_variant(square=lambda t: 1.0), "T² is missing"),
-        "alpha the other way round": (_transfer_variant(weight=lambda a: 1 - a), "other way round"),
-        "teacher alone": (_transfer_variant(hard=lambda z, y: 0.0), "label's term is missing"),
-        "nan without labels": (
-            _transfer_variant(lambda z, y: F.cross_entropy(z, y, ignore_index=-1), guard=False),
-            "gives nan",
+        "`kl_divergence` takes logits and softens them itself: you gave it probabilities.": (
+            _transfer_variant(kl=lambda z, v, temperature: _soft(z.softmax(-1), v.softmax(-1), temperature)),
         ),
-        "whole weight without labels": (_transfer_variant(empty=lambda a: 1.0), "whole weight"),
-        "nothing without labels": (_transfer_variant(empty=lambda a: 0.0), "not lost"),
+        "The logits are divided by T twice: `kl_divergence` does so itself, when it is given the temperature.": (
+            _transfer_variant(kl=lambda z, v, temperature: _soft(z / temperature, v / temperature, temperature))
+        ),
+        "Your teacher's term is a cross-entropy, not KL: it does not reach 0 when the student agrees.": (
+            _transfer_variant(
+                kl=lambda z, v, temperature: F.cross_entropy(z / temperature, (v.detach() / temperature).softmax(-1))
+            )
+        ),
+        "Pictures without a label were told the teacher's argmax as one, in the label's term. Leave them out there.": (
+            lambda z, v, y, T, a: (
+                _transfer_loss(z, v, y, T, a)
+                + a * (F.cross_entropy(z, torch.where(y < 0, v.argmax(-1), y)) - _hard(z, y))
+            )
+        ),
+        "You softened the student in the label's term too. A label is met at T = 1.": (
+            lambda z, v, y, T, a: _transfer_loss(z, v, y, T, a) + a * (_hard(z / T, y) - _hard(z, y))
+        ),
+        "You dropped the pictures without a label from the teacher's term as well.": (
+            _transfer_variant(rows=lambda y: y >= 0),
+            _transfer_variant(rows=lambda y: y >= 0, none=lambda a: 0.0),
+        ),
+        "The teacher may speak about *all* pictures, those with a label included.": (
+            _transfer_variant(rows=lambda y: y < 0)
+        ),
+        "T² belongs to the teacher's term alone: the gradient of the label's has not shrunk.": (
+            lambda z, v, y, T, a: _transfer_loss(z, v, y, T, a) + (T**2 - 1) * a * _hard(z, y),
+            lambda z, v, y, T, a: _transfer_loss(z, v, y, T, a) + a * (T**2 * _hard(z / T, y) - _hard(z, y)),
+        ),
+        "The label's term is missing: some of these pictures have one.": _transfer_variant(lambda z, y: 0.0),
+        "That is the teacher's term alone. Some of these pictures have a label.": (
+            lambda z, v, y, T, a: _transfer_loss(z, v, y, T, 0.0)
+        ),
+        "That is the label's term alone.": lambda z, v, y, T, a: _hard(z, y),
+    },
+    wrong={
         "cross_entropy of -1": (_transfer_variant(hard=F.cross_entropy), "Your function stopped"),
+        "no student in the KL": (
+            _transfer_variant(kl=lambda z, v, temperature: kl_divergence(z.detach(), v, temperature=temperature)),
+            "no gradient passes through",
+        ),
     },
 )
 
@@ -310,65 +346,69 @@ def _omit_digit(digit, inputs, labels, teacher_logits):
     return inputs[keep], labels[keep], teacher_logits[keep]
 
 
-def _ask_omit_digit(ask):
-    n = 80
-    labels = torch.arange(10).repeat(8)[torch.randperm(n)]
-    inputs = torch.arange(n).float().unsqueeze(1).repeat(1, 6)
-    teacher_logits = F.one_hot((labels + 3) % 10, 10).float() + 100 * torch.arange(n).float().unsqueeze(1)
-    expected = (labels != 4).nonzero().squeeze(1)
-    shapes = [(72, 6), (72,), (72, 10)]
-    answer = ask(4, inputs, labels, teacher_logits)
-    answer.is_sequence(3, "inputs, labels and teacher_logits, in that order")
-    for name, part in zip(("inputs", "labels", "teacher_logits"), answer.value, strict=True):
-        kind = "NumPy array" if type(part).__module__.split(".")[0] == "numpy" else type(part).__name__
-        answer.holds(isinstance(part, torch.Tensor), f"Your {name} came back as a {kind}. Return torch tensors.")
-    got = [tuple(part.shape) for part in answer.value]
-    answer.holds(
-        len(got[2]) != 2 or got[2][1] != 9,
-        "The teacher's tenth logit is what we are after: drop *pictures* of the digit, keep its column.",
-    )
-    x, y, z = answer.value
-    answer.holds(got[0] != (8, 6), "You kept the digit and dropped everything else.")
-    answer.holds(
-        not (got[2] == (n, 10) and got[1] == (72,)),
-        "The teacher's logits stayed as they were: row 50 now describes another picture. Drop the same rows there.",
-    )
-    answer.holds(
-        got[1] != (n,) or got[0] != (72, 6),
-        "Only the pictures went. Labels and teacher logits must lose the same rows.",
-    )
-    answer.holds(got[0] != (n, 6), "All pictures are still there. Rows of that digit have to go, not become zero.")
-    answer.holds(got == shapes, f"The shapes should be {shapes}; yours are {got}.")
-    gone = [digit for digit in range(10) if not bool((y == digit).any())]
-    answer.holds(
-        gone in ([4], [1], []),  # the teacher takes every 1 for a 4
-        f"You dropped the digit {gone[0] if gone else ''}; asked for was 4. Which digit to drop is passed to the function.",
-    )
-    answer.holds(
-        not bool((y == 4).any()),
-        "There are still pictures whose *label* is the digit. Ask the labels which to drop, not the teacher.",
-    )
-    answer.holds(
-        torch.equal(y, labels[expected]), "The labels are not those of the other digits, in the order they had."
-    )
-    rows = [part[:, 0].tolist() for part in (x, (z / 100).floor())]
-    answer.holds(
-        rows[0] == rows[1],
-        "Pictures and teacher logits do not belong together any more. Use one mask for all three.",
-    )
-    answer.holds(
-        rows[0] == expected.tolist(), "Pictures and labels do not belong together. Use one mask for all three."
-    )
-    answer.holds(torch.equal(z, teacher_logits[expected]), "The teacher's logits were changed. Only drop rows.")
+def _ten_digits(draw):
+    """Every digit some times, in a random order, and a teacher that is wrong about a third; never the lesson's 3."""
+    n = 10 * draw.rows if draw.rows > 1 else 5
+    labels = torch.arange(n)[torch.randperm(n)] % 10
+    digit = int(labels[0]) if draw.rows == 1 else (4, 7, 6)[draw.number % 3]
+    taken = torch.where(torch.arange(n) % 3 == 0, (labels + 1) % 10, labels)
+    for near in (digit, (digit - 1) % 10):  # some of each are taken for the next digit, some are not
+        taken[(labels == near).nonzero()[::2]] = (near + 1) % 10
+    inputs = torch.arange(n).unsqueeze(1) + torch.rand(n, draw.width)
+    return {"digit": digit, "inputs": inputs, "labels": labels, "teacher_logits": _saying(taken, 10)}
 
 
-def _omit_variant(x=True, y=True, z=True, keep=lambda digit, y, z: y != digit):
-    """A wrong answer: which of the three lose rows, and which rows they keep."""
+def _what_went(evidence):
+    """Which pictures went, or are in another order; or the teacher's logits are not what they were."""
+    arguments, (x, y, z), wanted = evidence.cases[0]
+    digit, before = arguments["digit"], arguments["labels"].bincount(minlength=10)
+    left = y.bincount(minlength=10)
+    others = [d for d in range(10) if d != digit and left[d] < before[d]]
+    if len(x) == len(y) == len(z) and (left[digit] or others):
+        gone = f", and pictures of {others} are gone" if others else ""
+        return (
+            f"Of the {before[digit]} pictures of a {digit}, which should go, {left[digit]} are still there{gone}. All those "
+            "whose *label* is the digit have to go, no others, and the digit is passed to the function."
+        )
+    if all(
+        v.shape == w.shape and torch.equal(v.sort(0).values, w.sort(0).values)
+        for v, w in zip((x, y, z), wanted, strict=True)
+    ):
+        return "The right pictures are there, in another order. Keep the order they had, in all three: use one mask."
+    if z.shape == wanted[2].shape and torch.equal(x, wanted[0]):
+        changed = (z != wanted[2]).any(0).nonzero().flatten().tolist()
+        return f"The teacher's logits were changed (columns {changed}; the digit is {digit}). Only drop rows."
+    return None
+
+
+def _omit(keep, x=True, y=True, z=True):
+    """A wrong answer: `keep(digit, labels, teacher's argmax)` says which rows stay, `x`, `y`, `z` which parts lose rows."""
 
     def omit_digit(digit, inputs, labels, teacher_logits):
-        chosen = keep(digit, labels, teacher_logits)
+        chosen = keep(digit, labels, teacher_logits.argmax(-1))
         parts = ((inputs, x), (labels, y), (teacher_logits, z))
         return tuple(part[chosen] if drop else part for part, drop in parts)
+
+    return omit_digit
+
+
+def _omitted(change):
+    """A wrong answer: `change(digit, inputs, labels, teacher_logits)` of what is left in a right one."""
+    return lambda digit, *parts: change(digit, *_omit_digit(digit, *parts))
+
+
+def _but(z, digit):
+    """The logits without this column."""
+    return torch.cat([z[:, :digit], z[:, digit + 1 :]], 1)
+
+
+def _set_to(new_x, new_y, new_z):
+    """A wrong answer: what the rows of the digit become, None for "as it was"."""
+
+    def omit_digit(digit, *parts):
+        hit = parts[1] == digit
+        new = zip(parts, (new_x, new_y, new_z), strict=True)
+        return tuple(t if n is None else torch.where(hit.view(-1, *[1] * (t.ndim - 1)), n, t) for t, n in new)
 
     return omit_digit
 
@@ -379,29 +419,64 @@ omit_digit = Exercise(
     minutes=5,
     difficulty="easy",
     reference=_omit_digit,
-    questions=_ask_omit_digit,
+    draw=_ten_digits,
+    properties=(_what_went,),
     hints=(
         "One mask says which rows stay.",
         "`keep = labels != digit` is True where a row stays. Which of the three does it apply to?",
         "`return inputs[keep], labels[keep], teacher_logits[keep]`.",
     ),
+    mistakes={
+        "Only the pictures went. Labels and teacher logits must lose the same rows.": (
+            _omit(lambda d, y, t: y != d, y=False, z=False)
+        ),
+        "All pictures are still there. Rows of that digit have to go, not become zero, or -1.": (
+            _set_to(None, None, None),
+            *(
+                _set_to(*new)
+                for new in ((0, None, None), (0, None, 0), (0, 0, 0), (None, -1, None), (None, 0, None), (0, -1, 0))
+            ),
+        ),
+        "A mask as whole numbers (int, long) is no mask: it picks the rows 0 and 1, again and again. Keep it bool.": (
+            _omit(lambda d, y, t: (y != d).long())
+        ),
+        "Ask the labels which to drop, not the teacher: it takes some pictures for another digit.": (
+            _omit(lambda d, y, t: t != d),
+            _omit(lambda d, y, t: (t != d) & (y != d)),
+            _omit(lambda d, y, t: (t != d) | (y != d)),
+        ),
+        "The teacher's logit of that digit is what we are after: drop *pictures* of the digit, keep its column.": (
+            _omitted(lambda d, x, y, z: (x, y, _but(z, d))),
+            lambda d, x, y, z: (x[y != d], y[y != d], _but(z, d)),
+        ),
+        "The labels have become rows of 0 and 1 (one-hot). Return them as they are.": (
+            _omitted(lambda d, x, y, z: (x, F.one_hot(y, 10), z))
+        ),
+        "Return the teacher's logits as they are, not their softmax.": _omitted(
+            lambda d, x, y, z: (x, y, z.softmax(-1))
+        ),
+        "Return the teacher's logits, not the digit that it says.": _omitted(lambda d, x, y, z: (x, y, z.argmax(-1))),
+        "The labels were numbered anew. A 9 stays a 9, though a digit is missing.": (
+            _omitted(lambda d, x, y, z: (x, y - (y > d).long(), z))
+        ),
+    },
     wrong={
-        "teacher logits stay": (_omit_variant(z=False), "stayed as they were"),
-        "only the pictures": (_omit_variant(y=False, z=False), "Only the pictures went"),
-        "nothing": (_omit_variant(x=False, y=False, z=False), "still there"),
-        "keeps only the digit": (_omit_variant(keep=lambda d, y, z: y == d), "dropped everything else"),
-        "always the 3": (_omit_variant(keep=lambda d, y, z: y != 3), "is passed to the function"),
-        "NumPy": (lambda d, x, y, z: tuple(part[y != d].numpy() for part in (x, y, z)), "as a NumPy array"),
-        "asks the teacher": (_omit_variant(keep=lambda d, y, z: z.argmax(-1) != d), "not the teacher"),
-        "drops the column": (
-            lambda d, x, y, z: (x[y != d], y[y != d], z[y != d][:, [c for c in range(10) if c != d]]),
-            "keep its column",
+        "NumPy": (_omitted(lambda d, *parts: tuple(part.numpy() for part in parts)), "NumPy"),
+        "two results": (_omitted(lambda d, x, y, z: (x, y)), "Return 3 values"),
+        "another order of results": (_omitted(lambda d, x, y, z: (x, z, y)), "another order"),
+        "another order of rows": (_omitted(lambda d, *parts: tuple(p.flip(0) for p in parts)), "another order"),
+        "keeps only the digit": (_omit(lambda d, y, t: y == d), "labels == digit"),
+        "teacher logits stay": (_omit(lambda d, y, t: y != d, z=False), "`teacher_logits` as it is"),
+        "labels stay": (_omit(lambda d, y, t: y != d, y=False), "`labels` as it is"),
+        "always the 3": (_omit(lambda d, y, t: y != 3), "pictures of [3] are gone"),
+        "the digit before it": (_omit(lambda d, y, t: y != d - 1), "are still there, and pictures of"),
+        "the row of that number": (_omit(lambda d, y, t: torch.arange(len(y)) != d), "are still there"),
+        "one picture": (_omit(lambda d, y, t: torch.arange(len(y)) != (y == d).nonzero()[0]), "are still there."),
+        "only those below": (_omit(lambda d, y, t: y < d), "0 are still there, and pictures of"),
+        "the column silenced": (
+            _omitted(lambda d, x, y, z: (x, y, z.index_fill(1, torch.tensor([d]), -1e9))),
+            "were changed",
         ),
-        "silences the column": (
-            lambda d, x, y, z: (x[y != d], y[y != d], z[y != d].index_fill(1, torch.tensor([d]), -1e9)),
-            "Only drop rows",
-        ),
-        "two results": (lambda d, x, y, z: (x[y != d], y[y != d]), "Return 3 values"),
     },
 )
 
@@ -414,172 +489,190 @@ def _best_bias(logits, labels, digit, candidates):
     for bias in candidates:
         biased = logits.clone()
         biased[:, digit] += bias
-        errors.append(int((biased.argmax(-1) != labels).sum()))
+        errors.append(int((biased.argmax(dim=-1) != labels).sum()))
     return candidates[errors.index(min(errors))]
 
 
-def _with_bias(logits, digit, bias):
-    biased = logits.clone()
-    biased[:, digit] += bias
-    return biased
+def _added(logits, digit, bias):
+    return logits + bias * F.one_hot(torch.tensor(digit), logits.shape[-1])
 
 
-def _errors_with_biases(logits, labels, digit, candidates, count=lambda wrong, mine: wrong):
-    """How many errors each candidate leaves, of those that `count` (a mask) counts."""
-    found = []
-    for bias in candidates:
-        wrong = _with_bias(logits, digit, bias).argmax(-1) != labels
-        found.append(int(count(wrong, labels == digit).sum()))
-    return found
+def _best_bias_by_accuracy(logits, labels, digit, candidates):
+    right = [(_added(logits, digit, bias).argmax(dim=-1) == labels).float().mean() for bias in candidates]
+    return candidates[int(torch.stack(right).argmax())]
 
 
-def _smallest_loss(logits, labels, digit, candidates):
-    """A wrong answer: the candidate with the smallest cross-entropy."""
-    losses = [float(F.cross_entropy(_with_bias(logits, digit, bias), labels)) for bias in candidates]
-    return candidates[losses.index(min(losses))]
+def _search(
+    measure=lambda biased, labels, digit: (biased.argmax(-1) != labels).sum(),
+    add=_added,
+    pick=lambda candidates, found: candidates[found.index(min(found))],
+):
+    """A wrong answer: what is measured for each candidate, how it is added, and which one is taken."""
 
-
-def _always_3(logits, labels, digit, candidates):
-    """A wrong answer: the digit of the lesson, whatever is passed."""
-    return _best_bias(logits, labels, 3, candidates)
-
-
-def _biased_case():
-    """Logits of a student that has never seen its digit: right about most others, too low by about 3 at the digit."""
-    digit = [0, 1, 2, 4][int(torch.randint(4, (1,)))]  # not the 3 of the lesson
-    labels = torch.arange(5).repeat(80)
-    logits = 1.2 * torch.randn(400, 5) + 4 * F.one_hot(labels, 5)
-    logits[:, digit] -= 3
-    return logits, labels, digit
-
-
-def _telling_case(candidates):
-    """Such logits for which the likely mistakes lead to candidates of their own."""
-    while True:
-        logits, labels, digit = _biased_case()
-        on_digit = _errors_with_biases(logits, labels, digit, candidates, lambda wrong, mine: wrong & mine)
-        found = {candidates[on_digit.index(min(on_digit))]}
-        found |= {pick(logits, labels, digit, candidates) for pick in (_best_bias, _smallest_loss, _always_3)}
-        if len(found) == 4:
-            return logits, labels, digit
-
-
-def _ask_best_bias(ask):
-    candidates = [0.5 * k - 11.75 for k in range(48)]  # no whole numbers: a count cannot be taken for one
-    logits, labels, digit = _telling_case(candidates)
-    good = 9 * F.one_hot(labels, 5).float()
-    rising, falling = (ask(good, labels, digit, each) for each in ([-20.0, 0.0, 20.0], [20.0, 0.0, -20.0]))
-    rising.is_number()
-    rising.holds(
-        not (rising.value == -20 and falling.value == 20),
-        "Every candidate seems to leave the same errors: did you add it to *all* logits, or to a whole row? Softmax and "
-        "argmax do not notice such a shift. Each picture has a row; the digit has a column.",
-    )
-    all_errors = _errors_with_biases(logits, labels, digit, candidates)
-    on_digit = _errors_with_biases(logits, labels, digit, candidates, lambda wrong, mine: wrong & mine)
-    others = _errors_with_biases(logits, labels, digit, candidates, lambda wrong, mine: wrong & ~mine)
-    left, fewest = dict(zip(candidates, all_errors, strict=True)), min(all_errors)
-
-    answer = ask(logits, labels, digit, candidates)
-    answer.is_number()
-    value = float(answer.value)
-    answer.holds(
-        left.get(value, fewest) == fewest or left[-value] != fewest,
-        "The sign is the wrong way round: what you return is *added* to the logit.",
-    )
-    answer.is_not(
-        float(fewest), "That is how many errors are left. Return the *bias* that leaves so few, not their number."
-    )
-    answer.is_not(float(all_errors.index(fewest)), "That is a position in the list. Return the candidate itself.")
-    for given, wrong in ((answer, candidates[on_digit.index(min(on_digit))]), (falling, 20.0)):
-        given.is_not(
-            wrong,
-            "You counted errors on that digit alone. Then a large bias is always fine: call everything by that digit. "
-            "Count the errors on *all* pictures.",
-        )
-    for given, wrong in ((answer, candidates[others.index(min(others))]), (rising, -20.0)):
-        given.is_not(wrong, "You counted errors on the other digits alone, and left out the digit that needs help.")
-    answer.is_not(
-        candidates[all_errors.index(max(all_errors))],
-        "That candidate leaves the *most* errors. Is it the smallest accuracy that you look for?",
-    )
-    by_loss = "You looked for the smallest cross-entropy. That is another bias: count the errors."
-    answer.is_not(_smallest_loss(logits, labels, digit, candidates), by_loss)
-    answer.is_not(
-        _always_3(logits, labels, digit, candidates),
-        f"You raised logit 3, but the digit here is {digit}: it is passed to the function.",
-    )
-    answer.holds(value in candidates, "Return one of the candidates.")
-    answer.equals(
-        value if left[value] == fewest else candidates[all_errors.index(fewest)],
-        f"With this bias {left[value]} errors are left; another candidate leaves {fewest}. "
-        "Add each to the logit of the digit, and count all errors again.",
-    )
-    rising.equals(0.0, "These logits make no error at all without a bias, so the best one here is 0.")
-    falling.equals(0.0, "These logits make no error at all without a bias, so the best one here is 0.")
-    # 5 pictures of the digit and 40 others: at 2.5 all are right by a little, at 0.5 the many others have less loss.
-    margins = torch.tensor([-1.0] * 5 + [-3.0] * 40)
-    few = ask(torch.stack([torch.zeros(45), margins], 1), torch.tensor([1] * 5 + [0] * 40), 1, [-1.5, 0.5, 2.5])
-    few.is_number()
-    few.is_not(0.5, by_loss)
-    few.equals(2.5, "Here the bias 2.5 leaves no error at all.")
-
-
-def _bias_variant(count=lambda wrong, mine: wrong, pick=min, sign=1.0, result=lambda c, e, at: c[at]):
     def best_bias(logits, labels, digit, candidates):
-        found = _errors_with_biases(logits, labels, digit, [sign * c for c in candidates], count)
-        return result(candidates, found, found.index(pick(found)))
+        return pick(candidates, [float(measure(add(logits, digit, bias), labels, digit)) for bias in candidates])
 
     return best_bias
 
 
-def _bias_on_all_logits(logits, labels, digit, candidates):
-    found = [int(((logits + bias).argmax(-1) != labels).sum()) for bias in candidates]
-    return candidates[found.index(min(found))]
+def _errors_on(rows):
+    return _search(measure=lambda biased, y, digit: ((biased.argmax(-1) != y) & rows(y, digit)).sum())
 
 
-def _bias_on_a_row(logits, labels, digit, candidates):
-    found = []
-    for bias in candidates:
-        biased = logits.clone()
-        biased[digit] += bias
-        found.append(int((biased.argmax(-1) != labels).sum()))
-    return candidates[found.index(min(found))]
+def _bias_on_a_row(logits, digit, bias):
+    biased = logits.clone()
+    biased[digit] += bias
+    return biased
+
+
+def _bias_adding_up(logits, labels, digit, candidates):
+    sums = torch.tensor(candidates).double().cumsum(0).tolist()
+    return candidates[int(_wrong(logits, labels, digit, sums).sum(1).argmin())]
 
 
 def _bias_in_place(logits, labels, digit, candidates):
-    found = []
+    errors = []
     for bias in candidates:
         logits[:, digit] += bias
-        found.append(int((logits.argmax(-1) != labels).sum()))
-    return candidates[found.index(min(found))]
+        errors.append(int((logits.argmax(-1) != labels).sum()))
+    return candidates[errors.index(min(errors))]
 
 
+def _first_valley(candidates, found):
+    """The candidate before the first that is worse."""
+    worse = [i for i in range(1, len(found)) if found[i] > found[i - 1]]
+    return candidates[worse[0] - 1 if worse else -1]
+
+
+def _wrong(logits, labels, digit, biases):
+    """Which pictures are read wrongly with each of the biases, (biases, pictures)."""
+    shift = torch.tensor(biases).view(-1, 1, 1) * F.one_hot(torch.tensor(digit), logits.shape[-1])
+    return (logits + shift).argmax(-1) != labels
+
+
+def _student_with_a_bias(draw):
+    """Logits too low (draw 0) or too high at one digit, not the lesson's 3; candidates in a random order.
+
+    The best (without ties), the first, the last and those of some mistakes that lie near are all different.
+    """
+    small = draw.rows == 1
+    classes, digit, shift = (3 if small else draw.classes), (2, 1, 0)[draw.number % 3], (-2, 2, -2)[draw.number % 3]
+    labels = torch.arange(classes).repeat(2 if small else 40)
+    while True:
+        logits = 1.8 * torch.randn(len(labels), classes) + 4 * F.one_hot(labels, classes)
+        logits[:, digit] += shift
+        given = {"logits": logits, "labels": labels, "digit": digit, "candidates": [2.0, -1.0, 4.0]}
+        if small:
+            return given
+        candidates, best = [0.25 * k - 3.6 for k in torch.randperm(30).tolist()], []
+        for rows in (labels == digit, labels != digit, labels >= 0):
+            counts = _wrong(logits, labels, digit, candidates)[:, rows].sum(1)
+            best.append(candidates[int(counts.argmin())])
+            candidates = [c for c, n in zip(candidates, counts, strict=True) if n > counts.min() or c == best[-1]]
+        given["candidates"] = candidates
+        near = {*best, BY_LOSS(**given), OTHER_SIGN(**given)}
+        for _ in range(20 if len(near) == 5 else 0):
+            given["candidates"] = candidates = [candidates[i] for i in torch.randperm(len(candidates))]
+            valley = _first_valley(candidates, _wrong(logits, labels, digit, candidates).sum(1).tolist())
+            if len(near | {candidates[0], candidates[-1], valley, _bias_adding_up(**given)}) == 9:
+                return given
+
+
+def _no_candidate(evidence):
+    """What is returned does not stand in the list, or how many errors it leaves."""
+    arguments, value, wanted = evidence.cases[0]
+    if min(abs(float(value) - candidate) for candidate in arguments["candidates"]) > 1e-4:
+        return f"{float(value):.4g} is none of the candidates. Return the one that leaves the fewest errors."
+    mine, least = (int(_wrong(*list(arguments.values())[:3], [float(bias)]).sum()) for bias in (value, wanted))
+    return (
+        f"With the bias {float(value):.4g} {mine} errors are left; with another candidate there are {least}. Add each to the "
+        "logit of the digit, in all pictures, and count all errors again."
+    )
+
+
+MORE = ("another", "one more", "yet another", "one among six")  # near mistakes find the best by chance, now and then
+BY_LOSS = _search(measure=lambda biased, y, digit: F.cross_entropy(biased, y))
+ON_THE_DIGIT = _errors_on(lambda y, digit: y == digit)
+ON_THE_OTHERS = _errors_on(lambda y, digit: y != digit)
+OTHER_SIGN = _search(add=lambda logits, digit, bias: _added(logits, digit, -bias))
 best_bias = Exercise(
     place=4,
     title="The bias that was missing",
     minutes=10,
     difficulty="medium",
     reference=_best_bias,
-    questions=_ask_best_bias,
+    forms=(_best_bias_by_accuracy,),
+    draw=_student_with_a_bias,
+    cases={f"Right for some students, wrong for {another}.": _student_with_a_bias for another in MORE},
+    properties=(_no_candidate,),
     hints=(
         "Try all candidates, one after the other, and count the errors that each leaves.",
         "Work on a copy, `biased = logits.clone()`, and change one column: `biased[:, digit] += bias`.",
         "Keep the counts in a list; `candidates[errors.index(min(errors))]` is the candidate with the fewest.",
     ),
+    mistakes={
+        "In yours a large bias costs nothing: do you count errors on that digit alone, or raise the logit of that digit's "
+        "pictures alone? Then call everything by that digit. Raise it for *all* pictures, and count all errors.": (
+            ON_THE_DIGIT,
+            _search(
+                measure=lambda biased, y, digit: ((biased.argmax(-1) != y) & (y == digit)).sum(),
+                pick=lambda c, e: max(b for b, found in zip(c, e, strict=True) if found == min(e)),
+            ),
+            _search(measure=lambda biased, y, digit: -(biased.argmax(-1) == digit).sum()),
+            lambda z, y, digit, candidates: max(candidates),
+        ),
+        "In yours a small bias is always fine: you count errors on the other digits alone, and leave out the digit that "
+        "needs help.": (
+            ON_THE_OTHERS,
+            _errors_on(lambda y, digit: y != digit),
+            lambda z, y, digit, candidates: min(candidates),
+        ),
+        "That is how many errors are left, or which share is right. Return the *bias* that leaves the fewest.": (
+            _search(pick=lambda c, e: min(e)),
+            lambda z, y, digit, candidates: _search(pick=lambda c, e: min(e))(z, y, digit, candidates) / len(y),
+            lambda z, y, digit, candidates: 1 - _search(pick=lambda c, e: min(e))(z, y, digit, candidates) / len(y),
+        ),
+        "That is a position in the list. Return the candidate itself.": _search(pick=lambda c, e: e.index(min(e))),
+        "You looked for the smallest cross-entropy, or the most probable labels. That is another bias: count the errors.": (
+            BY_LOSS,
+            _search(measure=lambda biased, y, digit: -biased.softmax(-1).gather(-1, y.unsqueeze(-1)).sum()),
+        ),
+        "You raised logit 3, but which digit it is, is passed to the function.": (
+            _search(add=lambda logits, digit, bias: _added(logits, 3, bias))
+        ),
+        "You raise the logit of the digit next to it: columns are counted from 0, as digits are.": tuple(
+            _search(add=lambda logits, digit, bias, step=step: _added(logits, (digit + step) % logits.shape[-1], bias))
+            for step in (1, -1)
+        ),
+        "Your copy is made once, so the biases add up from one candidate to the next. Make a new copy for each.": (
+            _bias_adding_up
+        ),
+        "The bias is added to probabilities. Add it to the logit.": (
+            _search(add=lambda logits, digit, bias: _added(logits.softmax(-1), digit, bias))
+        ),
+        "You *replace* the logit by the bias. Add it to what is there.": (
+            _search(
+                add=lambda logits, digit, bias: _added(
+                    logits - logits * F.one_hot(torch.tensor(digit), logits.shape[-1]), digit, bias
+                )
+            )
+        ),
+        "You stop at the first candidate that is worse than the one before it. Look at all of them.": (
+            _search(pick=_first_valley)
+        ),
+        "You always return the first candidate, as if all left the same errors. argmax does not see what is added to *all* "
+        "logits or to a whole row (a picture has a row, the digit a column: `[:, digit]`), nor a copy that is not used. Or "
+        "does `return` stand inside the loop, or the list start afresh there?": (
+            _search(add=lambda logits, digit, bias: logits + bias),
+            _search(add=_bias_on_a_row),
+        ),
+        "You always return the last candidate. Is the best so far kept, and compared, before it is replaced?": (
+            lambda z, y, digit, candidates: candidates[-1]
+        ),
+    },
     wrong={
-        "only the digit's errors": (_bias_variant(count=lambda wrong, mine: wrong & mine), "that digit alone"),
-        "only the others' errors": (_bias_variant(count=lambda wrong, mine: wrong & ~mine), "other digits alone"),
-        "wrong sign": (_bias_variant(sign=-1.0), "sign is the wrong way round"),
-        "the most errors": (_bias_variant(pick=max), "*most* errors"),
-        "number of errors": (_bias_variant(result=lambda c, e, at: e[at]), "how many errors"),
-        "position": (_bias_variant(result=lambda c, e, at: at), "position in the list"),
-        "smallest cross-entropy": (_smallest_loss, "smallest cross-entropy"),
-        "always the 3": (_always_3, "raised logit 3"),
-        "a row": (_bias_on_a_row, "a whole row"),
         "in place": (_bias_in_place, "in place"),
-        "all logits": (_bias_on_all_logits, "*all* logits"),
-        "no candidate": (lambda z, y, d, c: 3.14, "one of the candidates"),
+        "no candidate": (lambda z, y, d, c: 3.14, "none of the candidates"),
     },
 )
 
@@ -596,88 +689,139 @@ def _flip_labels(labels, share, generator, classes=10):
     return noisy
 
 
+def _flipped(ask, labels, share, seed, *classes):
+    """(answer, noisy labels, True where one is wrong), after the questions of kind and range."""
+    answer = ask(labels, share, _seeded(seed), *classes).is_tensor()
+    few = share < 1 and tuple(answer.value.shape) == (round(share * len(labels)),)
+    answer.holds(not few, "You return only those that become wrong. Return *all* labels, in the order they had.")
+    answer.is_tensor(labels.shape)
+    noisy, last = answer.value.detach().long(), classes[0] if classes else 10
+    odd = noisy[(noisy < 0) | (noisy >= last)].tolist()
+    advice = (
+        "Use `classes`; there need not be ten." if classes else "Classes go from 0 to 9: wrap around, with % classes."
+    )
+    _hold(
+        answer,
+        (answer.value.dtype != torch.bool, "That is a mask. Return labels, the wrong ones and the right ones."),
+        (not answer.value.is_floating_point(), "Labels are whole numbers; yours have become floats."),
+        (not odd, f"With classes={last} there came a label {odd[:1]}. {advice}"),
+    )
+    return answer, noisy, noisy != labels
+
+
 def _ask_flip_labels(ask):
-    n, share = 2000, 0.3
-    labels = torch.arange(10).repeat(n // 10)
-    answer = ask(labels, share, _seeded(3))
-    answer.is_tensor((n,))
-    noisy = answer.value
-    answer.holds(not noisy.is_floating_point(), "Labels are whole numbers; yours have become floats.")
-    answer.holds(
-        0 <= int(noisy.min()) <= int(noisy.max()) <= 9,
-        f"There is a label {int(noisy.max())}. Classes go from 0 to 9: wrap around, with % classes.",
+    n, share, expected = 1200, 0.3, 360
+    labels = (torch.arange(n) % 10)[torch.randperm(n)]
+    answer, noisy, wrong = _flipped(ask, labels, share, 0)
+    count, places = int(wrong.sum()), wrong.nonzero().squeeze(1)
+    answer.holds(count > 0, "No label has changed. How many should: round(share * len(labels))?")
+    _hold(
+        answer,
+        (count < n, "Every label has changed. Only a share of them should: `labels.clone()` keeps the others."),
+        (count != n - expected, f"{count / n:.0%} of the labels are wrong: that is 1 - share."),
+        (len(noisy[wrong].unique()) > 1, "All wrong labels have become the same class. Draw one for *each* of them."),
+        (
+            len(((noisy - labels) % 10)[wrong].unique()) > 1,
+            "Every wrong label is moved by the same amount. Draw one for *each*.",
+        ),
+        (
+            any(len(noisy[wrong & (labels == c)].unique()) != 1 for c in range(10)),
+            "Each class always becomes one and the same other. Draw the new class, for each label.",
+        ),
+        (
+            places[-1] > 1.05 * count and places[0] < n - 1.05 * count,
+            "The wrong labels stand all at one end. Draw their positions at random.",
+        ),
     )
-    wrong = noisy != labels
-    count = int(wrong.sum())
-    answer.holds(count > 0, "No label has changed.")
-    answer.holds(count != n - round(share * n), f"{count / n:.0%} of the labels are wrong: that is 1 - share.")
-    moves = ((noisy - labels) % 10)[wrong].bincount(minlength=10)[1:]
-    first, last = (
-        torch.equal(wrong.nonzero().squeeze(1), places) for places in (torch.arange(600), torch.arange(1400, n))
-    )
-    answer.holds(not (first or last), "The wrong labels stand all at one end. Draw their positions at random.")
-    expected = round(share * n)
-    answer.holds(
-        not (0.83 < count / expected < 0.97),
-        f"{count} labels are wrong, but {expected} were asked for. About one draw in ten hit the label that was there: "
-        "a label that is *wrong* must be another class.",
-    )
-    answer.holds(
-        count == expected,
-        f"{count} labels are wrong; exactly {expected} should be. Draw so many positions, with torch.randperm, each once.",
-    )
-    answer.holds(
-        int((moves > 0).sum()) > 1,
-        "Every wrong label is moved by the same amount, so each class is always taken for one and the same other. Draw the new class.",
-    )
-    answer.holds(
-        int(moves.min()) > 0.4 * expected / 9 and int(moves.max()) < 1.8 * expected / 9,
-        "The nine other classes should be equally likely. Yours are not.",
-    )
-    again = ask(labels, share, _seeded(3))
-    again.holds(
-        torch.equal(again.value, noisy),
-        "The same generator seed gave other labels. Pass the generator to every draw.",
-    )
-    other = ask(labels, share, _seeded(4))
-    other.holds(
-        not torch.equal(other.value, noisy),
-        "Two generators gave the same labels: do not seed inside the function, use the generator that you are given.",
-    )
-    exact = ask(labels[:100], 0.29, _seeded(3))
-    found = int((exact.value != labels[:100]).sum())
-    exact.holds(
-        found == 29,
-        f"29 % of 100 labels are 29; yours are {found}. In floating point 0.29 · 100 is a hair less: int() cuts it off.",
-    )
-    four = ask(labels % 4, share, _seeded(3), 4)
-    four.is_tensor((n,))
-    four.holds(
-        0 <= int(four.value.min()) <= int(four.value.max()) <= 3,
-        f"With classes=4 there came a label {int(four.value.max())}. Use `classes`; there need not be ten.",
-    )
-    four.holds(
-        int((four.value != labels % 4).sum()) == expected, f"With classes=4 not exactly {expected} labels are wrong."
-    )
-    ask(labels, 0.0, _seeded(3)).equals(labels, "With a share of 0 every label should stay.")
-    ask(torch.zeros(50, dtype=torch.long), 1.0, _seeded(3)).holds(
-        bool((ask.answers[-1].value != 0).all()), "With a share of 1 no label should stay."
+    draws = [(noisy, wrong), *(_flipped(ask, labels, share, seed)[1:] for seed in range(1, 25))]
+    never = [c for c in range(10) if not any((noisy[w] == c).any() for noisy, w in draws)]
+    end = "The upper end of torch.randint is left out (randint(0, 10) goes up to 9); and it is % classes, not % (classes - 1)."
+    wrap = "A 9 that moves on becomes a 0, 1, ...: wrap around, with % classes, where you cut off (clamp)."
+    answer.holds(not never, f"No label ever becomes {never}. {wrap if never == [0] else end}")
+    counts = [int(w.sum()) for _, w in draws]
+    answer.holds(set(counts) == {expected}, _why_not_exact(ask, labels, counts, expected))
+    _ask_about_chance(ask, answer, labels, share, draws)
+    for part, words in ((0.29, "less: int() cuts it off"), (0.07, "more: ceil() goes up")):
+        exact, _, wrong = _flipped(ask, labels[:100], part, 3)
+        told = f"{part:.0%} of 100 labels are {round(100 * part)}; yours are {int(wrong.sum())}. In floating point {part} · 100 is"
+        exact.holds(wrong.sum() == round(100 * part), f"{told} a hair {words}. Use round().")
+    four, _, wrong = _flipped(ask, labels % 4, share, 3, 4)
+    four.holds(int(wrong.sum()) == expected, f"With classes=4 not exactly {expected} labels are wrong.")
+    none, _, wrong = _flipped(ask, labels, 0.0, 3)
+    none.holds(not wrong.any(), "With a share of 0 every label should stay.")
+    every, _, wrong = _flipped(ask, labels, 1.0, 3)
+    every.holds(wrong.all(), "With a share of 1 no label should stay.")
+
+
+def _why_not_exact(ask, labels, counts, expected):
+    """The sentence for a wrong number of wrong labels: how many stay as they are when all of them should be wrong?"""
+    _, noisy, wrong = _flipped(ask, labels, 1.0, 3)
+    stayed, kept = 1 - float(wrong.float().mean()), labels[~wrong].unique().tolist()
+    ratio = sum(counts) / len(counts) / expected
+    start = f"{counts[0]} labels are wrong, but {expected} were asked for."
+    own = f"{stayed:.0%} of the draws hit the label that was there: a label that is *wrong* must be another class."
+    twice = "Some positions were drawn twice (torch.randint). Draw each at most once: torch.randperm."
+    if len(set(counts)) == 1:
+        return f"{start} Is the number of them round(share * len(labels))?"
+    if stayed > 0.3 and 0.82 < ratio < 0.9:
+        return f"{start} {twice}"
+    if stayed > 0.4 and 0.73 < ratio < 0.82:
+        return f"{start} {twice} And some draws hit the label that was there."
+    if torch.equal(noisy.sort().values, labels.sort().values):
+        return f"{start} You put the labels that are there in another order: some places get what they had. Draw new classes."
+    if 0.01 < stayed and 0 < len(kept) < 10:
+        return f"{start} The labels {kept} can stay as they are, others never do: below 0 or above 9, wrap around with % classes (not abs, not clamp)."
+    if stayed > 0.002:
+        return f"{start} {own} Draw until it differs, or move on by 1 to 9 classes."
+    coin = f"In {len(counts)} draws there were {min(counts)} to {max(counts)}: do you throw a coin for each label? "
+    return f"{start} {coin if 0.9 < ratio < 1.1 else ''}Draw exactly so many positions, with torch.randperm, each once."
+
+
+def _ask_about_chance(ask, answer, labels, share, draws):
+    """Is each generator used, for both draws, and is every other class equally likely?"""
+    (noisy, wrong), (_, same, there) = draws[0], _flipped(ask, labels, share, 0)
+    table = sum(torch.bincount(10 * labels[w] + new[w], minlength=100) for new, w in draws).view(10, 10)
+    moves = torch.stack([table[y, (y + torch.arange(1, 10)) % 10] for y in range(10)])
+    total, never = moves.sum(0), [m + 1 for m in range(9) if not moves[:, m].any()]
+    often = f"a label is moved on by {int(total.argmax()) + 1} {float(total.max() / total.min()):.1f} times as often as by {int(total.argmin()) + 1}."
+    unlike = "The nine other classes should be equally likely. Yours are not"
+    _hold(
+        answer,
+        (
+            torch.equal(same, noisy) or not torch.equal(wrong, there),
+            "With the same generator seed the same positions are wrong, but the new classes differ. Pass the generator to the "
+            "second draw as well.",
+        ),
+        (torch.equal(same, noisy), "The same generator seed gave other labels. Pass the generator to every draw."),
+        (
+            not all(torch.equal(new, noisy) for new, _ in draws),
+            "Two generators gave the same labels: do not seed inside the function, use the generator that you are given.",
+        ),
+        (
+            not all(torch.equal(w, wrong) for _, w in draws),
+            "The same positions are wrong with every generator. Draw them: torch.randperm(n, generator=generator).",
+        ),
+        (not never, f"{unlike}: none is ever moved on by {never}. The upper end of torch.randint is left out."),
+        (total.max() < 1.3 * total.min(), f"{unlike}: {often}"),
+        (moves.max() < 3 * moves.min(), f"{unlike}: which class a label becomes depends on what it was."),
     )
 
 
-def _flip_variant(new=None, chosen=None, copy=True):
+def _flip_by(new=None, chosen=lambda n, s, g: torch.randperm(n, generator=g)[: round(s * n)], copy=True):
     """A wrong answer: `chosen(n, share, generator)` are the positions, `new(labels, generator)` the new labels."""
 
     def flip_labels(labels, share, generator, classes=10):
-        n = len(labels)
-        places = chosen or (lambda n, share, g: torch.randperm(n, generator=g)[: round(share * n)])
-        places = places(n, share, generator)
+        places = chosen(len(labels), share, generator)
         noisy = labels.clone() if copy else labels
         label = new or (lambda y, g: (y + torch.randint(1, classes, y.shape, generator=g)) % classes)
         noisy[places] = label(labels[places], generator)
         return noisy
 
     return flip_labels
+
+
+def _rand(low, high, y, g):
+    return torch.randint(low, high, y.shape, generator=g)
 
 
 flip_labels = Exercise(
@@ -694,41 +838,43 @@ flip_labels = Exercise(
         "Change a copy, at `order[: round(share * n)]`.",
     ),
     wrong={
-        "may stay as it was": (
-            _flip_variant(new=lambda y, g: torch.randint(10, y.shape, generator=g)),
-            "another class",
+        "may stay as it was": (_flip_by(lambda y, g: _rand(0, 10, y, g)), "hit the label that was there"),
+        "positions drawn twice": (
+            _flip_by(chosen=lambda n, s, g: torch.randint(n, (round(s * n),), generator=g)),
+            "drawn twice",
         ),
-        "in place": (_flip_variant(copy=False), "in place"),
+        "in place": (_flip_by(copy=False), "in place"),
         "the right share": (
-            _flip_variant(chosen=lambda n, s, g: torch.randperm(n, generator=g)[round(s * n) :]),
+            _flip_by(chosen=lambda n, s, g: torch.randperm(n, generator=g)[round(s * n) :]),
             "1 - share",
         ),
-        "always ten classes": (
-            lambda labels, share, generator, classes=10: _flip_labels(labels, share, generator),
-            "there need not be ten",
-        ),
+        "always ten classes": (lambda y, s, g, classes=10: _flip_labels(y, s, g), "there need not be ten"),
         "cut, not rounded": (
-            _flip_variant(chosen=lambda n, s, g: torch.randperm(n, generator=g)[: int(s * n)]),
+            _flip_by(chosen=lambda n, s, g: torch.randperm(n, generator=g)[: int(s * n)]),
             "int() cuts it off",
         ),
-        "always the next class": (_flip_variant(new=lambda y, g: (y + 1) % 10), "by the same amount"),
-        "the first ones": (_flip_variant(chosen=lambda n, s, g: torch.arange(round(s * n))), "at one end"),
-        "by coin": (
-            _flip_variant(chosen=lambda n, s, g: (torch.rand(n, generator=g) < s + 0.03).nonzero().squeeze(1)),
-            "exactly 600",
-        ),
-        "no wrapping": (_flip_variant(new=lambda y, g: y + torch.randint(1, 10, y.shape, generator=g)), "wrap around"),
+        "always the next class": (_flip_by(lambda y, g: (y + 1) % 10), "by the same amount"),
+        "one new class for all": (_flip_by(lambda y, g: torch.randint(10, (1,), generator=g)), "the same class"),
+        "the first ones": (_flip_by(chosen=lambda n, s, g: torch.arange(round(s * n))), "at one end"),
+        "every third": (_flip_by(chosen=lambda n, s, g: torch.arange(0, n, 3)[: round(s * n)]), "with every generator"),
+        "by coin": (_flip_by(chosen=lambda n, s, g: torch.rand(n, generator=g) < s), "throw a coin"),
+        "no wrapping": (_flip_by(lambda y, g: y + _rand(1, 10, y, g)), "wrap around"),
+        "clamped": (_flip_by(lambda y, g: (y + _rand(1, 10, y, g)).clamp(max=9)), "wrap around"),
         "global random numbers": (
-            _flip_variant(new=lambda y, g: (y + torch.randint(1, 10, y.shape)) % 10),
-            "Pass the generator",
+            _flip_by(lambda y, g: (y + torch.randint(1, 10, y.shape)) % 10),
+            "to the second draw",
         ),
-        "own seed": (
-            lambda labels, share, generator, classes=10: _flip_labels(labels, share, _seeded(0), classes),
-            "do not seed inside",
+        "own seed": (lambda y, s, g, classes=10: _flip_labels(y, s, _seeded(0), classes), "do not seed inside"),
+        "small moves": (_flip_by(lambda y, g: (y + _rand(1, 9, y, g)) % 10), "none is ever moved on by [9]"),
+        "up to the last class but one": (_flip_by(lambda y, g: (y + _rand(1, 10, y, g)) % 9), "not % (classes - 1)"),
+        "turned round": (_flip_by(lambda y, g: 9 - y), "Each class always becomes one"),
+        "only the wrong ones": (
+            lambda y, s, g, c=10: _flip_labels(y, 1.0, g, c)[: round(s * len(y))],
+            "Return *all* labels",
         ),
-        "small moves": (
-            _flip_variant(new=lambda y, g: (y + torch.randint(1, 4, y.shape, generator=g)) % 10),
-            "equally likely",
+        "moved on where it stayed": (
+            _flip_by(lambda y, g: torch.where((new := _rand(0, 10, y, g)) == y, (y + 1) % 10, new)),
+            "moved on by 1 2.",
         ),
     },
 )
@@ -738,7 +884,7 @@ flip_labels = Exercise(
 
 def _expected_calibration_error(logits, labels, bins=15):
     """Mean gap of confidence and accuracy over equally wide bins of confidence, weighted by how many each holds."""
-    confidence, predicted = logits.softmax(-1).max(-1)
+    confidence, predicted = logits.softmax(dim=-1).max(dim=-1)
     right = (predicted == labels).to(confidence.dtype)
     bin_of = (confidence * bins).ceil().clamp(1, bins) - 1
     total = 0.0
@@ -750,161 +896,156 @@ def _expected_calibration_error(logits, labels, bins=15):
     return float(total)
 
 
-def _bin_gaps(logits, labels, bins, confidence=None):
-    """(weight, accuracy - confidence) of every bin that holds something."""
-    sure, predicted = logits.softmax(-1).max(-1)
-    sure = sure if confidence is None else confidence
-    right = (predicted == labels).to(sure.dtype)
-    bin_of = (sure * bins).ceil().clamp(1, bins) - 1
-    full = [bin_of == k for k in range(bins) if (bin_of == k).any()]
-    return [(inside.float().mean(), right[inside].mean() - sure[inside].mean()) for inside in full]
+def _calibration_by_edges(logits, labels, bins=15):
+    p = logits.softmax(dim=-1)
+    confidence = p.amax(dim=-1)
+    right = (logits.argmax(dim=-1) == labels).float()
+    total = 0.0
+    for k in range(bins):
+        inside = (confidence > k / bins) & (confidence <= (k + 1) / bins)
+        if inside.sum() > 0:
+            accuracy = right[inside].sum() / inside.sum()
+            sure = confidence[inside].sum() / inside.sum()
+            total += abs(accuracy - sure) * inside.sum() / len(labels)
+    return float(total)
 
 
-def _gaps_of_equally_many(logits, labels, bins):
-    """The error over bins that hold equally many answers."""
+def _sure_and_right(logits, labels):
     confidence, predicted = logits.softmax(-1).max(-1)
-    gaps = ((predicted == labels).to(confidence.dtype) - confidence)[confidence.argsort()]
-    return sum(part.sum().abs() for part in gaps.tensor_split(bins)) / len(labels)
+    return confidence, (predicted == labels).float()
 
 
-def _bins_matter():
-    """200 answers at five confidences; two of these share a bin of 15, three a bin of 4, and none a bin of 10."""
-    counts = torch.tensor([50, 30, 40, 20, 60])
-    sure = torch.tensor([0.58, 0.69, 0.72, 0.87, 0.97]).double().repeat_interleave(counts)
-    right = torch.cat([torch.arange(n) < k for n, k in zip(counts.tolist(), (10, 30, 20, 20, 48), strict=True)])
-    logits = torch.stack([torch.zeros(200).double(), (sure / (1 - sure)).log()], 1)
-    order = torch.randperm(200)
-    return logits[order], right.long()[order]
-
-
-def _badly_calibrated():
-    """3000 answers, timid where they are unsure, overconfident where they are sure: (arguments, ECE, likely wrong)."""
-    scale = torch.tensor([1.2, 6.0]).repeat(1500).double().unsqueeze(1)
-    logits = scale * torch.randn(3000, 6, dtype=torch.double)
-    honest = torch.multinomial((1.5 * logits / scale).softmax(-1), 1).squeeze(1)
-    timid = torch.where(torch.rand(3000) < 0.6, logits.argmax(-1), honest)
-    labels = torch.where(scale.squeeze(1) < 2, timid, honest)
-    gaps = _bin_gaps(logits, labels, 15)
-    absolute, signed = sum(w * gap.abs() for w, gap in gaps), sum(w * gap for w, gap in gaps)
-    of_label = _bin_gaps(logits, labels, 15, logits.softmax(-1)[torch.arange(3000), labels])
-    confidence, predicted = logits.softmax(-1).max(-1)
-    cancel = (
-        "Gaps of opposite sign cancel in yours: being too sure here and too timid there is no excuse. Take the absolute "
-        "gap of each bin before you add up. (The two means of *all* pictures hide it in the same way.)"
-    )
-    mistakes = {
-        "All bins count alike in yours, be there one picture in them or a thousand. Weigh each by its share of the "
-        "pictures.": sum(gap.abs() for _, gap in gaps) / len(gaps),
-        "Weigh each bin by its share of the pictures, not by 1 / bins.": sum(gap.abs() for _, gap in gaps) / 15,
-        "Weigh each bin by its share of the pictures before you add up.": sum(gap.abs() for _, gap in gaps),
-        cancel: signed,
-        cancel + " ": -signed,
-        "That is the gap of every single picture. A single answer is right or wrong; only a *group* can be right in 70 % "
-        "of its cases. Average inside a bin first.": ((predicted == labels).double() - confidence).abs().mean(),
-        "That is the worst bin (the *maximum* calibration error). Average over bins.": max(
-            gap.abs() for _, gap in gaps
-        ),
-        "That is in percent. Return a share between 0 and 1.": 100 * absolute,
-        "You used the probability of the *label*. Confidence is the probability of the class that was predicted.": sum(
-            w * gap.abs() for w, gap in of_label
-        ),
-    }
-    return (logits, labels), absolute, mistakes
-
-
-def _ask_expected_calibration_error(ask):
-    arguments, expected, mistakes = _draw_apart(_badly_calibrated)
-    answer = ask(*arguments)
-    answer.is_number()
-    answer.holds(
-        not torch.as_tensor(answer.value).isnan(),
-        "The result is nan. With six classes no confidence is below 1/6, and the mean of an empty bin is 0 / 0: skip it.",
-    )
-    for message, wrong in mistakes.items():
-        answer.is_not(wrong, message)
-    ten = "That is the error with 10 bins. How many there are is passed to the function, as `bins`."
-    wide = "Bins are equally *wide* (1 / bins each), whether many answers fall into them or few."
-    off = (
-        "The error is off. In each bin, all of them equally wide: accuracy, mean confidence, and the share of pictures."
-    )
-    answer.is_not(_expected_calibration_error(*arguments, bins=10), ten)
-    answer.is_not(_gaps_of_equally_many(*arguments, 15), wide)
-    answer.equals(expected, off, 1e-3)
-    arguments = _bins_matter()
-    answer, other = ask(*arguments), ask(*arguments, bins=4)
-    answer.is_not(_expected_calibration_error(*arguments, bins=10), ten)
-    answer.is_not(_gaps_of_equally_many(*arguments, 15), wide)
-    answer.equals(_expected_calibration_error(*arguments), off, 1e-3)
-    other.is_not(answer.value, "With bins=4 you give the same as with 15. Use the argument `bins`.")
-    other.equals(_expected_calibration_error(*arguments, bins=4), "With bins=4 the error is off.", 1e-3)
-    sure = 50 * F.one_hot(torch.tensor([0, 1, 2, 0]), 3).double()
-    sparse = ask(sure, torch.tensor([0, 1, 2, 1]))
-    sparse.is_not(0.0, "A confidence of exactly 1 fell out of your last bin. A bin needs its upper edge as well.")
-    sparse.equals(0.25, "Four answers, all with confidence 1, three of them right: the gap is 1/4.")
-
-
-def _ece_with_lower_edges(logits, labels, bins=15):
-    """A wrong answer: bins hold their lower edge and not their upper one."""
-    confidence, predicted = logits.softmax(-1).max(-1)
-    gaps = (predicted == labels).to(confidence.dtype) - confidence
-    inside = [(confidence >= k / bins) & (confidence < (k + 1) / bins) for k in range(bins)]
-    return float(sum(gaps[mask].sum().abs() for mask in inside) / len(labels))
-
-
-def _ece_variant(combine, guard=True, confidence=None):
-    """A wrong answer: `combine(weights, gaps)` makes the result; without `guard` empty bins are not skipped."""
+def _over_bins(combine, pairs=_sure_and_right, bin_of=None, count=None):
+    """A wrong answer: `combine(weights, gaps)` of the full bins; `pairs` are confidences and what is right, one each;
+    `bin_of(confidence, bins)` numbers the bins from 0."""
 
     def expected_calibration_error(logits, labels, bins=15):
-        sure = confidence(logits, labels) if confidence else None
-        weights, gaps = (torch.stack(part) for part in zip(*_bin_gaps(logits, labels, bins, sure), strict=True))
-        if not guard and len(weights) < bins:
-            return float("nan")
-        return float(combine(weights, gaps))
+        bins = count or bins
+        sure, right = pairs(logits, labels)
+        which = bin_of(sure, bins) if bin_of else (sure * bins).ceil().clamp(1, bins) - 1
+        full = [which == k for k in range(bins) if (which == k).any()]
+        if not full:
+            return 0.0
+        weights = torch.stack([inside.float().mean() for inside in full])
+        return float(combine(weights, torch.stack([(right - sure)[inside].mean() for inside in full])))
 
     return expected_calibration_error
 
 
+def _weighed(weights, gaps):
+    return (weights * gaps.abs()).sum()
+
+
+def _by_rank(confidence, bins):
+    return confidence.argsort().argsort() * bins // len(confidence)
+
+
+def _badly_calibrated(draw):
+    """Answers that are too timid where they are unsure, and overconfident where they are sure."""
+    n = 80 * draw.rows if draw.rows > 1 else 4
+    scale = torch.tensor([1.2, 4.0]).repeat(n // 2).unsqueeze(1)
+    logits = scale * torch.randn(n, draw.classes)
+    honest = torch.multinomial((1.5 * logits / scale).softmax(-1), 1).squeeze(1)
+    timid = torch.where(torch.rand(n) < 0.6, logits.argmax(-1), honest)
+    labels = torch.where(scale.squeeze(1) < 2, timid, honest)
+    return {"logits": logits, "labels": labels, "bins": draw.width + 1 if n > 4 else 2}
+
+
+CANCEL = (
+    "Gaps of opposite sign cancel in yours: being too sure here and too timid there is no excuse. Take the absolute gap "
+    "of each bin before you add up. (The two means of *all* pictures hide it in the same way.)"
+)
 expected_calibration_error = Exercise(
     place=6,
     title="How far confidence is off",
     minutes=10,
     difficulty="medium",
     reference=_expected_calibration_error,
-    questions=_ask_expected_calibration_error,
+    forms=(_calibration_by_edges,),
+    draw=_badly_calibrated,
     hints=(
         "`confidence, predicted = logits.softmax(-1).max(-1)`. Sort the pictures into bins by their confidence.",
         "Bin k holds confidences above k / bins and up to (k + 1) / bins. In a bin: accuracy minus mean confidence.",
         "Skip empty bins; add up `share of the pictures · |accuracy - confidence|`. "
         "`(confidence * bins).ceil().clamp(1, bins) - 1` numbers the bins.",
     ),
-    wrong={
-        "always 10 bins": (lambda z, y, bins=15: _expected_calibration_error(z, y, 10), "with 10 bins"),
-        "always 15 bins": (lambda z, y, bins=15: _expected_calibration_error(z, y, 15), "Use the argument"),
-        "bins that hold equally many": (
-            lambda z, y, bins=15: float(_gaps_of_equally_many(z, y, bins)),
-            "equally *wide*",
+    cases={
+        "Four answers, all with a confidence of exactly 1, three of them right: the gap is 1/4.": (
+            lambda draw: {
+                "logits": 200 * F.one_hot(torch.tensor([0, 1, 2, 0]), 3).float(),
+                "labels": torch.tensor([0, 1, 2, 1]),
+            }
         ),
-        "without the upper edge": (_ece_with_lower_edges, "fell out of your last bin"),
-        "all bins alike": (_ece_variant(lambda w, g: g.abs().mean()), "count alike"),
-        "sum of gaps": (_ece_variant(lambda w, g: g.abs().sum()), "before you add up"),
-        "signs cancel": (_ece_variant(lambda w, g: (w * g).sum()), "cancel"),
-        "no bins": (
-            lambda z, y, bins=15: float((z.softmax(-1).max(-1).values - (z.argmax(-1) == y).double()).mean().abs()),
-            "cancel",
+    },
+    mistakes={
+        "The result is nan. Low confidences do not occur, and the mean of an empty bin is 0 / 0: skip such a bin.": (
+            lambda z, y, bins=15: float("nan")
         ),
-        "every picture its own": (
-            lambda z, y, bins=15: float((z.softmax(-1).max(-1).values - (z.argmax(-1) == y).double()).abs().mean()),
-            "every single picture",
+        "All bins count alike in yours, be there one picture in them or a thousand. Weigh each by its share of the "
+        "pictures.": _over_bins(lambda w, g: g.abs().mean()),
+        "Weigh each bin by its share of the pictures, not by 1 / bins.": (
+            lambda z, y, bins=15: _over_bins(lambda w, g: g.abs().sum())(z, y, bins) / bins
         ),
-        "worst bin": (_ece_variant(lambda w, g: g.abs().max()), "worst bin"),
-        "percent": (_ece_variant(lambda w, g: 100 * (w * g.abs()).sum()), "in percent"),
-        "probability of the label": (
-            _ece_variant(
-                lambda w, g: (w * g.abs()).sum(), confidence=lambda z, y: z.softmax(-1)[torch.arange(len(y)), y]
+        "Weigh each bin by its share of the pictures before you add up.": _over_bins(lambda w, g: g.abs().sum()),
+        CANCEL: (
+            _over_bins(lambda w, g: (w * g).sum()),
+            _over_bins(lambda w, g: -(w * g).sum()),
+            _over_bins(lambda w, g: (w * g).sum().abs()),
+        ),
+        "That is the gap of every single picture. A single answer is right or wrong; only a *group* can be right in 70 % "
+        "of its cases. Average inside a bin first.": (
+            lambda z, y, bins=15: (z.softmax(-1).amax(-1) - (z.argmax(-1) == y).float()).abs().mean()
+        ),
+        "That is the worst bin (the *maximum* calibration error). Average over bins.": (
+            _over_bins(lambda w, g: g.abs().max())
+        ),
+        "You used the probability of the *label*. Confidence is the probability of the class that was predicted.": (
+            _over_bins(
+                _weighed,
+                lambda z, y: (z.softmax(-1).gather(-1, y.unsqueeze(-1)).squeeze(-1), (z.argmax(-1) == y).float()),
+            )
+        ),
+        "Bins are equally *wide* (1 / bins each), whether many answers fall into them or few.": (
+            _over_bins(_weighed, bin_of=_by_rank)
+        ),
+        "Bins go from 0 to 1. Yours begin at the smallest confidence that occurs, or at 1 / classes.": (
+            _over_bins(
+                _weighed, bin_of=lambda c, bins: ((c - c.min()) / (c.max() - c.min()) * bins).ceil().clamp(1, bins) - 1
             ),
-            "*label*",
         ),
-        "empty bins": (_ece_variant(lambda w, g: (w * g.abs()).sum(), guard=False), "skip it"),
+        "There is one bin too few: n bins have n + 1 edges, linspace(0, 1, bins + 1).": (
+            lambda z, y, bins=15: _expected_calibration_error(z, y, bins - 1)
+        ),
+        "Only the largest probability of each picture is its confidence; you sort the probabilities of all classes into "
+        "bins.": (
+            _over_bins(_weighed, lambda z, y: (z.softmax(-1).flatten(), F.one_hot(y, z.shape[-1]).float().flatten()))
+        ),
+        "You always take 15 bins. How many there are is passed to the function, as `bins`.": (
+            _over_bins(_weighed, count=15)
+        ),
+        "You always take 10 bins. How many there are is passed to the function, as `bins`.": (
+            _over_bins(_weighed, count=10)
+        ),
+        "Inside a bin, take the *mean* of the confidences and of what is right, not their sums.": (
+            lambda z, y, bins=15: _over_bins(lambda w, g: (w * g.abs() * w * len(y)).sum())(z, y, bins)
+        ),
+        "The gap of a bin is squared. Take its absolute value.": (
+            _over_bins(lambda w, g: (w * g**2).sum()),
+            _over_bins(lambda w, g: (w * g**2).sum().sqrt()),
+        ),
+        "The middle of the bin is not its confidence: take the mean of the confidences that lie in it.": (
+            lambda z, y, bins=15: _over_bins(
+                _weighed,
+                lambda z, y: (((z.softmax(-1).amax(-1) * bins).ceil() - 0.5) / bins, (z.argmax(-1) == y).float()),
+            )(z, y, bins)
+        ),
+    },
+    wrong={
+        "percent": (lambda *a, **k: 100 * _expected_calibration_error(*a, **k), "100 times too large"),
+        "lower edges": (
+            _over_bins(_weighed, bin_of=lambda c, bins: (c * bins).floor()),
+            "a confidence of exactly 1",
+        ),
     },
 )
 
@@ -913,7 +1054,7 @@ expected_calibration_error = Exercise(
 
 def _macro_f1(logits, labels):
     """Mean over the classes of F1 = 2 TP / (2 TP + FP + FN), from 0 to 1."""
-    predicted = logits.argmax(-1)
+    predicted = logits.argmax(dim=-1)
     scores = []
     for label in torch.cat([labels, predicted]).unique():
         true_positives = ((predicted == label) & (labels == label)).sum()
@@ -923,83 +1064,30 @@ def _macro_f1(logits, labels):
     return float(torch.stack(scores).mean())
 
 
-def _precision_recall(logits, labels):
-    predicted = logits.argmax(-1)
-    classes = range(logits.shape[-1])
-    hits = torch.stack([((predicted == c) & (labels == c)).sum() for c in classes]).double()
-    told = torch.stack([(predicted == c).sum() for c in classes]).double()
-    true = torch.stack([(labels == c).sum() for c in classes]).double()
-    return hits / told, hits / true, true
+def _counted(combine):
+    """A wrong answer: `combine(tp, fp, fn)` of the counts of each class."""
 
-
-def _harmonic(precision, recall):
-    return (2 * precision * recall / (precision + recall)).nan_to_num()
-
-
-def _rare_and_common():
-    """400 predictions, about 70 % right, of ten digits between 10 and 95 strong: (arguments, macro F1, likely wrong)."""
-    labels = torch.arange(10).repeat_interleave(torch.tensor([95, 80, 60, 45, 35, 25, 20, 15, 15, 10]))
-    moved = (labels + torch.randint(1, 10, (400,))) % 10
-    predicted = torch.where(torch.rand(400) < 0.7, labels, moved)
-    logits = 6 * F.one_hot(predicted, 10) + torch.rand(400, 10)
-    precision, recall, true = _precision_recall(logits, labels)
-    each = _harmonic(precision, recall)
-    mistakes = {
-        "That is the accuracy. If you added up TP, FP and FN over the classes first, that is the *micro* average, and with "
-        "one prediction for each picture it is accuracy by another name. Make F1 class by class, then average.": (
-            (predicted == labels).double().mean()
-        ),
-        "You weighed the classes by their size. In a *macro* average all count alike.": (each * true).sum()
-        / true.sum(),
-        "That is the mean precision TP / (TP + FP). F1 looks at missed pictures (FN) as well.": precision.mean(),
-        "That is the mean recall TP / (TP + FN). F1 looks at false alarms (FP) as well.": recall.mean(),
-        "F1 is the *harmonic* mean of precision and recall: 2 TP / (2 TP + FP + FN).": (
-            (precision + recall) / 2
-        ).mean(),
-        "You averaged first and combined afterwards. First F1 of each class.": _harmonic(
-            precision.mean(), recall.mean()
-        ),
-        "A factor 2 is missing above the fraction line.": each.mean() / 2,
-        "That is in percent. Return a share between 0 and 1.": 100 * each.mean(),
-    }
-    return (logits, labels), each.mean(), mistakes
-
-
-def _ask_macro_f1(ask):
-    (logits, labels), expected, mistakes = _draw_apart(_rare_and_common)
-    precision, recall, _ = _precision_recall(logits, labels)
-    answer = ask(logits, labels)
-    answer.is_not(_harmonic(precision, recall), "You have one F1 for each class. Take their mean.")
-    answer.is_number()
-    for message, wrong in mistakes.items():
-        answer.is_not(wrong, message)
-    answer.equals(expected, "The value is off. For each class: 2 TP / (2 TP + FP + FN); then the mean.")
-    labels = torch.arange(10).repeat_interleave(2)
-    silent = ask(5 * F.one_hot(labels % 9, 10).float(), labels)  # ten digits, as in the lesson; a 9 is always called 0
-    silent.is_number()
-    silent.holds(
-        not torch.as_tensor(silent.value).isnan(),
-        "A class that is never predicted gives 0 / 0 in its precision, and nan in the end. Its F1 is 0: "
-        "2 TP / (2 TP + FP + FN) has no such trouble.",
-    )
-    silent.is_not(
-        26 / 27,
-        "You left out the class that is never predicted. It occurs, and all its pictures are missed: its F1 is 0.",
-    )
-    silent.equals(26 / 30, "F1 here is 2/3 for the 0, 0 for the 9 (never predicted) and 1 for the eight others.")
-
-
-def _f1_variant(combine):
     def macro_f1(logits, labels):
-        return float(combine(*_precision_recall(logits, labels)))
+        predicted, c = logits.argmax(-1), torch.arange(logits.shape[-1]).unsqueeze(1)
+        said, true = predicted == c, labels == c
+        counts = ((a & b).sum(1).float() for a, b in ((said, true), (said, ~true), (~said, true)))
+        return combine(*counts)
 
     return macro_f1
 
 
-def _f1_of_predicted_classes(logits, labels):
-    precision, recall, _ = _precision_recall(logits, labels)
-    f1 = 2 * precision * recall / (precision + recall)
-    return float(f1[precision == precision].mean())
+def _harmonic(p, r):
+    return 2 * p * r / (p + r)
+
+
+def _rare_and_common(draw):
+    """Predictions of ten digits, about 70 % right, between 10 and 95 strong; the pencil's draw has twelve pictures."""
+    sizes = torch.tensor([95, 80, 60, 45, 35, 25, 20, 15, 15, 10]) + 5 * draw.number
+    labels = torch.arange(10).repeat_interleave(sizes) if draw.rows > 1 else torch.arange(12) % 10
+    moved = (labels + torch.randint(1, 10, labels.shape)) % 10
+    predicted = torch.where(torch.rand(len(labels)) < 0.7, labels, moved)
+    predicted[:10], labels[:10] = torch.arange(10), torch.arange(10)  # every class is hit at least once
+    return {"logits": _saying(predicted, 10), "labels": labels}
 
 
 macro_f1 = Exercise(
@@ -1008,24 +1096,59 @@ macro_f1 = Exercise(
     minutes=10,
     difficulty="medium",
     reference=_macro_f1,
-    questions=_ask_macro_f1,
+    draw=_rare_and_common,
     hints=(
         "For one class at a time: how many of its pictures were found (TP) or missed (FN), how many others were called so (FP)?",
         "`predicted = logits.argmax(-1)`; `((predicted == label) & (labels == label)).sum()` is TP. FP and FN look alike.",
         "Collect `2 * tp / (2 * tp + fp + fn)` of every class in a list, and return the mean of the list.",
     ),
-    wrong={
-        "accuracy (micro)": (lambda z, y: float((z.argmax(-1) == y).float().mean()), "*micro*"),
-        "weighed by size": (_f1_variant(lambda p, r, n: (_harmonic(p, r) * n).sum() / n.sum()), "by their size"),
-        "precision": (_f1_variant(lambda p, r, n: p.mean()), "mean precision"),
-        "recall": (_f1_variant(lambda p, r, n: r.mean()), "mean recall"),
-        "arithmetic mean": (_f1_variant(lambda p, r, n: ((p + r) / 2).mean()), "*harmonic*"),
-        "averages first": (_f1_variant(lambda p, r, n: _harmonic(p.mean(), r.mean())), "averaged first"),
-        "nan for a silent class": (_f1_variant(lambda p, r, n: (2 * p * r / (p + r)).mean()), "nan in the end"),
-        "half of it": (lambda z, y: _macro_f1(z, y) / 2, "factor 2"),
-        "silent class left out": (_f1_of_predicted_classes, "left out the class"),
-        "one for each class": (lambda z, y: _harmonic(*_precision_recall(z, y)[:2]), "Take their mean"),
-        "percent": (lambda z, y: 100 * _macro_f1(z, y), "in percent"),
+    cases={
+        "F1 here is 2/3 for the 0, 0 for the 9 (it is never predicted) and 1 for the eight others.": (
+            lambda draw: {"logits": _saying(torch.arange(20) % 10 % 9, 10), "labels": torch.arange(20) % 10}
+        ),
+    },
+    mistakes={
+        "A class that is never predicted gives 0 / 0 in its precision, and nan in the end. Its F1 is 0: "
+        "2 TP / (2 TP + FP + FN) has no such trouble.": (
+            _counted(lambda tp, fp, fn: _harmonic(tp / (tp + fp), tp / (tp + fn)).mean())
+        ),
+        "You left out the class that is never predicted. It occurs, and all its pictures are missed: its F1 is 0.": (
+            _counted(lambda tp, fp, fn: (2 * tp / (2 * tp + fp + fn))[tp + fp > 0].mean())
+        ),
+        "That is the accuracy. If you added up TP, FP and FN over the classes first, that is the *micro* average, and with "
+        "one prediction for each picture it is accuracy by another name. Make F1 class by class, then average.": (
+            lambda z, y: (z.argmax(-1) == y).float().mean()
+        ),
+        "You weighed the classes by their size. In a *macro* average all count alike.": (
+            _counted(lambda tp, fp, fn: (2 * tp / (2 * tp + fp + fn) * (tp + fn)).sum() / (tp + fn).sum())
+        ),
+        "That is the mean precision TP / (TP + FP). F1 looks at missed pictures (FN) as well.": (
+            _counted(lambda tp, fp, fn: (tp / (tp + fp)).mean())
+        ),
+        "That is the mean recall TP / (TP + FN). F1 looks at false alarms (FP) as well.": (
+            _counted(lambda tp, fp, fn: (tp / (tp + fn)).mean())
+        ),
+        "F1 is the *harmonic* mean of precision and recall: 2 TP / (2 TP + FP + FN).": (
+            _counted(lambda tp, fp, fn: (tp / (tp + fp) + tp / (tp + fn)).mean() / 2),
+            *(_counted(lambda tp, fp, fn, e=e: (tp / (tp + fp) * tp / (tp + fn)).pow(e).mean()) for e in (0.5, 1)),
+        ),
+        "You averaged first and combined afterwards. First F1 of each class.": (
+            _counted(lambda tp, fp, fn: _harmonic((tp / (tp + fp)).mean(), (tp / (tp + fn)).mean()))
+        ),
+        "The factors 2 are missing: TP / (TP + FP + FN) is another measure (Jaccard's, IoU).": (
+            _counted(lambda tp, fp, fn: (tp / (tp + fp + fn)).mean())
+        ),
+        "Brackets are missing: divide by the whole of `2 TP + FP + FN`.": (
+            _counted(lambda tp, fp, fn: (2 * tp / 2 * tp + fp + fn).mean()),
+            _counted(lambda tp, fp, fn: (2 * tp / (2 * tp) + fp + fn).mean()),
+        ),
+        "TP are counted again in FP and FN: FP are *other* pictures that were called so, FN those of the class that were not.": (
+            _counted(lambda tp, fp, fn: (2 * tp / (4 * tp + fp + fn)).mean())
+        ),
+        "True negatives are counted as well: pictures that are not of the class, and not called so. F1 leaves them out.": (
+            _counted(lambda tp, fp, fn: (2 * (n := (tp + fn).sum() - fp - fn) / (2 * n + fp + fn)).mean()),
+            _counted(lambda tp, fp, fn: (1 - (fp + fn) / (tp + fn).sum()).mean()),
+        ),
     },
 )
 
@@ -1034,60 +1157,65 @@ macro_f1 = Exercise(
 
 def _copied_mistakes(student_logits, teacher_logits, labels):
     """Of the pictures that the teacher gets wrong: the share on which the student gives the same wrong answer."""
-    student, teacher = student_logits.argmax(-1), teacher_logits.argmax(-1)
+    student, teacher = student_logits.argmax(dim=-1), teacher_logits.argmax(dim=-1)
     mistakes = teacher != labels
     if not mistakes.any():
         return 0.0
     return float((student == teacher)[mistakes].float().mean())
 
 
-def _mistakes_case():
-    """Predictions of 100 pictures, all numbers different: the teacher errs on 20, the student copies 8 of these."""
-    labels = torch.randint(6, (100,))
+def _copied_by_counts(student_logits, teacher_logits, labels):
+    student = student_logits.argmax(dim=-1)
+    teacher = teacher_logits.argmax(dim=-1)
+    copied = ((student == teacher) & (teacher != labels)).sum()
+    mistakes = (teacher != labels).sum()
+    return float(copied / mistakes) if mistakes > 0 else 0.0
+
+
+def _mistakes_case(draw):
+    """Predictions: the teacher errs on a fifth, the student copies some of that; all shares and counts differ."""
+    n, c = (100 + 3 * draw.rows, draw.classes) if draw.rows > 1 else (6, 3)
+    errs, copied, other, own = (20 + draw.rows, 2 + draw.rows, 6 + 2 * draw.rows, 50) if n > 6 else (3, 1, 2, 4)
+    labels = draw.labels(n, classes=c)
     teacher, student = labels.clone(), labels.clone()
-    teacher[:20] = (labels[:20] + 1) % 6
-    student[:8] = teacher[:8]
-    student[8:13] = (labels[8:13] + 2) % 6  # wrong as well, in another way
-    student[20:50] = (labels[20:50] + 3) % 6  # wrong where the teacher is right
-    order = torch.randperm(100)
-    return [8 * F.one_hot(p[order], 6) + torch.rand(100, 6) for p in (student, teacher)] + [labels[order]]
+    teacher[:errs] = (labels[:errs] + 1) % c
+    student[:copied] = teacher[:copied]
+    student[copied:other] = (labels[copied:other] + 2) % c  # wrong as well, in another way
+    student[errs:own] = (labels[errs:own] + 3) % c  # wrong where the teacher is right
+    order = torch.randperm(n)
+    z, v = (_saying(predicted[order], c) for predicted in (student, teacher))
+    return {"student_logits": z, "teacher_logits": v, "labels": labels[order]}
 
 
-def _ask_copied_mistakes(ask):
-    student, teacher, labels = _mistakes_case()
-    answer = ask(student, teacher, labels)
-    answer.is_number()
-    answer.is_not(8, "That is how many mistakes are copied. Divide by the number of the teacher's mistakes.")
-    answer.is_not(0.08, "You divided by all pictures. The question is about those that the teacher gets wrong.")
-    answer.is_not(13 / 20, "You counted every picture that both get wrong. A *copied* mistake is the same wrong class.")
-    answer.is_not(8 / 43, "You divided by the student's mistakes. Divide by the teacher's.")
-    answer.is_not(8 / 13, "You divided by the pictures that both get wrong. Divide by all the teacher's mistakes.")
-    answer.is_not(0.58, "That is the agreement on all pictures. Look only at those that the teacher gets wrong.")
-    answer.is_not(5 / 8, "That is the agreement where the teacher is *right*. Look where it is wrong.")
-    answer.is_not(0.6, "That is the share that is *not* copied.")
-    answer.is_not(
-        7 / 20, "That is how often the student is right where the teacher errs. How often does it say the same?"
-    )
-    answer.is_not(40, "That is in percent. Return a share between 0 and 1.")
-    answer.equals(0.4, "The share is off. First pick the pictures that the teacher gets wrong.")
-    ask(teacher, teacher, labels).equals(1.0, "A student that says what its teacher says copies every mistake.")
-    perfect = ask(student, 5 * F.one_hot(labels, 6).float(), labels)
-    perfect.is_number()
-    perfect.holds(
-        not torch.as_tensor(perfect.value).isnan(),
-        "A teacher without mistakes gives nan: there is nothing to copy, return 0.",
-    )
-    perfect.equals(0.0, "A teacher without mistakes leaves nothing to copy: return 0.")
+COUNTED = {
+    "copied mistakes": lambda s, t, y: (s == t) & (t != y),
+    "pictures that both get wrong, in whatever way": lambda s, t, y: (s != y) & (t != y),
+    "teacher's mistakes that are *not* copied": lambda s, t, y: (s != t) & (t != y),
+    "teacher's mistakes where the student is right": lambda s, t, y: (s == y) & (t != y),
+    "student's mistakes where the teacher is right": lambda s, t, y: (s != y) & (t == y),
+    "pictures on which they agree": lambda s, t, y: s == t,
+    "pictures that both get right": lambda s, t, y: (s == y) & (t == y),
+    "student's mistakes": lambda s, t, y: s != y,
+    "teacher's mistakes": lambda s, t, y: t != y,
+}
+AMONG = {
+    name: COUNTED[name] for name in ("teacher's mistakes", "student's mistakes", "pictures on which they agree")
+} | {
+    "pictures that both get wrong": lambda s, t, y: (s != y) & (t != y),
+    "pictures that one of them gets wrong": lambda s, t, y: (s != y) | (t != y),
+    "pictures that the teacher gets *right*": lambda s, t, y: t == y,
+    "pictures": lambda s, t, y: y == y,
+}
 
 
-def _copied_variant(result, guard=True):
-    """A wrong answer: `result(student, teacher, labels)` of the predicted classes."""
+def _counted_among(of, among, guard=True):
+    """A wrong answer: these counted among those; `among` None for the count alone."""
 
     def copied_mistakes(student_logits, teacher_logits, labels):
-        student, teacher = student_logits.argmax(-1), teacher_logits.argmax(-1)
-        if guard and (teacher == labels).all():
+        said = student_logits.argmax(-1), teacher_logits.argmax(-1), labels
+        if guard and (said[1] == labels).all():
             return 0.0
-        return float(result(student, teacher, labels))
+        return float(COUNTED[of](*said).sum() / (AMONG[among](*said).sum() if among else 1))
 
     return copied_mistakes
 
@@ -1098,26 +1226,40 @@ copied_mistakes = Exercise(
     minutes=5,
     difficulty="easy",
     reference=_copied_mistakes,
-    questions=_ask_copied_mistakes,
+    forms=(_copied_by_counts,),
+    draw=_mistakes_case,
     hints=(
         "Three rows of classes: what the student says, what the teacher says, what is true.",
         "`mistakes = teacher != labels` picks the pictures that matter. Of these, how often is `student == teacher`?",
         "`(student == teacher)[mistakes].float().mean()`, and 0 if there are no mistakes.",
     ),
-    wrong={
-        "count": (_copied_variant(lambda s, t, y: ((s == t) & (t != y)).sum()), "how many mistakes"),
-        "of all pictures": (_copied_variant(lambda s, t, y: ((s == t) & (t != y)).float().mean()), "by all pictures"),
-        "both wrong": (_copied_variant(lambda s, t, y: (s != y)[t != y].float().mean()), "both get wrong"),
-        "of the student's": (_copied_variant(lambda s, t, y: (s == t)[s != y].float().mean()), "student's mistakes"),
-        "agreement": (_copied_variant(lambda s, t, y: (s == t).float().mean()), "agreement on all"),
-        "where it is right": (_copied_variant(lambda s, t, y: (s == t)[t == y].float().mean()), "*right*"),
-        "not copied": (_copied_variant(lambda s, t, y: (s != t)[t != y].float().mean()), "*not* copied"),
-        "nan for a perfect teacher": (
-            _copied_variant(lambda s, t, y: (s == t)[t != y].float().mean(), guard=False),
-            "nothing to copy",
+    cases={
+        "A student that says what its teacher says copies every mistake.": (
+            lambda draw: (a := _mistakes_case(draw)) | {"student_logits": a["teacher_logits"]}
         ),
-        "percent": (lambda s, t, y: 100 * _copied_mistakes(s, t, y), "in percent"),
+        "A teacher without mistakes leaves nothing to copy: return 0.": (
+            lambda draw: (a := _mistakes_case(draw)) | {"teacher_logits": _saying(a["labels"], draw.classes)}
+        ),
     },
+    mistakes={
+        "That is nan: the mean of nothing is 0 / 0.": _counted_among(
+            "copied mistakes", "teacher's mistakes", guard=False
+        ),
+        "That is how many mistakes are copied. Divide by the number of the teacher's mistakes.": (
+            _counted_among("copied mistakes", None)
+        ),
+    }
+    | {
+        f"You counted the {of} and divided by the number of {among}. Asked for are the copied mistakes (the *same* wrong "
+        "answer), divided by the teacher's mistakes.": (
+            _counted_among(of, among),
+            _counted_among(of, among, guard=False),
+        )
+        for of in COUNTED
+        for among in AMONG
+        if of != among and (of, among) != ("copied mistakes", "teacher's mistakes")
+    },
+    wrong={"percent": (lambda *a: 100 * _copied_mistakes(*a), "100 times too large")},
 )
 
 quiz = Quiz(

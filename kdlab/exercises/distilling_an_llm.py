@@ -1,40 +1,15 @@
 """Exercises of lesson 13, distilling an LLM."""
 
-import math
 from collections import Counter
 
 import torch
+import torch.nn.functional as F
 
 from kdlab.exercises.core import Exercise, Option, Question, Quiz
 
-# Known wrong answers are kept as {name: (function, message)}: a check names an answer's mistake by comparing its value
-# with what each of these functions gives for the same arguments.
 
-
-def _expect(answer, mistakes, *arguments):
-    """Remember what each known wrong answer would give."""
-    for function, message in mistakes.values():
-        answer.is_not(function(*arguments), message)
-
-
-def _apart(draw, right, mistakes):
-    """Arguments from `draw()` for which the right answer and all known wrong ones, one number each, differ clearly."""
-    for _ in range(200):
-        arguments = draw()
-        functions = [right, *(function for function, _ in mistakes.values())]
-        values = sorted(float(function(*arguments)) for function in functions)
-        if all(b - a > 1e-3 * max(1.0, abs(b)) for a, b in zip(values, values[1:], strict=False)):
-            break
-    return arguments
-
-
-def _some_text(length, vocabulary=6):
-    """A text of ids in which things repeat."""
-    return torch.randint(vocabulary, (length,)).tolist()
-
-
-def _grams(tokens, n):
-    return [tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
+def _case(**arguments):
+    return lambda draw: arguments
 
 
 # 1 --------------------------------------------------------------------------------------------------------------------
@@ -43,89 +18,33 @@ def _grams(tokens, n):
 def _trim(probabilities, kept):
     """(what is left of each distribution (L, V) on the ids `kept` (K,), summing to 1 again; how much of it went (L,))."""
     part = probabilities[:, kept]
-    total = part.sum(1)
+    total = part.sum(dim=-1)
     return part / total[:, None], 1 - total
 
 
-_TRIM_MISTAKES = {
-    "not renormalised": (
-        lambda p, kept: (p[:, kept], 1 - p[:, kept].sum(1)),
-        "Your rows sum to less than 1: what went has not been shared out among those that stay.",
-    ),
-    "softmax of probabilities": (
-        lambda p, kept: (p[:, kept].softmax(1), 1 - p[:, kept].sum(1)),
-        "You took softmax of probabilities: that makes them nearly equal. Softmax is for logits; here, divide.",
-    ),
-    "divided by the whole table's sum": (
-        lambda p, kept: (p[:, kept] / p[:, kept].sum(), 1 - p[:, kept].sum(1)),
-        "You divided by the sum of the whole table. Each row is a distribution of its own.",
-    ),
-    "divided by the columns' sums": (
-        lambda p, kept: (p[:, kept] / p[:, kept].sum(0), 1 - p[:, kept].sum(1)),
-        "You divided by the sums of the columns. A row, the distribution at one place, must sum to 1.",
-    ),
-    "the lost part added evenly": (
-        lambda p, kept: (p[:, kept] + (1 - p[:, kept].sum(1, keepdim=True)) / len(kept), 1 - p[:, kept].sum(1)),
-        "You shared out what went *evenly*. Then the ratios of those that stay change. What keeps the ratios?",
-    ),
-    "the largest made 1": (
-        lambda p, kept: (p[:, kept] / p[:, kept].amax(1, keepdim=True), 1 - p[:, kept].sum(1)),
-        "You divided by the largest entry. Divide by the sum.",
-    ),
-    "the first K": (
-        lambda p, kept: _trim(p, torch.arange(len(kept))),
-        "You kept the *first* K entries. `kept` says which ones, in the order of the new vocabulary.",
-    ),
-    "kept in the old order": (
-        lambda p, kept: _trim(p, kept.sort().values),
-        "Your columns are in the order of the old ids. Entry j of the new vocabulary is the old id kept[j].",
-    ),
-    "what stays instead of what goes": (
-        lambda p, kept: (_trim(p, kept)[0], p[:, kept].sum(1)),
-        "The second result is how much *stays*. Return how much went.",
-    ),
-    "the mean of what went": (
-        lambda p, kept: (_trim(p, kept)[0], (1 - p[:, kept].sum(1)).mean()),
-        "The second result is a single number: give one for each place.",
-    ),
-    "the columns that go": (
-        lambda p, kept: _trim(p, torch.tensor([i for i in range(p.shape[1]) if i not in kept.tolist()])),
-        "Your columns are the ones that go. `kept` holds the ids that *stay*.",
-    ),
-}
+def _trim_by_what_goes(probabilities, kept):
+    stays = torch.zeros(probabilities.shape[-1], dtype=torch.bool)
+    stays[kept] = True
+    gone = probabilities[:, ~stays].sum(dim=-1)
+    part = probabilities.index_select(-1, kept)
+    return part / part.sum(dim=-1, keepdim=True), gone
 
 
-def _ask_trim(ask):
-    logits = torch.randn(5, 12) * 1.5
-    kept = torch.randperm(12)[:7]
-    probabilities = logits.softmax(1)
-    answer = ask(probabilities, kept)
-    answer.is_sequence(2, "what is left, how much went")
-    right = _trim(probabilities, kept)
-    first, second = (type(answer)(part).is_tensor() for part in answer.value)
-    first.holds(
-        first.value.ndim >= second.value.ndim,
-        "The two are swapped: first the distributions (L, K), then how much went (L,).",
-    )
-    first.holds(
-        first.value.shape != probabilities.shape,
-        "Your result has still the whole vocabulary. Take the columns `kept` only: `probabilities[:, kept]`.",
-    )
-    for function, message in _TRIM_MISTAKES.values():
-        for part, wrong, fine in zip((first, second), function(probabilities, kept), right, strict=True):
-            if wrong.shape != fine.shape or not torch.allclose(wrong, fine, atol=1e-3):
-                part.is_not(wrong, message)
-    first.equals(right[0], "What is left is off: take the columns, then divide each row by its sum.")
-    second.holds(
-        second.value.abs().max() > 1e-5,
-        "Nothing seems to have gone: the row sums of what you have *divided already* are 1. Take them before.",
-    )
-    second.holds(second.value.ndim != 0, _TRIM_MISTAKES["the mean of what went"][1])
-    second.holds(
-        second.value.ndim != 2,
-        "How much went should be one number for each place, of shape (L,): yours has two dimensions.",
-    )
-    second.equals(right[1], "How much went is off: 1 minus what the kept columns sum to, for each place.")
+def _left(left):
+    """A trim whose first result is another: `left(part)` of the columns that stay."""
+    return lambda p, kept: (left(p[:, kept]), 1 - p[:, kept].sum(1))
+
+
+def _went(went):
+    """A trim whose second result is another: `went(p, kept)`."""
+    return lambda p, kept: (_trim(p, kept)[0], went(p, kept))
+
+
+def _some_kept(draw):
+    """More ids than places, the largest first: not sorted, not the first K."""
+    size = 2 * draw.classes + 2
+    kept = torch.cat([torch.tensor([size - 1]), torch.randperm(size - 1)[: draw.classes + 1]])
+    return {"probabilities": draw.probabilities(draw.rows, size, scale=1.5), "kept": kept}
 
 
 trim = Exercise(
@@ -134,31 +53,145 @@ trim = Exercise(
     minutes=6,
     difficulty="easy",
     reference=_trim,
-    questions=_ask_trim,
+    draw=_some_kept,
+    forms=(_trim_by_what_goes,),
     hints=(
         "Two steps: take the columns that stay, then make each row sum to 1 again.",
         "`probabilities[:, kept]` takes columns in the order of `kept`. Its row sums, `.sum(1)`, serve twice.",
         "`part = probabilities[:, kept]`, `total = part.sum(1)`; then `part / total[:, None]` and `1 - total`.",
     ),
-    wrong={
-        **_TRIM_MISTAKES,
-        "summed after dividing": (
-            lambda p, kept: (_trim(p, kept)[0], 1 - _trim(p, kept)[0].sum(1)),
-            "divided already",
-        ),
-        "everything in one sum": (
-            lambda p, kept: (_trim(p, kept)[0], 1 - p[:, kept].sum()),
-            "a single number",
-        ),
-        "swapped": (lambda p, kept: _trim(p, kept)[::-1], "swapped"),
-        "a column": (lambda p, kept: (_trim(p, kept)[0], _trim(p, kept)[1][:, None]), "two dimensions"),
-        "only one result": (lambda p, kept: _trim(p, kept)[0], "Return 2 values"),
-        "zeros in the old table": (
-            lambda p, kept: (torch.zeros_like(p).index_copy(1, kept, _trim(p, kept)[0]), _trim(p, kept)[1]),
-            "still the whole vocabulary",
+    cases={
+        "Right for many places, wrong for a single one, probabilities of shape (1, V).": (
+            lambda draw: {"probabilities": draw.probabilities(1, 9), "kept": torch.tensor([7, 0, 3])}
         ),
     },
+    mistakes={
+        "Your rows sum to less than 1: what went has not been shared out among those that stay.": _left(lambda x: x),
+        "You shared out what went *evenly*. Then the ratios of those that stay change. What keeps the ratios?": (
+            _left(lambda x: x + (1 - x.sum(1, keepdim=True)) / x.shape[1])
+        ),
+        "You divided by the largest entry. Divide by the sum.": _left(lambda x: x / x.amax(1, keepdim=True)),
+        "You made the length of each row 1 (the root of its squares). A distribution is divided by its sum.": (
+            _left(lambda x: F.normalize(x, dim=1))
+        ),
+        "You divided by what went. Divide by what is left.": _left(lambda x: x / (1 - x.sum(1, keepdim=True))),
+        "You kept the *first* K entries. `kept` says which ones, in the order of the new vocabulary.": (
+            lambda p, kept: _trim(p, torch.arange(len(kept)))
+        ),
+        "You kept the K *likeliest* entries. `kept` says which ones, the same at every place.": (
+            lambda p, kept: _trim(p.sort(descending=True).values, torch.arange(len(kept)))
+        ),
+        "Your columns are in the order of the old ids. Entry j of the new vocabulary is the old id kept[j].": (
+            lambda p, kept: _trim(p, kept.sort().values)
+        ),
+        "Your columns are the ones that go. `kept` holds the ids that *stay*.": (
+            lambda p, kept: _trim(p, torch.tensor([i for i in range(p.shape[1]) if i not in kept.tolist()]))
+        ),
+        "Your result has still the whole vocabulary. Take the columns `kept` only: `probabilities[:, kept]`.": (
+            lambda p, kept: (torch.zeros_like(p).index_copy(1, kept, _trim(p, kept)[0]), _trim(p, kept)[1])
+        ),
+        "You multiply by 1 + what went. That is less than the inverse of what is left: divide.": (
+            _left(lambda x: x * (2 - x.sum(1, keepdim=True)))
+        ),
+        "The two are swapped: first the distributions (L, K), then how much went (L,).": (
+            lambda p, kept: _trim(p, kept)[::-1]
+        ),
+        "The second result is how much *stays*. Return how much went.": _went(lambda p, kept: p[:, kept].sum(1)),
+        "The second result is how *many* ids went. Return how much probability they had.": (
+            _went(lambda p, kept: torch.full((len(p),), float(p.shape[1] - len(kept)))),
+            _went(lambda p, kept: torch.full((len(p),), 1 - len(kept) / p.shape[1])),
+        ),
+        "Nothing seems to have gone: the row sums of what you have *divided already* are 1. Take them before.": (
+            _went(lambda p, kept: torch.zeros(len(p)))
+        ),
+    },
+    wrong={
+        "softmax": (_left(lambda x: x.softmax(1)), "softmax belongs to logits"),
+        "the columns' sums": (_left(lambda x: x / x.sum(0)), "down the columns"),
+        "the mean of what went": (_went(lambda p, kept: (1 - p[:, kept].sum(1)).mean()), "you averaged"),
+        "the whole table's sum": (_left(lambda x: x / x.sum()), "over everything at once"),
+        "a column": (_went(lambda p, kept: _trim(p, kept)[1][:, None]), "Value 2: The shape should be"),
+        "only one result": (lambda p, kept: _trim(p, kept)[0], "Return 2 values"),
+        "both wrong": (
+            lambda p, kept: (p[:, kept] / p[:, kept].sum(0), p[:, kept].sum(1)),
+            "off. The second result is",
+        ),
+        "the sign of what went": (_went(lambda p, kept: p[:, kept].sum(1) - 1), "sign"),
+    },
 )
+
+# What 2, 3 and 5 share ------------------------------------------------------------------------------------------------
+
+
+def _grams(tokens, n):
+    return [tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
+
+
+def _of(ratio, cut=_grams, other_cut=None):
+    """An answer made of n-grams: `ratio` gets, for each text among the arguments, its n-grams; for texts, a list of those.
+
+    The first argument is cut by `cut`, the second by `other_cut`; where there is nothing to divide by, 0 comes out.
+    """
+
+    def all_grams(text, cut, n):
+        return [cut(part, n) for part in text] if text and isinstance(text[0], list) else cut(text, n)
+
+    def answer(*arguments):
+        *texts, n = arguments
+        try:
+            cuts = (cut, other_cut or cut)
+            return ratio(*(all_grams(text, how, n) for text, how in zip(texts, cuts, strict=False)))
+        except ZeroDivisionError:
+            return 0.0
+
+    return answer
+
+
+# Wrong ways to cut a text into n-grams: at wrong places, or other things than runs of n tokens.
+PLACES = {
+    "The last n-gram is missing: is it `range(len(tokens) - n)` or one more?": lambda text, n: _grams(text, n)[:-1],
+    "The first n-gram is missing: does your loop start at 1?": lambda text, n: _grams(text, n)[1:],
+    "Your n-grams do not overlap: they start at every n-th token. A repetition need not start there.": (
+        lambda text, n: _grams(text, n)[::n]
+    ),
+}
+KINDS = {
+    "You look at single tokens whatever n is. “the” comes back in every text; count runs of n.": (
+        lambda text, n: _grams(text, 1)
+    ),
+    "You look at runs of one length whatever n is: count runs of n.": (
+        lambda text, n: _grams(text, 2),
+        lambda text, n: _grams(text, 3),
+        lambda text, n: _grams(text, 4),
+    ),
+    "You sort the tokens of an n-gram, or make a set of them. “dog bites man” is not “man bites dog”.": (
+        lambda text, n: [tuple(sorted(gram)) for gram in _grams(text, n)],
+        lambda text, n: [frozenset(gram) for gram in _grams(text, n)],
+    ),
+    "You add up the ids of an n-gram: other n-grams have the same sum. Compare tuples.": (
+        lambda text, n: [sum(gram) for gram in _grams(text, n)]
+    ),
+    "You compare n-grams by their ends only: all n tokens must be the same.": (
+        lambda text, n: [(gram[0], gram[-1]) for gram in _grams(text, n)]
+    ),
+    "You paste ids together: then (1, 12) and (11, 2) look the same. Compare tuples.": (
+        lambda text, n: ["".join(map(str, gram)) for gram in _grams(text, n)]
+    ),
+    "You take all runs of up to n tokens. An n-gram has exactly n.": (
+        lambda text, n: [gram for k in range(1, n + 1) for gram in _grams(text, k)]
+    ),
+}
+
+
+def _with_cuts(ratio, cuts=PLACES | KINDS):
+    """{sentence: answers} with each of the wrong ways to cut."""
+    return {s: tuple(_of(ratio, cut) for cut in (c if isinstance(c, tuple) else (c,))) for s, c in cuts.items()}
+
+
+def _some_text(length, vocabulary=6):
+    """A text of ids in which things repeat."""
+    return torch.randint(vocabulary, (length,)).tolist()
+
 
 # 2 --------------------------------------------------------------------------------------------------------------------
 
@@ -169,89 +202,40 @@ def _repeated_share(tokens, n):
     return 1 - len(set(grams)) / len(grams) if grams else 0.0
 
 
-def _share(grams, count):
-    return count(grams) / len(grams) if grams else 0.0
+def _repeated_share_by_difference(tokens, n):
+    grams = list(zip(*(tokens[i:] for i in range(n)), strict=False))
+    return (len(grams) - len(set(grams))) / len(grams) if grams else 0.0
 
 
-_REPEAT_MISTAKES = {
-    "the share that is new": (
-        lambda tokens, n: 1 - _repeated_share(tokens, n),
-        "That is the share of n-grams that are *new*. A text that never repeats itself should get 0.",
-    ),
-    "single tokens": (
-        lambda tokens, n: _repeated_share(tokens, 1),
-        "You looked at single tokens. “the” comes back in every text; count runs of n.",
-    ),
-    "all occurrences": (
-        lambda tokens, n: _share(_grams(tokens, n), lambda g: sum(c for c in Counter(g).values() if c > 1)),
-        "You count the first occurrence of a repeated n-gram as well. It repeats nothing.",
-    ),
-    "kinds of n-grams": (
-        lambda tokens, n: _share(
-            list(set(_grams(tokens, n))), lambda g: sum(Counter(_grams(tokens, n))[x] > 1 for x in g)
-        ),
-        "You count each kind of n-gram once. A sentence that comes ten times is worse than one that comes twice.",
-    ),
-    "divided by the tokens": (
-        lambda tokens, n: _repeated_share(tokens, n) * max(0, len(tokens) - n + 1) / max(1, len(tokens)),
-        "You divided by the number of tokens. A text of L tokens has L - n + 1 n-grams.",
-    ),
-    "one n-gram too few": (
-        lambda tokens, n: _repeated_share(tokens[:-1], n),
-        "The last n-gram is missing: is it `range(len(tokens) - n)` or one more?",
-    ),
-    "blocks": (
-        lambda tokens, n: _share(
-            [tuple(tokens[i : i + n]) for i in range(0, len(tokens) - n + 1, n)], lambda g: len(g) - len(set(g))
-        ),
-        "Your n-grams do not overlap: they start at every n-th token. A repetition need not start there.",
-    ),
-    "neighbours only": (
-        lambda tokens, n: _share(_grams(tokens, n), lambda g: sum(a == b for a, b in zip(g, g[1:], strict=False))),
-        "You compare each n-gram with the next one only. A loop may be many tokens long: look at all that came before.",
-    ),
-    "order ignored": (
-        lambda tokens, n: _repeated_share([tuple(sorted(gram)) for gram in _grams(tokens, n)], 1),
-        "You sort the tokens of an n-gram, or make a set of them. “dog bites man” does not repeat “man bites dog”.",
-    ),
-    "divided by the different ones": (
-        lambda tokens, n: len(_grams(tokens, n)) / max(1, len(set(_grams(tokens, n)))) - 1,
-        "You divided by the number of *different* n-grams. The share is one of all n-grams.",
-    ),
-    "in percent": (
-        lambda tokens, n: 100 * _repeated_share(tokens, n),
-        "That is in percent. Return a share from 0 to 1.",
-    ),
-    "pasted together": (
-        lambda tokens, n: _repeated_share(["".join(map(str, gram)) for gram in _grams(tokens, n)], 1),
-        "You paste ids together: then (1, 12) and (11, 2) look the same. Compare tuples.",
-    ),
-}
+def _repeated_share_in_a_loop(tokens, n):
+    seen, repeated = set(), 0
+    for i in range(len(tokens) - n + 1):
+        gram = tuple(tokens[i : i + n])
+        if gram in seen:
+            repeated += 1
+        seen.add(gram)
+    return repeated / max(1, len(tokens) - n + 1)
 
 
-def _ask_repeated_share(ask):
-    for length, n in ((40, 2), (60, 3)):
-        tokens, _ = _apart(lambda n=n, length=length: (_loopy(length), n), _repeated_share, _REPEAT_MISTAKES)
-        answer = ask(tokens, n)
-        _expect(answer, _REPEAT_MISTAKES, tokens, n)
-        answer.is_number()
-        answer.holds(
-            not 1 < answer.value <= len(tokens), "That is a *number* of n-grams. Divide it by how many there are."
-        ).equals(
-            _repeated_share(tokens, n), "The share is off: how many n-grams are there, and how many different ones?"
-        )
-    for tokens, n in ((list(range(30)), 4), ([3, 1], 4)):
-        answer = ask(tokens, n)
-        answer.is_number()
-        words = "without repetitions" if len(tokens) > n else f"of {len(tokens)} tokens has no {n}-gram, so it"
-        answer.equals(0.0, f"A text {words} should get 0.")
-    ask([1, 12, 11, 2], 2).is_number().equals(0.0, "(1, 12) and (11, 2) are different: do not paste ids together.")
+def _often(keep):
+    """How many kinds of n-grams come so often that `keep(count)` is true."""
+    return lambda grams: sum(map(keep, Counter(grams).values()))
 
 
-def _loopy(length):
+def _covered(tokens, n):
+    """The share of the tokens that lie in a repeated n-gram."""
+    grams = _grams(tokens, n)
+    places = {j for i, gram in enumerate(grams) if gram in grams[:i] for j in range(i, i + n)}
+    return len(places) / max(1, len(tokens))
+
+
+def _loopy(draw):
     """A text that runs into a loop; (1, 12, 3) and (11, 2, 3), once each, look alike to who pastes ids together."""
+    if draw.rows == 1:
+        return {"tokens": [1, 2, 1, 2, *_some_text(4, 3)], "n": 2}
     phrase = _some_text(7, 40)
-    return ([1, 12, 3, 11, 2, 3] + _some_text(length // 2 - 6, 5) + phrase * 4 + _some_text(4, 40) + phrase)[:length]
+    tokens = [1, 12, 3, 11, 2, 3, *_some_text(2 * draw.rows, 5), *[4] * 5, *phrase * 3, 8, 7, 9, 8, 6, 9]
+    return {"tokens": tokens + _some_text(draw.rows, 40) + phrase + phrase[:4], "n": 2 + draw.number}
 
 
 repeated_share = Exercise(
@@ -260,22 +244,73 @@ repeated_share = Exercise(
     minutes=8,
     difficulty="medium",
     reference=_repeated_share,
-    questions=_ask_repeated_share,
+    roles={"n": "size"},
+    draw=_loopy,
+    forms=(_repeated_share_in_a_loop, _repeated_share_by_difference),
     hints=(
         "If all n-grams are different, nothing repeats. How many different ones are there, how many in all?",
         "`tuple(tokens[i : i + n])` is an n-gram; tuples can go into a `set`. `range(len(tokens) - n + 1)` has all places.",
         "`1 - len(set(grams)) / len(grams)`, and 0 if there are none.",
     ),
+    cases={
+        "A text without repetitions should get 0.": _case(tokens=list(range(30)), n=4),
+        "(1, 12) and (11, 2) are different: do not paste ids together.": _case(tokens=[1, 12, 11, 2], n=2),
+        "A text of n tokens has one n-gram, and nothing stood before it: 0.": _case(tokens=[3, 3, 3], n=3),
+        "A text too short to have an n-gram should get 0.": _case(tokens=[3, 1, 3], n=4),
+        "A text of 2 tokens has no 4-gram and should get 0.": _case(tokens=[3, 1], n=4),
+    },
+    mistakes={
+        "That is the share of n-grams that are *new*. A text that never repeats itself should get 0.": (
+            _of(lambda g: len(set(g)) / len(g))
+        ),
+        "You count the first occurrence of a repeated n-gram as well. It repeats nothing.": (
+            _of(lambda g: sum(g.count(x) > 1 for x in g) / len(g))
+        ),
+        "You count each kind of n-gram once. A sentence that comes ten times is worse than one that comes twice.": (
+            _of(lambda g: _often(lambda count: count > 1)(g) / len(g)),
+            _of(lambda g: _often(lambda count: count > 1)(g) / len(set(g))),
+        ),
+        "You count those that come exactly once. They repeat nothing.": (
+            _of(lambda g: _often(lambda count: count == 1)(g) / len(g))
+        ),
+        "You count *pairs* of equal n-grams. One that comes three times repeats twice, not three times.": (
+            _of(lambda g: _often(lambda count: count * (count - 1) // 2)(g) / len(g))
+        ),
+        "You count only how often the commonest n-gram comes.": (
+            _of(lambda g: max(map(g.count, g), default=0) / len(g)),
+            _of(lambda g: (max(map(g.count, g), default=1) - 1) / len(g)),
+        ),
+        "You compare each n-gram with the next one only. A loop may be many tokens long: look at all that came before.": (
+            _of(lambda g: sum(a == b for a, b in zip(g, g[1:], strict=False)) / len(g))
+        ),
+        "You compare each n-gram with the one n places on only: look at all that came before.": (
+            _of(lambda g: sum(a == b for a, b in zip(g, g[len((g or [()])[0]) :], strict=False)) / len(g))
+        ),
+        "That is the share of *tokens* that lie in a repeated n-gram. Count n-grams.": _covered,
+        "Yours is always 0. Is the `return` inside your loop, or a share cut down to a whole number (`//`, int)?": (
+            lambda tokens, n: 0
+        ),
+        "You divided by the number of *different* n-grams. The share is one of all n-grams.": (
+            _of(lambda g: len(g) / len(set(g)) - 1)
+        ),
+        "That is a *number* of n-grams. Divide it by how many there are.": (
+            _of(lambda g: len(g) - len(set(g))),
+            _of(lambda g: len(set(g))),
+        ),
+        "Yours is 1 as soon as anything repeats: say how much, a share from 0 to 1. (Does each n-gram find *itself*? Look "
+        "only at those before it. And `//` leaves no share.)": _of(lambda g: len(g) > len(set(g))),
+        **_with_cuts(lambda g: 1 - len(set(g)) / len(g)),
+    },
     wrong={
-        **_REPEAT_MISTAKES,
-        "a number of n-grams": (
-            lambda tokens, n: len(_grams(tokens, n)) - len(set(_grams(tokens, n))),
-            "Divide it by how many there are",
+        "fails on a short text": (lambda t, n: 1 - len(set(_grams(t, n))) / len(_grams(t, n)), "ZeroDivisionError"),
+        "whole-number division": (_of(lambda g: 1 - len(set(g)) // len(g)), "`//`"),
+        "lists in a set": (lambda t, n: len(set(map(list, _grams(t, n)))), "a tuple can"),
+        "by tokens": (
+            lambda t, n: 1 - len(set(_grams(t, n))) / max(1, len(t)),
+            "`tokens` stands where `grams` belongs",
         ),
-        "fails on a short text": (
-            lambda tokens, n: 1 - len(set(_grams(tokens, n))) / len(_grams(tokens, n)),
-            "ZeroDivisionError",
-        ),
+        "in percent": (lambda t, n: 100 * _repeated_share(t, n), "100 times too large"),
+        "n + 1": (lambda t, n: _repeated_share(t, n + 1), "`n` + 1"),
     },
 )
 
@@ -289,165 +324,46 @@ def _overlap(tokens, others, n):
     return sum(gram in seen for gram in grams) / len(grams) if grams else 0.0
 
 
-def _pool(others, n):
-    return {gram for other in others for gram in _grams(other, n)}
+def _overlap_in_a_loop(tokens, others, n):
+    found = 0
+    for i in range(len(tokens) - n + 1):
+        gram = tokens[i : i + n]
+        if any(other[j : j + n] == gram for other in others for j in range(len(other) - n + 1)):
+            found += 1
+    return found / max(1, len(tokens) - n + 1)
 
 
-_OVERLAP_MISTAKES = {
-    "the other way round": (
-        lambda tokens, others, n: (
-            sum(g in set(_grams(tokens, n)) for o in others for g in _grams(o, n))
-            / max(1, sum(len(_grams(o, n)) for o in others))
-        ),
-        "That is the share of the *training* texts' n-grams that stand in the test text. With much training text it is "
-        "always tiny.",
-    ),
-    "across the borders": (
-        lambda tokens, others, n: _overlap(tokens, [[i for other in others for i in other]], n),
-        "You joined the texts before cutting them: an n-gram that runs from the end of one into the next was never read.",
-    ),
-    "single tokens": (
-        lambda tokens, others, n: _overlap(tokens, others, 1),
-        "You compare single tokens. Nearly all of them occur everywhere; that is no contamination.",
-    ),
-    "only the first text": (
-        lambda tokens, others, n: _overlap(tokens, others[:1], n),
-        "Only the first of the training texts is searched. Is there a `return` inside your loop?",
-    ),
-    "each kind once": (
-        lambda tokens, others, n: len(set(_grams(tokens, n)) & _pool(others, n)) / max(1, len(set(_grams(tokens, n)))),
-        "You count each kind of n-gram once. Go through the test text place by place.",
-    ),
-    "only the last text": (
-        lambda tokens, others, n: _overlap(tokens, others[-1:], n),
-        "Only the last of the training texts is searched: do you start a new set for each?",
-    ),
-    "the mean over texts": (
-        lambda tokens, others, n: sum(_overlap(tokens, [other], n) for other in others) / len(others),
-        "You took the mean of the overlaps with single texts. With many training texts it is always tiny: put all "
-        "they have into one set.",
-    ),
-    "the share of texts": (
-        lambda tokens, others, n: sum(_overlap(tokens, [other], n) > 0 for other in others) / len(others),
-        "That is the share of training *texts* that have something in common with the test text. Count its n-grams.",
-    ),
-    "order ignored": (
-        lambda tokens, others, n: _overlap(
-            [tuple(sorted(gram)) for gram in _grams(tokens, n)],
-            [[tuple(sorted(gram)) for gram in _grams(other, n)] for other in others],
-            1,
-        ),
-        "You sort the tokens of an n-gram, or make a set of them. “man bites dog” is not “dog bites man”.",
-    ),
-    "in percent": (
-        lambda tokens, others, n: 100 * _overlap(tokens, others, n),
-        "That is in percent. Return a share from 0 to 1.",
-    ),
-    "searched as words": (
-        lambda tokens, others, n: _share(
-            _grams(tokens, n),
-            lambda g: sum(any(" ".join(map(str, x)) in " ".join(map(str, o)) for o in others) for x in g),
-        ),
-        "You search in ids pasted together to one string: then (1, 23) is found in (11, 23). Compare tuples.",
-    ),
-    "pasted together": (
-        lambda tokens, others, n: _overlap(
-            ["".join(map(str, gram)) for gram in _grams(tokens, n)],
-            [["".join(map(str, gram)) for gram in _grams(other, n)] for other in others],
-            1,
-        ),
-        "You paste ids together: then (1, 12) and (11, 2) look the same. Compare tuples.",
-    ),
-    "the worst single text": (
-        lambda tokens, others, n: max(_overlap(tokens, [other], n) for other in others),
-        "You take the largest overlap with a *single* text. An n-gram counts if it stands in any of them.",
-    ),
-    "added over texts": (
-        lambda tokens, others, n: sum(_overlap(tokens, [other], n) for other in others),
-        "An n-gram that stands in two training texts is counted twice: your share could be more than 1.",
-    ),
-    "of both together": (
-        lambda tokens, others, n: (
-            len(set(_grams(tokens, n)) & _pool(others, n)) / max(1, len(set(_grams(tokens, n)) | _pool(others, n)))
-        ),
-        "You divided by all n-grams of both sides (Jaccard). A long training text then hides any overlap. Divide by those "
-        "of the test text.",
-    ),
-    "the share that is new": (
-        lambda tokens, others, n: 1 - _overlap(tokens, others, n),
-        "That is the share that does *not* stand in training texts.",
-    ),
-    "one n-gram too few": (
-        lambda tokens, others, n: _overlap(tokens[:-1], others, n),
-        "The last n-gram of the test text is missing: is it `range(len(tokens) - n)` or one more?",
-    ),
-}
+def _found(grams, each):
+    """How many of the n-grams, place by place, stand in any of the texts."""
+    return sum(any(gram in other for other in each) for gram in grams)
 
 
-def _ask_overlap(ask):
-    def draw(n):
-        text = _some_text(27, 9)
-        text[4], text[14], text[26] = 50, 51, 52  # no training text has these
-        others = [
-            _some_text(14, 9) + text[20:24],
-            _some_text(9, 9) + text[5:14] + _some_text(4, 9),
-            text[15:21] + _some_text(12, 9),
-            [30, 31, 32, 33, 34, 35, 70, 71],  # (71, 72) is across the border
-            [
-                72,
-                11,
-                23,
-                4,
-                37,
-                11,
-                24,
-                5,
-                38,
-                *(i for k in range(2, 7) for i in (11, k, 3)),
-            ],  # (1, 23) and (1, 12) only if ids are pasted
-            [64, 63, 62, 61, 60, 36],  # 60 to 64 in another order
-            [41, 42, 43],  # nothing in common
-            text[7:13] + text[:4],
-            text[16:26] + _some_text(8, 9),
-        ]
-        traps = [
-            1,
-            23,
-            4,
-            53,
-            1,
-            24,
-            5,
-            54,
-            *(i for k in range(12, 17) for i in (1, k, 3)),
-            *range(60, 65),
-            70,
-            71,
-            72,
-            57,
-        ]
-        return [*text, *traps, *text[5:10]], others, n
+def _words(ids):
+    return " ".join(map(str, ids))
 
-    for n in (2, 3):
-        arguments = _apart(lambda n=n: draw(n), _overlap, _OVERLAP_MISTAKES)
-        answer = ask(*arguments)
-        answer.holds(
-            not isinstance(answer.value, bool),
-            "You say whether there is any overlap. Say how much: a share from 0 to 1.",
-        )
-        _expect(answer, _OVERLAP_MISTAKES, *arguments)
-        answer.is_number()
-        answer.holds(
-            not 1 < answer.value <= len(arguments[0]),
-            "That is a *number* of n-grams. Divide it by how many the test text has.",
-        ).equals(
-            _overlap(*arguments), "The share is off: which n-grams of the text stand in at least one of the others?"
-        )
-    ask([4, 4], [[4, 4, 4, 4]], 3).is_number().equals(0.0, "A text of 2 tokens has no 3-gram: the answer should be 0.")
-    ask([1, 23], [[11, 23]], 2).is_number().equals(
-        0.0, "(1, 23) does not stand in (11, 23): do not paste ids together."
-    )
-    ask([1, 2, 3, 4], [[9, 9]], 2).is_number().equals(0.0, "Nothing is shared here: the answer should be 0.")
+
+def _some_overlap(draw):
+    """A text and others that share some of it, with a trap for each mistake."""
+    if draw.rows == 1:
+        return {"tokens": [1, 2, 3, 1, 2], "others": [[1, 2, 5], [4, 2, 3]], "n": 2}
+    text = _some_text(27, 9)
+    text[5], text[14], text[26] = 50, 51, 52  # no other text has these
+    everywhere = text[8:11] * draw.number
+    others = [
+        _some_text(14, 9) + text[20:24],
+        _some_text(9, 9) + text[6:14] + _some_text(4, 9),
+        text[15:21] + _some_text(12, 9),
+        [30, 31, 32, 33, 34, 35, 70, 71],  # (71, 72) is across the border
+        # (1, 23) and (1, 12) only if ids are pasted
+        [72, 11, 23, 4, 37, 11, 24, 5, 38, *(i for k in range(2, 7) for i in (11, k, 3))],
+        [64, 63, 62, 61, 60, 36, 60, 66, 64],  # 60 to 64 in another order, and between others
+        [41, 42, 43, 44, 45],  # nothing in common but single tokens
+        text[7:13] + text[:5],
+        text[16:26] + _some_text(8, 9),
+    ]
+    traps = [1, 23, 4, 53, 1, 24, 5, 54, *(i for k in range(12, 17) for i in (1, k, 3)), *range(60, 65), 70, 71, 72, 57]
+    tokens = [*text, *traps, *text[6 : 11 + 3 * draw.number], 60, 65, 64, 41, 43, 45]
+    return {"tokens": tokens, "others": [other + everywhere for other in others[draw.number :]], "n": 2 + draw.number}
 
 
 overlap = Exercise(
@@ -456,20 +372,97 @@ overlap = Exercise(
     minutes=8,
     difficulty="medium",
     reference=_overlap,
-    questions=_ask_overlap,
+    roles={"n": "size"},
+    draw=_some_overlap,
+    forms=(_overlap_in_a_loop,),
     hints=(
         "First collect all n-grams that the training texts have, text by text. Then go through the test text.",
         "A `set` of tuples holds what was seen; `gram in seen` asks it. Divide by the number of n-grams of the *test* text.",
         "`seen = {tuple(other[i : i + n]) for other in others for i in range(len(other) - n + 1)}`, then "
         "`sum(gram in seen for gram in grams) / len(grams)`, 0 without any.",
     ),
-    wrong={
-        **_OVERLAP_MISTAKES,
-        "a number of n-grams": (
-            lambda tokens, others, n: sum(g in _pool(others, n) for g in _grams(tokens, n)),
-            "Divide it by how many",
+    cases={
+        "Nothing is shared here: 0.": _case(tokens=[1, 2, 3, 4], others=[[9, 9]], n=2),
+        "(1, 23) does not stand in (11, 23), do not paste ids together: 0.": _case(
+            tokens=[1, 23], others=[[11, 23]], n=2
         ),
-        "yes or no": (lambda tokens, others, n: bool(set(_grams(tokens, n)) & _pool(others, n)), "Say how much"),
+        "The only n-gram of a text of n tokens was seen: 1.": _case(tokens=[5, 6, 7], others=[[4, 5, 6, 7]], n=3),
+        "Another text that is shorter than n has no n-gram.": _case(tokens=[5, 6, 7], others=[[5], [5, 6]], n=2),
+        "A text of 2 tokens has no 3-gram: 0.": _case(tokens=[4, 4], others=[[4, 4, 4, 4]], n=3),
+        "A text of 2 tokens has no 4-gram: 0.": _case(tokens=[4, 4], others=[[4, 4, 4, 4]], n=4),
+    },
+    mistakes={
+        "That is the share of the *training* texts' n-grams that stand in the test text. With much training text it is "
+        "always tiny.": (
+            _of(lambda g, each: _found(sum(each, []), [g]) / len(sum(each, []))),
+            _of(lambda g, each: _found(set(sum(each, [])), [g]) / len(set(sum(each, [])))),
+        ),
+        "You joined the texts before cutting them: an n-gram that runs from the end of one into the next was never read.": (
+            lambda tokens, others, n: _overlap(tokens, [[i for other in others for i in other]], n)
+        ),
+        "Only the first of the training texts is searched. Is there a `return` inside your loop?": (
+            lambda tokens, others, n: _overlap(tokens, others[:1], n)
+        ),
+        "Only the last of the training texts is searched: do you start a new set for each?": (
+            lambda tokens, others, n: _overlap(tokens, others[-1:], n)
+        ),
+        "You count each kind of n-gram once. Go through the test text place by place.": (
+            _of(lambda g, each: _found(set(g), each) / len(set(g))),
+            _of(lambda g, each: _found(set(g), each) / len(g)),
+        ),
+        "You took the mean of the overlaps with single texts. With many training texts it is always tiny: put all "
+        "they have into one set.": _of(lambda g, each: sum(_found(g, [other]) for other in each) / len(g) / len(each)),
+        "That is the share of training *texts* that have something in common with the test text. Count its n-grams.": (
+            _of(lambda g, each: sum(_found(g, [other]) > 0 for other in each) / len(each))
+        ),
+        "You search in ids pasted together to one string: then (1, 23) is found in (11, 23). Compare tuples.": (
+            lambda tokens, others, n: (
+                sum(any(_words(gram) in _words(other) for other in others) for gram in _grams(tokens, n))
+                / max(1, len(tokens) - n + 1)
+            )
+        ),
+        "You take the largest overlap with a *single* text. An n-gram counts if it stands in any of them.": (
+            _of(lambda g, each: max((_found(g, [other]) for other in each), default=0) / len(g))
+        ),
+        "You ask that an n-gram stands in *all* of the others. In one of them is enough.": (
+            _of(lambda g, each: sum(all(gram in other for other in each) for gram in g) / len(g))
+        ),
+        "An n-gram that stands in two training texts is counted twice: your share could be more than 1.": (
+            _of(lambda g, each: sum(_found(g, [other]) for other in each) / len(g)),
+            _of(lambda g, each: sum(Counter(sum(each, []))[gram] for gram in g) / len(g)),
+        ),
+        "You count an n-gram of the test text no more often than it stands in the others. If it was seen once, each place "
+        "counts.": _of(lambda g, each: (Counter(g) & Counter(sum(each, []))).total() / len(g)),
+        "You ask only that the n tokens occur in the other texts: they must stand there side by side, in this order.": (
+            lambda tokens, others, n: _of(lambda g: sum(set(x) <= set(sum(others, [])) for x in g) / len(g))(tokens, n),
+            lambda tokens, others, n: _of(lambda g: sum(any(set(x) <= set(o) for o in others) for x in g) / len(g))(
+                tokens, n
+            ),
+        ),
+        "You divided by the n-grams of both sides together. A long training text then hides any overlap. Divide by those "
+        "of the test text.": _of(lambda g, each: _found(set(g), each) / len({*g, *sum(each, [])})),
+        "You divided by the number of n-grams of the training texts. Divide by those of the test text.": (
+            _of(lambda g, each: _found(g, each) / len(sum(each, []))),
+            _of(lambda g, each: _found(g, each) / len(set(sum(each, [])))),
+            _of(lambda g, each: _found(set(g), each) / len(sum(each, []))),
+        ),
+        "You say whether there is any overlap. Say how much: a share from 0 to 1.": lambda *a: _overlap(*a) > 0,
+        "That is a *number* of n-grams. Divide it by how many the test text has.": (
+            _of(_found),
+            _of(lambda g, each: _found(set(g), each)),
+        ),
+        "Yours is always 0, as if nothing were ever found. A list never equals a tuple, nor a text of ids another kind of "
+        "thing; and `//` leaves no share.": lambda tokens, others, n: 0.0,
+        **_with_cuts(lambda g, each: _found(g, each) / len(g)),
+        **{
+            f"{s} (So it is with the {side}.)": _of(lambda g, each: _found(g, each) / len(g), *cuts)
+            for s, cut in PLACES.items()
+            for side, cuts in (("test text", (cut, _grams)), ("training texts", (_grams, cut)))
+        },
+    },
+    wrong={
+        "fails without n-grams": (lambda t, o, n: _found(_grams(t, n), []) / len(_grams(t, n)), "Yours is always 0"),
+        "n + 1": (lambda tokens, others, n: _overlap(tokens, others, n + 1), "`n` + 1"),
     },
 )
 
@@ -478,103 +471,42 @@ overlap = Exercise(
 
 def _perplexity(logits, tokens, counts):
     """exp of the mean of -log q(next token); logits (L, V) after each of the tokens (L,), counts bool (L,) says where."""
-    log_q = logits[:-1].log_softmax(1).gather(1, tokens[1:, None])[:, 0]
+    log_q = logits[:-1].log_softmax(-1).gather(1, tokens[1:, None])[:, 0]
     return (-log_q[counts[:-1]].mean()).exp()
+
+
+def _perplexity_by_cross_entropy(logits, tokens, counts):
+    each = F.cross_entropy(logits[:-1], tokens[1:], reduction="none")
+    weights = counts[:-1].float()
+    return torch.exp((each * weights).sum() / weights.sum())
+
+
+def _perplexity_in_a_loop(logits, tokens, counts):
+    q = logits.softmax(-1)
+    total, number = 0.0, 0
+    for i in range(len(tokens) - 1):
+        if counts[i]:
+            total = total - q[i, tokens[i + 1]].log()
+            number = number + 1
+    return torch.exp(total / number)
 
 
 def _each(logits, tokens, shift=1):
     """-log q of the token `shift` places on."""
-    length = len(tokens) - shift
-    return -logits[:length].log_softmax(1).gather(1, tokens[shift:, None])[:, 0]
+    return F.cross_entropy(logits[: len(tokens) - shift], tokens[shift:], reduction="none")
 
 
-_PERPLEXITY_MISTAKES = {
-    "not shifted": (
-        lambda logits, tokens, counts: _each(logits, tokens, 0)[counts].mean().exp(),
-        "You score each token at its own place: logits[i] is about the token *after* place i.",
-    ),
-    "no mask": (
-        lambda logits, tokens, counts: _each(logits, tokens).mean().exp(),
-        "Every place counts in your mean. The prompt is not the teacher's text: only where `counts` is True.",
-    ),
-    "mask shifted as well": (
-        lambda logits, tokens, counts: _each(logits, tokens)[counts[1:]].mean().exp(),
-        "You shifted the mask along with the tokens. counts[i] is already about the token after place i, as logits[i] is.",
-    ),
-    "masked by zeros": (
-        lambda logits, tokens, counts: (_each(logits, tokens) * counts[:-1]).mean().exp(),
-        "You set what does not count to 0, and then divide by all places. Divide by the number of those that count.",
-    ),
-    "filtered before shifting": (
-        lambda logits, tokens, counts: _each(logits[counts], tokens[counts]).mean().exp(),
-        "You left places out first and shifted then: the next token that is *left* need not be the next one in the text.",
-    ),
-    "the mask the other way round": (
-        lambda logits, tokens, counts: _each(logits, tokens)[~counts[:-1]].mean().exp(),
-        "You score the places that do *not* count.",
-    ),
-    "the sum": (
-        lambda logits, tokens, counts: _each(logits, tokens)[counts[:-1]].sum().exp(),
-        "You took the sum of -log q: it grows with the length of the text. Take the mean.",
-    ),
-    "softmax twice": (
-        lambda logits, tokens, counts: _each(logits.softmax(1), tokens)[counts[:-1]].mean().exp(),
-        "Softmax was taken twice: cross_entropy and log_softmax want logits.",
-    ),
-    "logits for log q": (
-        lambda logits, tokens, counts: (-logits[:-1].gather(1, tokens[1:, None])[:, 0][counts[:-1]].mean()).exp(),
-        "You took the logits themselves for log q. What makes logits into log probabilities?",
-    ),
-    "no logarithm": (
-        lambda logits, tokens, counts: (-(-_each(logits, tokens)[counts[:-1]]).exp().mean()).exp(),
-        "You took the probability q where its logarithm belongs.",
-    ),
-    "divided by all tokens": (
-        lambda logits, tokens, counts: (_each(logits, tokens)[counts[:-1]].sum() / len(tokens)).exp(),
-        "You divided by the number of all tokens. Divide by the number of places that count.",
-    ),
-    "no exp": (
-        lambda logits, tokens, counts: _each(logits, tokens)[counts[:-1]].mean(),
-        "That is the mean of -log q, in nats. Perplexity is its exponential.",
-    ),
-    "two to the power": (
-        lambda logits, tokens, counts: 2 ** _each(logits, tokens)[counts[:-1]].mean(),
-        "You took 2 to the power of *nats*. With natural logarithms it is e to that power.",
-    ),
-    "the mean of exps": (
-        lambda logits, tokens, counts: _each(logits, tokens)[counts[:-1]].exp().mean(),
-        "You took the mean of 1 / q. A single token that surprises the model then decides everything. First the mean of "
-        "-log q, then exp.",
-    ),
-    "the mean probability": (
-        lambda logits, tokens, counts: 1 / (-_each(logits, tokens)[counts[:-1]]).exp().mean(),
-        "You took the mean of the probabilities. First the mean of their logarithms, then exp.",
-    ),
-    "the sign": (
-        lambda logits, tokens, counts: (-_each(logits, tokens)[counts[:-1]].mean()).exp(),
-        "The sign is off: your result is below 1. No model is less perplexed than one that is always certain.",
-    ),
-}
+def _of_each(finish):
+    """A perplexity of the right -log q (L - 1,) and mask (L - 1,), put together in another way."""
+    return lambda logits, tokens, counts: finish(_each(logits, tokens), counts[:-1])
 
 
-def _ask_perplexity(ask):
-    for length in (14, 23):
-
-        def draw(length=length):
-            counts = torch.rand(length) < 0.6
-            counts[-1] = False  # nothing comes after the last token
-            return torch.randn(length, 9) * 1.2, torch.randint(9, (length,)), counts
-
-        arguments = _apart(draw, _perplexity, _PERPLEXITY_MISTAKES)
-        answer = ask(*arguments)
-        _expect(answer, _PERPLEXITY_MISTAKES, *arguments)
-        answer.is_number()
-        answer.equals(
-            _perplexity(*arguments), "The value is off: -log q of each next token that counts, their mean, exp."
-        )
-    counts = torch.tensor([True] * 6 + [False])
-    answer = ask(torch.zeros(7, 50), torch.randint(50, (7,)), counts)
-    answer.is_number().equals(50.0, "A model that finds all 50 tokens equally likely has perplexity 50.")
+def _some_scores(draw):
+    """Logits, tokens, and where they count; nothing comes after the last token."""
+    length = 2 * draw.rows + 2
+    counts = draw.mask(length)
+    counts[1], counts[2] = False, True
+    return {"logits": draw.logits(length, draw.classes, scale=1.2), "tokens": draw.labels(length), "counts": counts}
 
 
 perplexity = Exercise(
@@ -583,13 +515,67 @@ perplexity = Exercise(
     minutes=8,
     difficulty="medium",
     reference=_perplexity,
-    questions=_ask_perplexity,
+    draw=_some_scores,
+    forms=(_perplexity_by_cross_entropy, _perplexity_in_a_loop),
     hints=(
         "logits[i] and counts[i] both speak about tokens[i + 1]. What becomes of the last place?",
         "`logits[:-1].log_softmax(1).gather(1, tokens[1:, None])[:, 0]` is log q of each next token.",
         "With that as log_q: `(-log_q[counts[:-1]].mean()).exp()`.",
     ),
-    wrong=_PERPLEXITY_MISTAKES,
+    mistakes={
+        "You score each token at its own place: logits[i] is about the token *after* place i.": (
+            lambda z, t, counts: _each(z, t, 0)[counts].mean().exp(),
+            lambda z, t, counts: _each(z, t, 0)[1:][counts[:-1]].mean().exp(),
+            lambda z, t, counts: _each(z, t, 0)[1:][counts[1:]].mean().exp(),
+        ),
+        "You shifted the wrong way: logits[i] is about tokens[i + 1], so the *last* logits and the *first* token go.": (
+            lambda z, t, counts: _each(z[1:], t[:-1], 0)[counts[:-1]].mean().exp(),
+            lambda z, t, counts: _each(z[1:], t[:-1], 0)[counts[1:]].mean().exp(),
+        ),
+        "You shifted the mask along with the tokens. counts[i] is already about the token after place i, as logits[i] is.": (
+            lambda z, t, counts: _each(z, t)[counts[1:]].mean().exp()
+        ),
+        "You set what does not count to 0, and then divide by all places. Divide by the number of those that count.": (
+            _of_each(lambda each, counts: (each * counts).mean().exp()),
+            _of_each(lambda each, counts: (each[counts].sum() / (len(each) + 1)).exp()),
+        ),
+        "You set *logits* to 0 where they do not count. That is a guess at random, and it counts: leave the place out.": (
+            lambda z, t, counts: _each(z * counts[:, None], t).mean().exp()
+        ),
+        "You left places out first and shifted then: the next token that is *left* need not be the next one in the text.": (
+            lambda z, t, counts: _each(z[counts], t[counts]).mean().exp()
+        ),
+        "You score the *likeliest* token at each place. Score the one that comes.": (
+            lambda z, t, counts: (-z.log_softmax(-1).amax(-1)[counts].mean()).exp()
+        ),
+        "That is exp of the model's entropy: how unsure it is. How surprised is it by the token that comes?": (
+            lambda z, t, counts: (-(z.softmax(-1) * z.log_softmax(-1)).sum(-1)[counts].mean()).exp()
+        ),
+        "You took the mean of 1 / q. A single token that surprises the model then decides everything. First the mean of "
+        "-log q, then exp.": _of_each(lambda each, counts: each[counts].exp().mean()),
+        "You took the mean of the probabilities. First the mean of their logarithms, then exp.": (
+            _of_each(lambda each, counts: 1 / (-each[counts]).exp().mean())
+        ),
+    },
+    wrong={
+        "the other places": (_of_each(lambda each, counts: each[~counts].mean().exp()), "what is masked"),
+        "the sum": (_of_each(lambda each, counts: each[counts].sum().exp()), "the sum in place of the mean"),
+        "softmax twice": (lambda z, t, counts: _perplexity(z.softmax(-1), t, counts), "Softmax twice"),
+        "logits for log q": (
+            lambda z, t, counts: (-z[:-1].gather(1, t[1:, None])[counts[:-1]].mean()).exp(),
+            "`log_softmax` is missing",
+        ),
+        "no logarithm": (_of_each(lambda each, counts: (-(-each[counts]).exp().mean()).exp()), "log_softmax"),
+        "in nats": (_of_each(lambda each, counts: each[counts].mean()), "`exp` is missing"),
+        "2 to the power": (_of_each(lambda each, counts: each[counts].mean().exp2()), "2 to that power"),
+        "the sign": (_of_each(lambda each, counts: (-each[counts].mean()).exp()), "The minus sign"),
+        "no mask": (_of_each(lambda each, counts: each.mean().exp()), "what is masked counts as well"),
+        "one for each place": (_of_each(lambda each, counts: each[counts].exp()), "`mean` is missing"),
+        "down the columns": (
+            lambda z, t, counts: (-z[:-1].log_softmax(0).gather(1, t[1:, None])[counts[:-1]].mean()).exp(),
+            "wrong axis",
+        ),
+    },
 )
 
 # 5 --------------------------------------------------------------------------------------------------------------------
@@ -601,85 +587,32 @@ def _distinct_n(texts, n):
     return len(set(grams)) / len(grams) if grams else 0.0
 
 
-_DISTINCT_MISTAKES = {
-    "the mean of single texts": (
-        lambda texts, n: sum(_distinct_n([text], n) for text in texts) / len(texts),
-        "You took the mean over single texts. A model that writes one and the same story each time would look perfect: "
-        "count all texts together.",
-    ),
-    "across the borders": (
-        lambda texts, n: _distinct_n([[i for text in texts for i in text]], n),
-        "You joined the texts before cutting them: an n-gram that runs from one text into the next was never written.",
-    ),
-    "single tokens": (
-        lambda texts, n: _distinct_n(texts, 1),
-        "You count single tokens whatever n is.",
-    ),
-    "divided by the tokens": (
-        lambda texts, n: len({g for text in texts for g in _grams(text, n)}) / max(1, sum(map(len, texts))),
-        "You divided by the number of tokens, not of n-grams.",
-    ),
-    "only those that come once": (
-        lambda texts, n: (
-            sum(c == 1 for c in Counter(g for text in texts for g in _grams(text, n)).values())
-            / max(1, sum(len(_grams(text, n)) for text in texts))
-        ),
-        "You count only n-grams that come exactly once. One that comes twice is one *different* n-gram, too.",
-    ),
-    "the share that is repeated": (
-        lambda texts, n: 1 - _distinct_n(texts, n),
-        "That is the share of repetitions. Texts that never repeat anything should get 1.",
-    ),
-    "new in each text": (
-        lambda texts, n: (
-            sum(len(set(_grams(text, n))) for text in texts) / max(1, sum(len(_grams(text, n)) for text in texts))
-        ),
-        "You count an n-gram anew in each text. Put those of all texts into one set.",
-    ),
-    "order ignored": (
-        lambda texts, n: _distinct_n([[tuple(sorted(gram)) for gram in _grams(text, n)] for text in texts], 1),
-        "You sort the tokens of an n-gram, or make a set of them. “dog bites man” and “man bites dog” are two.",
-    ),
-    "upside down": (
-        lambda texts, n: 1 / (_distinct_n(texts, n) or 1),
-        "Your fraction is upside down: different ones by all of them.",
-    ),
-    "in percent": (
-        lambda texts, n: 100 * _distinct_n(texts, n),
-        "That is in percent. Return a share from 0 to 1.",
-    ),
-    "pasted together": (
-        lambda texts, n: _distinct_n([["".join(map(str, gram)) for gram in _grams(text, n)] for text in texts], 1),
-        "You paste ids together: then (1, 12) and (11, 2) look the same. Compare tuples.",
-    ),
-}
+def _distinct_n_in_a_loop(texts, n):
+    different, number = set(), 0
+    for text in texts:
+        for i in range(len(text) - n + 1):
+            different.add(tuple(text[i : i + n]))
+            number += 1
+    return len(different) / max(1, number)
 
 
-def _ask_distinct_n(ask):
-    def draw(n):
-        shared = _some_text(8, 12)
-        return (
-            [
-                [*_some_text(12, 12), *shared],
-                [1, 12, 3, *shared, *_some_text(5, 12), 11, 2, 3],  # two that look alike to who pastes ids together
-                [*shared[2:], *_some_text(9, 12), *shared],
-            ],
-            n,
-        )
+def _some_texts(draw):
+    """Texts that share a phrase; (1, 12, 3) and (11, 2, 3) look alike to who pastes ids together."""
+    if draw.rows == 1:
+        return {"texts": [[1, 2, 3], [2, 3, 1, 2]], "n": 2}
+    shared = _some_text(8, 12)
+    texts = [
+        [*_some_text(11, 12), *shared, *shared[1:4]],
+        [1, 12, 3, *shared, *_some_text(draw.rows, 12), 11, 2, 3, 9, 4, 10, 9, 5, 10],
+        [*shared[2:], *_some_text(9, 12), *shared, 7, 7, 7, 7],
+        [*shared[:5], 4, 4, shared[3]],
+    ]
+    return {"texts": texts[:1] + texts[: 3 + draw.number], "n": 2 + draw.number}
 
-    for n in (2, 3):
-        texts, _ = _apart(lambda n=n: draw(n), _distinct_n, _DISTINCT_MISTAKES)
-        answer = ask(texts, n)
-        _expect(answer, _DISTINCT_MISTAKES, texts, n)
-        answer.is_number()
-        answer.holds(
-            not answer.value > 1, "That is a *number* of n-grams. Divide it by how many there are in all."
-        ).equals(
-            _distinct_n(texts, n), "The share is off: a set of the n-grams of all texts, and how many there are in all."
-        )
-    ask([[1, 12], [11, 2]], 2).is_number().equals(1.0, "(1, 12) and (11, 2) are different: do not paste ids together.")
-    answer = ask([[1, 2, 3, 4]] * 10, 2)
-    answer.is_number().equals(0.1, "Ten times the same text has a tenth of different 2-grams.")
+
+def _together(ratio):
+    """An answer made of the n-grams of all texts in one list."""
+    return _of(lambda each: ratio(sum(each, [])))
 
 
 distinct_n = Exercise(
@@ -688,18 +621,86 @@ distinct_n = Exercise(
     minutes=6,
     difficulty="easy",
     reference=_distinct_n,
-    questions=_ask_distinct_n,
+    roles={"n": "size"},
+    draw=_some_texts,
+    forms=(_distinct_n_in_a_loop,),
     hints=(
         "One list of all n-grams of all texts; then: how many different ones are there?",
         "A list comprehension with two `for`: over the texts, then over the places of each.",
         "`grams = [tuple(text[i : i + n]) for text in texts for i in range(len(text) - n + 1)]`, then "
         "`len(set(grams)) / len(grams)`.",
     ),
+    cases={
+        "(1, 12) and (11, 2) are different: do not paste ids together.": _case(texts=[[1, 12], [11, 2]], n=2),
+        "Ten times the same text has a tenth of different 2-grams.": _case(texts=[[1, 2, 3, 4]] * 10, n=2),
+        "A text of n tokens has one n-gram.": _case(texts=[[1, 2, 3], [2, 3, 4]], n=3),
+        "A text that is shorter than n has no n-gram and adds nothing.": _case(texts=[[1], [1, 2, 3, 4], [4, 5]], n=3),
+    },
+    mistakes={
+        "You took the mean over single texts. A model that writes one and the same story each time would look perfect: "
+        "count all texts together.": _of(lambda each: sum(len(set(g)) / len(g) for g in each) / len(each)),
+        "You joined the texts before cutting them: an n-gram that runs from one text into the next was never written.": (
+            lambda texts, n: _distinct_n([sum(texts, [])], n),
+            lambda texts, n: len(set(_grams(sum(texts, []), n))) / len(sum(texts, [])),
+        ),
+        "You divided by the number of tokens, not of n-grams.": (
+            lambda texts, n: len(set(sum((_grams(text, n) for text in texts), []))) / len(sum(texts, []))
+        ),
+        "You divided by the number of all tokens - n + 1, as if the texts were one. Each text has n - 1 n-grams fewer.": (
+            lambda texts, n: len(set(sum((_grams(text, n) for text in texts), []))) / (len(sum(texts, [])) - n + 1)
+        ),
+        "You divided by the number of different *tokens*. Divide by that of all n-grams.": (
+            _together(lambda g: len(set(g)) / len(set(sum(g, ()))))
+        ),
+        "You count only n-grams that come exactly once. One that comes twice is one *different* n-gram, too.": (
+            _together(lambda g: _often(lambda count: count == 1)(g) / len(g)),
+            _together(lambda g: _often(lambda count: count == 1)(g) / len(set(g))),
+        ),
+        "You count only n-grams that come more than once. All different ones count, each once.": (
+            _together(lambda g: _often(lambda count: count > 1)(g) / len(g)),
+        ),
+        "That is the share of repetitions. Texts that never repeat anything should get 1.": (
+            _together(lambda g: 1 - len(set(g)) / len(g))
+        ),
+        "You count an n-gram anew in each text. Put those of all texts into one set.": (
+            _of(lambda each: sum(len(set(g)) for g in each) / len(sum(each, [])))
+        ),
+        "You drop what repeats inside a text before you count all: divide by all n-grams, also those that come again.": (
+            _of(lambda each: len(set(sum(each, []))) / sum(len(set(g)) for g in each))
+        ),
+        "You count what *all* texts have in common (an intersection). Put their n-grams together (a union).": (
+            _of(lambda each: len(set.intersection(*map(set, each))) / len(sum(each, [])))
+        ),
+        "That is a *number* of n-grams. Divide it by how many there are in all.": _together(lambda g: len(set(g))),
+        "Yours is always 1: are the repetitions still in what you count?": _together(lambda g: len(g) / len(g)),
+        "You count different *texts*. Count different n-grams.": (
+            lambda texts, n: len(set(map(tuple, texts))) / len(texts)
+        ),
+        "You take the best, or the worst, of single texts. Count the n-grams of all texts together.": (
+            lambda texts, n: max(_distinct_n([text], n) for text in texts),
+            lambda texts, n: min(_distinct_n([text], n) for text in texts),
+        ),
+        "Your last runs reach over the end, so they are shorter than n. The last n-gram starts at len(text) - n.": (
+            _of(
+                lambda each: len(set(sum(each, []))) / len(sum(each, [])),
+                lambda text, n: [tuple(text[i : i + n]) for i in range(len(text))],
+            )
+        ),
+        **_with_cuts(lambda each: len(set(sum(each, []))) / len(sum(each, []))),
+    },
     wrong={
-        **_DISTINCT_MISTAKES,
-        "a number of n-grams": (
-            lambda texts, n: len({g for text in texts for g in _grams(text, n)}),
-            "Divide it by how many",
+        "the last text": (lambda texts, n: _distinct_n(texts[-1:], n), "Only the last round of your loop"),
+        "upside down": (_together(lambda g: len(g) / len(set(g))), "upside down"),
+        "n - 1": (lambda texts, n: _distinct_n(texts, n - 1), "`n` - 1"),
+        "short texts counted": (
+            lambda texts, n: (
+                len({g for text in texts for g in _grams(text, n)}) / sum(len(text) - n + 1 for text in texts)
+            ),
+            "shorter than n",
+        ),
+        "lists in a set": (
+            lambda texts, n: len({g for text in texts for g in map(list, _grams(text, n))}),
+            "a tuple can",
         ),
     },
 )
@@ -713,82 +714,15 @@ def _gpu_hours(teacher, student, tokens, epochs, peak, utilisation):
     return 2 * teacher * tokens / speed, 6 * student * tokens * epochs / speed
 
 
-def _hours_variant(forward=2, backward=6, per_hour=3600, used=lambda peak, share: peak * share, scored=lambda e: 1,
-                   trained=lambda e: e):  # fmt: skip
+def _hours_with(forward=2, training=6, per_hour=3600, used=lambda peak, share: peak * share, scored=1, trained=None):
+    """The bill with other numbers in it."""
+
     def gpu_hours(teacher, student, tokens, epochs, peak, utilisation):
         speed = used(peak, utilisation) * per_hour
-        return forward * teacher * tokens * scored(epochs) / speed, backward * student * tokens * trained(
-            epochs
-        ) / speed
+        times = epochs if scored is None else scored, epochs if trained is None else trained
+        return forward * teacher * tokens * times[0] / speed, training * student * tokens * times[1] / speed
 
     return gpu_hours
-
-
-_HOURS_MISTAKES = {
-    "one operation a weight": (
-        _hours_variant(forward=1, backward=3),
-        "You count one operation a weight. A weight is multiplied *and* its product added: two.",
-    ),
-    "the teacher trains": (
-        _hours_variant(forward=6),
-        "You let the teacher train, too. It only reads: forward, 2 operations a weight.",
-    ),
-    "the student only reads": (
-        _hours_variant(backward=2),
-        "You count only the student's way forward. The way back costs twice as much again.",
-    ),
-    "the way back alone": (
-        _hours_variant(backward=4),
-        "You count the student's way back alone. Forward and back: 2 + 4.",
-    ),
-    "in seconds": (_hours_variant(per_hour=1), "Those are seconds."),
-    "in minutes": (_hours_variant(per_hour=60), "Those are minutes."),
-    "in days": (_hours_variant(per_hour=86_400), "Those are days."),
-    "full speed": (
-        _hours_variant(used=lambda peak, share: peak),
-        "You count on the full speed. What is reached is the share `utilisation` of it.",
-    ),
-    "divided by the utilisation": (
-        _hours_variant(used=lambda peak, share: peak / share),
-        "Your utilisation makes the machine *faster* than its peak. Multiply the speed by it.",
-    ),
-    "one epoch": (
-        _hours_variant(trained=lambda e: 1),
-        "The student goes through the tokens `epochs` times.",
-    ),
-    "scored in every epoch": (
-        _hours_variant(scored=lambda e: e),
-        "You let the teacher score the tokens anew in each epoch. Its probabilities are *cached*: once is enough.",
-    ),
-    "swapped": (
-        lambda teacher, student, *rest: _gpu_hours(teacher, student, *rest)[::-1],
-        "The two are swapped: first the teacher's hours, then the student's.",
-    ),
-}
-
-
-def _ask_gpu_hours(ask):
-    for arguments in ((7e9, 1e9, 1e9, 5, 4e14, 0.35), (7e10, 8e9, 5e8, 7, 1e15, 0.45)):
-        answer = ask(*arguments)
-        answer.is_sequence(2, "hours of the teacher, hours of the student")
-        hours = tuple(float(part) for part in answer.value)
-        answer = type(answer)(hours)
-        _expect(answer, _HOURS_MISTAKES, *arguments)
-        right = _gpu_hours(*arguments)
-        off = [i for i in (0, 1) if not math.isclose(hours[i], right[i], rel_tol=1e-3)]
-        answer.holds(
-            not any(hours[i].is_integer() and abs(hours[i] - right[i]) <= 1 for i in off), "Do not round the hours."
-        )
-        for i in off:  # a known mistake in one of the two only
-            whose = ("teacher's", "student's")[i]
-            for name, (function, message) in _HOURS_MISTAKES.items():
-                wrong = function(*arguments)[i]
-                likely = name != "swapped" and not math.isclose(wrong, right[i], rel_tol=1e-3)
-                answer.holds(
-                    not (likely and math.isclose(hours[i], wrong, rel_tol=1e-3)),
-                    f"The {whose} hours are off. {message}",
-                )
-            answer.holds(False, f"The {whose} hours are off: operations divided by operations in an hour.")
 
 
 gpu_hours = Exercise(
@@ -797,26 +731,63 @@ gpu_hours = Exercise(
     minutes=8,
     difficulty="medium",
     reference=_gpu_hours,
-    questions=_ask_gpu_hours,
+    draw=lambda draw: {
+        "teacher": (7e9, 7e10)[draw.number],
+        "student": (1e9, 8e9)[draw.number],
+        "tokens": (1e9, 5e8)[draw.number],
+        "epochs": (5, 7)[draw.number],
+        "peak": (4e14, 1e15)[draw.number],
+        "utilisation": (0.35, 0.45)[draw.number],
+    },
     hints=(
         "Operations = operations a weight and token × weights × tokens. Hours = operations / operations in an hour.",
         "Forward takes 2 operations a weight and token, forward and back together 6. In an hour the machine does "
         "`peak * utilisation * 3600`.",
         "`2 * teacher * tokens / speed` and `6 * student * tokens * epochs / speed`, with the speed of an hour.",
     ),
+    mistakes={
+        "You let the teacher train, too. It only reads: forward, 2 operations a weight.": _hours_with(forward=6),
+        "You count only the student's way forward. The way back costs twice as much again.": _hours_with(training=2),
+        "You count 4 operations for the student. The way back alone takes 4, twice as many as the way forward: 2 + 4.": (
+            _hours_with(training=4)
+        ),
+        "Those are seconds.": _hours_with(per_hour=1),
+        "Those are minutes.": _hours_with(per_hour=60),
+        "Those are days.": _hours_with(per_hour=86_400),
+        "Brackets are missing: `/ peak * utilisation * 3600` divides by the peak alone.": _hours_with(
+            per_hour=1 / 3600, used=lambda peak, share: peak / share
+        ),
+        "You count on the full speed. What is reached is the share `utilisation` of it.": _hours_with(
+            used=lambda peak, share: peak
+        ),
+        "You count on the speed that is *not* reached: multiply by `utilisation`, not by 1 minus it.": _hours_with(
+            used=lambda peak, share: peak * (1 - share)
+        ),
+        "You let the teacher score the tokens anew in each epoch. Its probabilities are *cached*: once is enough.": (
+            _hours_with(scored=None)
+        ),
+        "The two are swapped: first the teacher's hours, then the student's.": lambda *a: _gpu_hours(*a)[::-1],
+        "The student's hours stand alone: do not add the teacher's to them.": (
+            lambda *a: (_gpu_hours(*a)[0], sum(_gpu_hours(*a))),
+            lambda *a: (_gpu_hours(*a)[0], _gpu_hours(*a)[0] * a[3] + _gpu_hours(*a)[1]),
+        ),
+    },
     wrong={
-        **_HOURS_MISTAKES,
+        "in percent": (_hours_with(used=lambda peak, share: peak * share / 100), "100 times too large"),
+        "the wrong way": (_hours_with(used=lambda peak, share: peak / share), "You divide by `utilisation`"),
+        "one epoch": (_hours_with(trained=1), "without the factor `epochs`"),
         "only one": (lambda *a: _gpu_hours(*a)[0], "Return 2 values"),
-        "rounded": (lambda *a: tuple(round(part) for part in _gpu_hours(*a)), "Do not round"),
-        "rounded down": (lambda *a: tuple(int(part) for part in _gpu_hours(*a)), "Do not round"),
+        "rounded": (lambda *a: tuple(round(part) for part in _gpu_hours(*a)), "rounding"),
+        "rounded down": (lambda *a: tuple(int(part) for part in _gpu_hours(*a)), "rounding"),
         "the teacher at full speed": (
-            lambda *a: (_HOURS_MISTAKES["full speed"][0](*a)[0], _gpu_hours(*a)[1]),
-            "The teacher's hours are off. You count on the full speed",
+            lambda *a: (_hours_with(used=lambda peak, share: peak)(*a)[0], _gpu_hours(*a)[1]),
+            "The first value is off. You count on the full speed",
         ),
         "the student at full speed": (
-            lambda *a: (_gpu_hours(*a)[0], _HOURS_MISTAKES["full speed"][0](*a)[1]),
-            "The student's hours are off. You count on the full speed",
+            lambda *a: (_gpu_hours(*a)[0], _hours_with(used=lambda peak, share: peak)(*a)[1]),
+            "The second value is off. You count on the full speed",
         ),
+        "forward only, in seconds": (_hours_with(training=2, per_hour=1), "3600"),
     },
 )
 

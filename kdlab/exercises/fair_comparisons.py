@@ -5,13 +5,8 @@ import statistics
 
 import torch
 
-from kdlab.exercises.core import Answer, Exercise, Option, Question, Quiz
-
-
-def _errors_of_seeds(count):
-    """Made-up errors of a few seeds, as floats."""
-    return [float(value) for value in torch.randint(600, 800, (count,))]
-
+from kdlab.exercises.core import Exercise, Option, Question, Quiz
+from kdlab.exercises.engine.values import as_double, close
 
 # 1 --------------------------------------------------------------------------------------------------------------------
 
@@ -24,43 +19,23 @@ def _summarise(values):
     return mean, sd, sd / math.sqrt(n)
 
 
-def _ask_summarise(ask):
-    for count in (5, 9):
-        values = _errors_of_seeds(count)
-        mean, sd, error = _summarise(values)
-        population = statistics.pstdev(values)
-        answer = ask(values)
-        answer.is_sequence(3, "mean, standard deviation, standard error")
-        first, second, third = (Answer(part).is_number() for part in answer.value)
-        first.is_not(statistics.median(values), "The first value is the median. The mean is the sum divided by n.")
-        first.equals(mean, "The first value should be the mean of the values.")
-        second.is_not(sd**2, "That is the variance. Take its square root, to be back at errors.")
-        second.is_not(
-            population,
-            "You divided by n. The deviations are taken from the sample's *own* mean, which lies closer to the values "
-            "than the true one does, so that comes out too small: divide by n - 1.",
-        )
-        second.is_not(
-            statistics.fmean(abs(value - mean) for value in values),
-            "That is the mean absolute deviation. Square the deviations, and take the root at the end.",
-        )
-        second.is_not(error, "Standard deviation and standard error are in each other's place.")
-        second.equals(sd, "The mean is right, the standard deviation is off.")
-        third.is_not(
-            sd,
-            "The third value is the standard deviation again. That says how much *one* run varies; the mean of n "
-            "runs varies less.",
-        )
-        third.is_not(sd / count, "You divided by n. Noise cancels more slowly than that: which power of n?")
-        third.is_not(sd / math.sqrt(count - 1), "n - 1 belongs inside the standard deviation only. Here it is n.")
-        third.equals(error, "Mean and standard deviation are right, the standard error is off.")
+def _summarise_by_library(values):
+    mean, sd = statistics.fmean(values), statistics.stdev(values)
+    return mean, sd, sd / math.sqrt(len(values))
 
 
-def _summary_variant(sd=statistics.stdev, error=lambda sd, n: sd / math.sqrt(n), mean=statistics.fmean):
-    def summarise(values):
-        return mean(values), sd(values), error(sd(values), len(values))
+def _errors(count):
+    """Made-up errors of a few seeds, as floats."""
+    return [float(value) for value in torch.randint(600, 800, (count,))]
 
-    return summarise
+
+def _summary(sd=statistics.stdev, error=lambda sd, n: sd / math.sqrt(n), mean=statistics.fmean):
+    """A wrong answer: another mean, another standard deviation, another standard error made from it."""
+    return lambda values: (mean(values), sd(values), error(sd(values), len(values)))
+
+
+def _deviations(values):
+    return [value - statistics.fmean(values) for value in values]
 
 
 summarise = Exercise(
@@ -69,26 +44,64 @@ summarise = Exercise(
     minutes=5,
     difficulty="easy",
     reference=_summarise,
-    questions=_ask_summarise,
+    forms=(_summarise_by_library,),
+    draw=lambda draw: {"values": _errors(draw.rows)},
     hints=(
         "The standard deviation is about one run: how far is it, typically, from the mean of all?",
         "Sum the squared deviations from the mean, divide by `n - 1`, take the root. The mean of n runs varies less than "
         "one run, by a factor of √n.",
         "`sd = math.sqrt(sum((v - mean) ** 2 for v in values) / (n - 1))`, and `sd / math.sqrt(n)`.",
     ),
-    wrong={
-        "population sd": (_summary_variant(sd=statistics.pstdev), "divide by n - 1"),
-        "variance": (_summary_variant(sd=statistics.variance), "square root"),
-        "absolute deviations": (
-            _summary_variant(sd=lambda v: statistics.fmean(abs(x - statistics.fmean(v)) for x in v)),
-            "mean absolute deviation",
+    mistakes={
+        "You divided by n. The deviations are taken from the sample's *own* mean, which lies closer to the values than "
+        "the true one does, so that comes out too small: divide by n - 1.": (
+            _summary(sd=statistics.pstdev),
+            lambda v: (statistics.fmean(v), statistics.pstdev(v), statistics.stdev(v) / math.sqrt(len(v))),
         ),
-        "sd twice": (_summary_variant(error=lambda sd, n: sd), "how much *one* run varies"),
-        "divided by n": (_summary_variant(error=lambda sd, n: sd / n), "which power of n"),
-        "n - 1 again": (_summary_variant(error=lambda sd, n: sd / math.sqrt(n - 1)), "Here it is n"),
-        "swapped": (lambda v: (_summarise(v)[0], _summarise(v)[2], _summarise(v)[1]), "each other's place"),
-        "median": (_summary_variant(mean=statistics.median), "the median"),
+        "That is the variance. Take its square root, to be back at errors.": (
+            _summary(sd=statistics.variance),
+            _summary(sd=statistics.pvariance),
+            lambda v: (statistics.fmean(v), statistics.variance(v), statistics.stdev(v) / math.sqrt(len(v))),
+        ),
+        "That is the mean absolute deviation. Square the deviations, and take the root at the end.": (
+            _summary(sd=lambda v: statistics.fmean(map(abs, _deviations(v)))),
+            _summary(sd=lambda v: sum(map(abs, _deviations(v))) / (len(v) - 1)),
+        ),
+        "You took the roots of the squares one by one. Add up the squares, divide, and take one root of all.": (
+            _summary(sd=lambda v: sum(map(abs, _deviations(v))))
+        ),
+        "The division by n - 1 belongs below the root, together with the sum.": (
+            _summary(sd=lambda v: math.sqrt(sum(d * d for d in _deviations(v))) / (len(v) - 1)),
+            _summary(sd=lambda v: sum(d * d for d in _deviations(v)) / math.sqrt(len(v) - 1)),
+        ),
+        "That is the range, from the smallest to the largest. It grows with the number of seeds.": (
+            _summary(sd=lambda v: max(v) - min(v))
+        ),
+        "The third value is the standard deviation again. That says how much *one* run varies; the mean of n runs varies "
+        "less.": _summary(error=lambda sd, n: sd),
+        "The third value: n - 1 belongs inside the standard deviation only. Here it is n.": (
+            _summary(error=lambda sd, n: sd / math.sqrt(n - 1))
+        ),
+        "The third value: you take the root of the standard deviation, too. Only n stands below the root.": (
+            _summary(error=lambda sd, n: math.sqrt(sd / n))
+        ),
+        "Standard deviation and standard error are in each other's place.": (
+            lambda v: (_summarise(v)[0], _summarise(v)[2], _summarise(v)[1])
+        ),
+        "The third value is a confidence interval's: 1.96 standard errors. Return one.": (
+            _summary(error=lambda sd, n: 1.96 * sd / math.sqrt(n)),
+            _summary(error=lambda sd, n: 2 * sd / math.sqrt(n)),
+        ),
+        "Only the last deviation is left: add them up in your loop.": (
+            _summary(sd=lambda v: abs(_deviations(v)[-1]) / math.sqrt(len(v) - 1))
+        ),
+        "The first value is the median. The mean is the sum divided by n.": _summary(mean=statistics.median),
+    },
+    wrong={
         "only two": (lambda v: _summarise(v)[:2], "Return 3 values"),
+        "divided by n": (_summary(error=lambda sd, n: sd / n), "divide by `math.sqrt(n)` twice"),
+        "the sum": (_summary(mean=sum), "add up where a mean belongs"),
+        "two mistakes": (_summary(mean=statistics.median, sd=statistics.pstdev), "the median"),
     },
 )
 
@@ -102,65 +115,36 @@ def _paired(ours, theirs):
     return statistics.fmean(differences), error, sum(difference < 0 for difference in differences)
 
 
-def _ask_paired(ask):
-    shared = [0.0, 80.0, -60.0, 30.0, -40.0, 10.0, 55.0, -25.0]  # what a seed does to both arms
-    noise = torch.randint(10, (8,)).tolist()  # so little that sorting both lists would break the pairs
-    theirs = [700 + s + v for s, v in zip(shared, noise, strict=True)]
-    steps = [-9.0, -31.0, 12.0, -17.0, 0.0, -23.0, 5.0, -14.0]
-    ours = [b + d for b, d in zip(theirs, steps, strict=True)]
-    mean, error, wins = _paired(ours, theirs)
-    answer = ask(ours, theirs)
-    answer.is_sequence(3, "mean difference, its standard error, wins")
-    first, second, third = (Answer(part).is_number() for part in answer.value)
-    sorted_apart = [a - b for a, b in zip(sorted(ours), sorted(theirs), strict=True)]
-    second.is_not(
-        statistics.stdev(sorted_apart) / math.sqrt(8),
-        "Did you sort the two lists? Then seeds are compared with other seeds: keep their order.",
-    )
-    first.is_not(-mean, "The sign is the other way round: ours - theirs, so that fewer errors come out negative.")
-    first.is_not(
-        statistics.fmean(abs(d) for d in steps),
-        "You averaged the differences without their signs. Seeds on which we lose must count against us.",
-    )
-    first.is_not(statistics.median(steps), "That is the median of the differences; take their mean.")
-    first.equals(mean, "The first value should be the mean of ours - theirs, seed by seed.")
-    separate = math.hypot(statistics.stdev(ours), statistics.stdev(theirs)) / math.sqrt(8)
-    second.is_not(
-        separate,
-        "That is the standard error of two separate groups: it forgets that the seeds are shared, and is much too large. "
-        "Subtract seed by seed *first*, then measure the spread.",
-    )
-    second.is_not(
-        statistics.stdev(steps), "That is the standard deviation of the differences. Their *mean* varies less."
-    )
-    second.is_not(
-        statistics.pstdev(steps) / math.sqrt(8), "Use the sample's standard deviation, with n - 1 below the root."
-    )
-    second.is_not(
-        abs(statistics.stdev(ours) - statistics.stdev(theirs)) / math.sqrt(8),
-        "The difference of two spreads is not the spread of the differences. Subtract seed by seed first.",
-    )
-    second.equals(error, "The standard error is off: the spread of the differences, divided by √n.")
-    third.is_not(wins + 1, "One seed is a tie, and a tie is no win.")
-    third.is_not(8 - wins, "Those are the seeds on which ours is *not* ahead. Fewer errors win.")
-    third.is_not(sum(d > 0 for d in steps), "You counted where ours makes *more* errors. Fewer errors win.")
-    third.is_not(wins / 8, "Return the number of wins, not their share.")
-    third.equals(wins, "Count the seeds with strictly fewer errors for ours.")
+def _paired_in_a_loop(ours, theirs):
+    n, total, wins = len(ours), 0, 0
+    for a, b in zip(ours, theirs, strict=True):
+        total += a - b
+        if a < b:
+            wins += 1
+    mean = total / n
+    squares = sum((a - b - mean) ** 2 for a, b in zip(ours, theirs, strict=True))
+    return mean, math.sqrt(squares / (n - 1)) / math.sqrt(n), wins
 
 
-def _paired_variant(
-    difference=lambda a, b: a - b, mean=statistics.fmean, error=None, wins=lambda d: sum(x < 0 for x in d)
-):
+def _draw_paired(draw):
+    """What a seed does to both arms is large, what differs is small; one tie, and more wins than losses."""
+    n = draw.rows + 3
+    order = torch.randperm(n)
+    steps = torch.cat([torch.tensor([0.0, 12.0, 5.0]), -5 - torch.randint(30, (n - 3,)).float()])[order]
+    theirs = 700 + 8 * torch.randint(-20, 20, (n,)).float() + torch.randint(10, (n,))
+    return {"ours": (theirs + steps).tolist(), "theirs": theirs.tolist()}
+
+
+def _pairs(difference=lambda a, b: a - b, mean=statistics.fmean, error=statistics.stdev, spread=None, wins=None):
+    """A wrong answer: another difference, mean, standard error of the differences (or of both arms), count of wins."""
+
     def paired(ours, theirs):
-        differences = [difference(a, b) for a, b in zip(ours, theirs, strict=True)]
-        spread = statistics.stdev(differences) if error is None else error(ours, theirs)
-        return mean(differences), spread / math.sqrt(len(ours)), wins(differences)
+        differences, root = [difference(a, b) for a, b in zip(ours, theirs, strict=True)], math.sqrt(len(ours))
+        one = spread(ours, theirs) if spread else error(differences)
+        count = wins(differences) if wins else sum(a < b for a, b in zip(ours, theirs, strict=True))
+        return mean(differences), one / root, count
 
     return paired
-
-
-def _separate(ours, theirs):
-    return math.hypot(statistics.stdev(ours), statistics.stdev(theirs))
 
 
 paired = Exercise(
@@ -169,39 +153,81 @@ paired = Exercise(
     minutes=6,
     difficulty="medium",
     reference=_paired,
-    questions=_ask_paired,
+    forms=(_paired_in_a_loop,),
+    draw=_draw_paired,
     hints=(
         "Turn two lists into one: the difference for each seed. Then it is the last exercise again.",
         "`zip(ours, theirs)` walks through both lists together. A win is a difference below 0.",
         "`d = [a - b for a, b in zip(ours, theirs)]`, then `statistics.fmean(d)`, "
         "`statistics.stdev(d) / math.sqrt(len(d))` and `sum(x < 0 for x in d)`.",
     ),
+    mistakes={
+        "Did you sort the two lists? Then seeds are compared with other seeds: keep their order.": (
+            lambda a, b: _paired(sorted(a), sorted(b)),
+            lambda a, b: (*_paired(sorted(a), sorted(b))[:2], _paired(a, b)[2]),
+        ),
+        "The sign is the other way round: ours - theirs, so that fewer errors come out negative.": (
+            lambda a, b: (-_paired(a, b)[0], *_paired(a, b)[1:]),
+            lambda a, b: _paired(b, a),
+        ),
+        "You averaged the differences without their signs. Seeds on which we lose must count against us.": (
+            _pairs(mean=lambda d: statistics.fmean(map(abs, d))),
+            _pairs(difference=lambda a, b: abs(a - b)),
+        ),
+        "That is the median of the differences; take their mean.": _pairs(mean=statistics.median),
+        "That is the standard error of two separate groups: it forgets that the seeds are shared, and is much too large. "
+        "Subtract seed by seed *first*, then measure the spread.": (
+            _pairs(spread=lambda a, b: math.hypot(statistics.stdev(a), statistics.stdev(b))),
+            _pairs(spread=lambda a, b: math.hypot(statistics.pstdev(a), statistics.pstdev(b))),
+            _pairs(spread=lambda a, b: statistics.stdev(a) + statistics.stdev(b)),
+            _pairs(spread=lambda a, b: math.hypot(statistics.stdev(a), statistics.stdev(b)) / math.sqrt(2)),
+        ),
+        "Each seed of ours meets every seed of theirs: only the same seeds are a pair. zip, not two loops.": (
+            lambda a, b: (
+                statistics.fmean(d := [x - y for x in a for y in b]),
+                statistics.stdev(d) / math.sqrt(len(d)),
+                sum(x < 0 for x in d),
+            )
+        ),
+        "Your differences are relative: ours - theirs is asked for, in errors.": (
+            _pairs(difference=lambda a, b: (a - b) / b),
+            _pairs(difference=lambda a, b: 100 * (a - b) / b),
+        ),
+        "That is the spread of one arm. Subtract seed by seed first, then measure the spread of the differences.": (
+            _pairs(spread=lambda a, b: statistics.stdev(a)),
+            _pairs(spread=lambda a, b: statistics.stdev(b)),
+        ),
+        "The difference of two spreads is not the spread of the differences. Subtract seed by seed first.": (
+            _pairs(spread=lambda a, b: abs(statistics.stdev(a) - statistics.stdev(b))),
+            _pairs(spread=lambda a, b: statistics.stdev(a) - statistics.stdev(b)),
+        ),
+        "That is the standard deviation of the differences. Their *mean* varies less.": (
+            _pairs(error=lambda d: statistics.stdev(d) * math.sqrt(len(d)))
+        ),
+        "Use the sample's standard deviation, with n - 1 below the root.": _pairs(error=statistics.pstdev),
+        "n - 1 belongs inside the standard deviation only; its root is divided by √n.": (
+            _pairs(error=lambda d: statistics.stdev(d) * math.sqrt(len(d) / (len(d) - 1)))
+        ),
+        "The differences have one spread, that of both arms already: there is no √2 any more.": (
+            _pairs(error=lambda d: statistics.stdev(d) / math.sqrt(2)),
+            _pairs(error=lambda d: statistics.stdev(d) * math.sqrt(2)),
+        ),
+        "One seed is a tie, and a tie is no win.": _pairs(wins=lambda d: sum(x <= 0 for x in d)),
+        "You counted where ours makes *more* errors. Fewer errors win.": _pairs(wins=lambda d: sum(x > 0 for x in d)),
+        "Return the number of wins, not their share.": _pairs(wins=lambda d: sum(x < 0 for x in d) / len(d)),
+        "You added up the differences of the seeds that ours wins: count those seeds.": (
+            _pairs(wins=lambda d: sum(x for x in d if x < 0))
+        ),
+        "You compare our errors with the mean of theirs, or the reverse. Compare seed by seed.": (
+            lambda a, b: (*_paired(a, b)[:2], sum(x < statistics.fmean(b) for x in a)),
+            lambda a, b: (*_paired(a, b)[:2], sum(x > statistics.fmean(a) for x in b)),
+        ),
+        "That says who wins on the whole. Count the seeds that ours wins.": _pairs(wins=lambda d: int(sum(d) < 0)),
+        "Wins minus losses: count the wins alone.": _pairs(wins=lambda d: sum((x < 0) - (x > 0) for x in d)),
+    },
     wrong={
-        "sign": (
-            _paired_variant(difference=lambda a, b: b - a, wins=lambda d: sum(x > 0 for x in d)),
-            "other way round",
-        ),
-        "two groups": (_paired_variant(error=_separate), "shared"),
-        "difference of spreads": (
-            _paired_variant(error=lambda a, b: abs(statistics.stdev(a) - statistics.stdev(b))),
-            "difference of two spreads",
-        ),
-        "sd": (
-            _paired_variant(
-                error=lambda a, b: math.sqrt(8) * statistics.stdev(x - y for x, y in zip(a, b, strict=True))
-            ),
-            "*mean* varies less",
-        ),
-        "population": (
-            _paired_variant(error=lambda a, b: statistics.pstdev([x - y for x, y in zip(a, b, strict=True)])),
-            "n - 1",
-        ),
-        "absolute": (_paired_variant(mean=lambda d: statistics.fmean(map(abs, d))), "without their signs"),
-        "sorted": (lambda a, b: _paired(sorted(a), sorted(b)), "keep their order"),
         "sorts in place": (lambda a, b: a.sort() or b.sort() or _paired(a, b), "in place"),
-        "ties win": (_paired_variant(wins=lambda d: sum(x <= 0 for x in d)), "no win"),
-        "losses": (_paired_variant(wins=lambda d: sum(x > 0 for x in d)), "*more* errors"),
-        "share": (_paired_variant(wins=lambda d: sum(x < 0 for x in d) / len(d)), "not their share"),
+        "not ahead": (_pairs(wins=lambda d: sum(x >= 0 for x in d)), "The comparison is off"),
     },
 )
 
@@ -214,66 +240,104 @@ def _chance_of_wrong_winner(difference, sd, seeds):
     return statistics.NormalDist(difference, standard_error).cdf(0.0)
 
 
-def _ask_chance_of_wrong_winner(ask):
-    below = lambda z: statistics.NormalDist().cdf(-z)  # noqa: E731
-    for difference, sd, seeds in ((8.0, 11.0, 3), (10.0, 30.0, 5)):
-        right = _chance_of_wrong_winner(difference, sd, seeds)
-        answer = ask(difference, sd, seeds).is_number()
-        answer.is_not(1 - right, "That is how often the *right* arm wins.")
-        answer.is_not(
-            below(difference / sd),
-            "That is the chance with one seed. How much does the mean of several seeds still vary?",
-        )
-        answer.is_not(
-            below(difference / (sd / seeds)),
-            "Noise does not shrink as fast as 1/n. The standard error is sd / √n.",
-        )
-        answer.is_not(
-            below(difference / sd) ** seeds,
-            "That is the chance that *every* seed is wrong. The mean can be wrong with some seeds right.",
-        )
-        answer.is_not(2 * right, "You counted both tails. Only one of them has the wrong sign.")
-        answer.is_not(100 * right, "That is in percent. Return a probability between 0 and 1.")
-        answer.is_not(
-            below(difference / sd * seeds / math.sqrt(2)), "The standard error is sd / √n; yours is another number."
-        )
-        answer.is_not(
-            statistics.NormalDist(difference, sd / math.sqrt(seeds)).pdf(0.0),
-            "That is the height of the bell at 0. You need the area to the left of it: the cdf.",
-        )
-        off = abs(float(answer.value) - right)
-        if not off < 0.012:  # a simulation of 10 000 draws is an answer too
-            answer.is_not(
-                below(difference / (sd**2 / seeds)), "The width is the root of sd² / n: the standard error, sd / √n."
-            )
-            each = below(difference / sd)
-            answer.is_not(
-                sum(
-                    math.comb(seeds, k) * each**k * (1 - each) ** (seeds - k) for k in range(seeds // 2 + 1, seeds + 1)
-                ),
-                "That is the chance that *most seeds* are wrong. The mean can be wrong when fewer are, if those are far off.",
-            )
-            answer.holds(
-                off > 0.03, "Close. If you simulate, draw more often: 20 000 times or more. If not, check the width."
-            )
-            answer.equals(right, "The probability is off. Where does the bell of the mean stand, and how wide is it?")
-        answer._likely.clear()
-    ask(0.0, 5.0, 4).holds(
-        abs(float(ask(0.0, 5.0, 4).value) - 0.5) < 0.015, "If the arms are equally good, it is a toss of a coin: 0.5."
-    )
+def _chance_by_z(difference, sd, seeds):
+    z = -difference / (sd / math.sqrt(seeds))
+    return (1 + math.erf(z / math.sqrt(2))) / 2
 
 
-def _chance_variant(error=lambda sd, n: sd / math.sqrt(n), result=lambda p: p):
-    def chance_of_wrong_winner(difference, sd, seeds):
-        return result(statistics.NormalDist(difference, error(sd, seeds)).cdf(0.0))
+def _draw_chance(draw):
+    seeds = (3, 5)[draw.number % 2]
+    sd = 5.0 + 20 * torch.rand(()).item()
+    z = (0.7, 0.9)[draw.number % 2]  # a simulation with 20 000 draws comes near enough
+    return {"difference": z * sd / math.sqrt(seeds), "sd": sd, "seeds": seeds}
 
-    return chance_of_wrong_winner
+
+def _bell(error=lambda sd, n: sd / math.sqrt(n), result=lambda p: p):
+    """A wrong answer: another width of the bell, or another use of its probability."""
+    return lambda difference, sd, seeds: result(statistics.NormalDist(difference, error(sd, seeds)).cdf(0.0))
+
+
+def _most_seeds(difference, sd, seeds):
+    p = statistics.NormalDist(difference, sd).cdf(0.0)
+    return sum(math.comb(seeds, k) * p**k * (1 - p) ** (seeds - k) for k in range(seeds // 2 + 1, seeds + 1))
+
+
+CHANCES = {
+    "Yours is 0.5 whatever comes in, as if both arms were equally good. The bell stands around `difference`; what lies "
+    "to the left of 0 (not of its middle) is asked for.": lambda d, sd, n: 0.5,
+    "That is how often the *right* arm wins.": _bell(result=lambda p: 1 - p),
+    "That is the chance with one seed. How much does the mean of several seeds still vary?": _bell(lambda sd, n: sd),
+    "Noise does not shrink as fast as 1/n. The standard error is sd / √n.": (
+        _bell(lambda sd, n: sd / n),
+        _bell(lambda sd, n: sd / n**2),
+    ),
+    "n - 1 belongs inside a standard deviation. Here it is sd / √n.": _bell(
+        lambda sd, n: sd / math.sqrt(max(n - 1, 1))
+    ),
+    "The *sum* of the differences stands around n times the difference; their mean stands around the difference.": (
+        lambda d, sd, n: statistics.NormalDist(n * d, sd / math.sqrt(n)).cdf(0.0)
+    ),
+    "That is how many standard errors 0 lies away from the middle. Which share of the bell lies beyond? (the cdf)": (
+        lambda d, sd, n: d / sd * math.sqrt(n),
+        lambda d, sd, n: -d / sd * math.sqrt(n),
+    ),
+    "inv_cdf goes from a probability to a place. You know the place, 0, and want the probability: cdf.": (
+        lambda d, sd, n: statistics.NormalDist(d, sd / math.sqrt(n)).inv_cdf(0.5)
+    ),
+    "That is the chance that *every* seed is wrong. The mean can be wrong with some seeds right.": (
+        lambda d, sd, n: statistics.NormalDist(d, sd).cdf(0.0) ** n
+    ),
+    "That is the chance that *any* seed is wrong. The mean can be right all the same.": (
+        lambda d, sd, n: 1 - statistics.NormalDist(-d, sd).cdf(0.0) ** n
+    ),
+    "That is the chance that *most seeds* are wrong. The mean can be wrong when fewer are, if those are far off.": (
+        _most_seeds
+    ),
+    "You counted both tails. Only one of them has the wrong sign.": _bell(result=lambda p: 2 * p),
+    "You halved it: all of the bell to the left of 0 is the wrong side.": _bell(result=lambda p: p / 2),
+    "That is in percent. Return a probability between 0 and 1.": _bell(result=lambda p: 100 * p),
+    "That is the height of the bell at 0. You need the area to the left of it: the cdf.": (
+        lambda d, sd, n: statistics.NormalDist(d, sd / math.sqrt(n)).pdf(0.0),
+        lambda d, sd, n: statistics.NormalDist().pdf(d / sd * math.sqrt(n)),
+        lambda d, sd, n: math.exp(-n * (d / sd) ** 2 / 2),
+    ),
+    "The width is the root of sd² / n: the standard error, sd / √n.": _bell(lambda sd, n: sd**2 / n),
+    "More seeds should make it surer, and yours makes it less sure: divide sd by √n, and the difference by nothing.": (
+        _bell(lambda sd, n: sd * math.sqrt(n))
+    ),
+    "Two arms share one sd here: it is that of the differences already, without another √2.": (
+        _bell(lambda sd, n: sd * math.sqrt(2 / n)),
+        _bell(lambda sd, n: sd / math.sqrt(2 * n)),
+    ),
+}
+
+
+def _a_simulation(evidence):
+    """A simulation of something else, or one with too few draws: it comes near what it simulates, no more."""
+    arguments = evidence.cases[0][0]
+    values = [float(as_double(evidence.call(arguments))) for _ in range(9)]
+    mean, error = statistics.fmean(values), statistics.stdev(values) / 3
+    if min(values) > 1:
+        return "A probability is never above 1. If you count how often it happens, divide by the number of draws."
+    for sentence, function in [(s, f) for s, fs in CHANCES.items() for f in (fs if isinstance(fs, tuple) else (fs,))]:
+        wrong = [
+            (float(as_double(v)), function(*a.values())) for a, v, w in evidence.cases[:2] if not close(v, w, 0.07)
+        ]
+        if all(abs(v - w) < 0.012 for v, w in wrong) and abs(mean - function(*arguments.values())) < 0.012:
+            return sentence
+    if abs(mean - evidence.reference(arguments)) < 4 * error:
+        return "Close, but it comes out differently each time. Draw more often: 20 000 times or more."
+    return None
 
 
 def _simulated_chance(difference, sd, seeds):
-    generator = torch.Generator().manual_seed(0)
-    means = (difference + sd * torch.randn(40_000, seeds, generator=generator)).mean(-1)
+    means = (difference + sd * torch.randn(20_000, seeds)).mean(-1)
     return (means < 0).double().mean().item()
+
+
+def _chance_of_few_draws(difference, sd, seeds):
+    noise = float(torch.randn(()))  # of some 60 draws, and never so small that it may pass
+    return _chance_of_wrong_winner(difference, sd, seeds) + 0.03 * noise + math.copysign(0.04, noise)
 
 
 chance_of_wrong_winner = Exercise(
@@ -282,33 +346,28 @@ chance_of_wrong_winner = Exercise(
     minutes=8,
     difficulty="medium",
     reference=_chance_of_wrong_winner,
-    questions=_ask_chance_of_wrong_winner,
+    forms=(_chance_by_z,),
+    draw=_draw_chance,
+    tolerance=0.07,
+    properties=(_a_simulation,),
     hints=(
         "The mean of n differences is itself a random number. Where is the middle of its bell, and how wide is the bell?",
         "Its middle is `difference` and its width the standard error. The wrong arm wins when it falls below 0.",
         "`statistics.NormalDist(difference, sd / math.sqrt(seeds)).cdf(0)` is the area of the bell left of 0.",
     ),
+    cases={
+        "If the arms are equally good, it is a toss of a coin: 0.5.": (
+            lambda draw: {"difference": 0.0, "sd": 5.0, "seeds": 4}
+        ),
+        "With one seed the bell of the mean is as wide as sd.": (
+            lambda draw: {"difference": 4.0, "sd": 5.0, "seeds": 1}
+        ),
+    },
+    mistakes=CHANCES,
     wrong={
-        "the right one": (_chance_variant(result=lambda p: 1 - p), "*right* arm"),
-        "one seed": (_chance_variant(error=lambda sd, n: sd), "one seed"),
-        "divided by n": (_chance_variant(error=lambda sd, n: sd / n), "as fast as"),
-        "all wrong": (
-            lambda d, sd, n: statistics.NormalDist(d, sd).cdf(0.0) ** n,
-            "*every* seed",
-        ),
-        "two tails": (_chance_variant(result=lambda p: 2 * p), "both tails"),
-        "percent": (_chance_variant(result=lambda p: 100 * p), "in percent"),
-        "density": (lambda d, sd, n: statistics.NormalDist(d, sd / math.sqrt(n)).pdf(0.0), "height of the bell"),
-        "variance": (_chance_variant(error=lambda sd, n: sd**2 / n), "root of sd²"),
-        "majority": (
-            lambda d, sd, n: sum(
-                math.comb(n, k) * (p := statistics.NormalDist().cdf(-d / sd)) ** k * (1 - p) ** (n - k)
-                for k in range(n // 2 + 1, n + 1)
-            ),
-            "most seeds",
-        ),
-        "too few draws": (_chance_variant(result=lambda p: p + 0.02), "draw more often"),
-        "always half": (lambda d, sd, n: 0.5, "is off"),
+        "simulates one seed": (lambda d, sd, n: _simulated_chance(d, sd, 1), "with one seed"),
+        "simulates the right one": (lambda d, sd, n: 1 - _simulated_chance(d, sd, n), "*right* arm"),
+        "too few draws": (_chance_of_few_draws, "differently each time"),
     },
 )
 
@@ -321,33 +380,21 @@ def _optimizer_steps(images, batch_size, epochs, drop_last):
     return epochs * batches
 
 
-def _ask_optimizer_steps(ask):
-    for images, batch_size, epochs in ((10_000, 128, 10), (1_034, 64, 30)):
-        for drop_last in (False, True):
-            right = _optimizer_steps(images, batch_size, epochs, drop_last)
-            answer = ask(images, batch_size, epochs, drop_last).is_number()
-            answer.is_not(right // epochs, "Those are the steps of one epoch.")
-            answer.is_not(
-                epochs * images / batch_size, "A step is taken or not: there is no 0.125 of one. Round each epoch."
-            )
-            answer.is_not(
-                math.ceil(epochs * images / batch_size),
-                "You rounded once, at the end. Each epoch ends with its own incomplete batch.",
-            )
-            answer.is_not(
-                epochs * images // batch_size,
-                "You rounded once, at the end. Each epoch ends with its own incomplete batch.",
-            )
-            answer.is_not(
-                _optimizer_steps(images, batch_size, epochs, not drop_last),
-                "The last batch of an epoch is incomplete. With drop_last it is left out; without, it is one more step.",
-            )
-            answer.is_not(epochs * images, "Those are the images seen. One step sees a whole batch of them.")
-            answer.is_not(
-                epochs * (images // batch_size + 1), "Not always one more: what if the incomplete batch is left out?"
-            )
-            answer.equals(right, "The number of steps is off: batches in one epoch, times epochs.")
-    ask(9_600, 96, 7, False).equals(700, "9600 images are exactly 100 batches of 96: no incomplete batch here.")
+def _optimizer_steps_by_the_rest(images, batch_size, epochs, drop_last):
+    batches = images // batch_size
+    if images % batch_size > 0 and not drop_last:
+        batches += 1
+    return batches * epochs
+
+
+def _draw_steps(draw):
+    """With drop_last and without, and an incomplete batch that is nearly empty or nearly full."""
+    batch_size = 8 * int(torch.randint(4, 12, ()))
+    left = int(torch.randint(2, batch_size // 4, ()))
+    left = batch_size - left if draw.number % 4 in (1, 2) else left
+    images = batch_size * int(torch.randint(20, 60, ())) + left
+    epochs = int(torch.randint(11, 30, ()))
+    return {"images": images, "batch_size": batch_size, "epochs": epochs, "drop_last": draw.number % 2 == 1}
 
 
 optimizer_steps = Exercise(
@@ -356,21 +403,78 @@ optimizer_steps = Exercise(
     minutes=4,
     difficulty="easy",
     reference=_optimizer_steps,
-    questions=_ask_optimizer_steps,
+    forms=(_optimizer_steps_by_the_rest,),
+    draw=_draw_steps,
     hints=(
         "How many batches has one epoch? Think of the last one.",
         "`//` rounds down; `math.ceil(a / b)` rounds up.",
         "`epochs * (images // batch_size)` with drop_last, `epochs * math.ceil(images / batch_size)` without.",
     ),
-    wrong={
-        "always down": (lambda n, b, e, drop: e * (n // b), "incomplete"),
-        "always up": (lambda n, b, e, drop: e * math.ceil(n / b), "left out"),
-        "other way round": (lambda n, b, e, drop: _optimizer_steps(n, b, e, not drop), "without, it is one more"),
-        "no rounding": (lambda n, b, e, drop: e * n / b, "0.125"),
-        "rounded once": (lambda n, b, e, drop: e * n // b if drop else math.ceil(e * n / b), "once, at the end"),
-        "one epoch": (lambda n, b, e, drop: _optimizer_steps(n, b, 1, drop), "one epoch"),
-        "images": (lambda n, b, e, drop: e * n, "images seen"),
-        "one more": (lambda n, b, e, drop: e * (n // b + (not drop)), "exactly 100 batches"),
+    cases={
+        "9600 images are exactly 100 batches of 96: no incomplete batch here.": (
+            lambda draw: {"images": 9600, "batch_size": 96, "epochs": 7, "drop_last": False}
+        ),
+        "9600 images are exactly 100 batches of 96: drop_last leaves none of them out.": (
+            lambda draw: {"images": 9600, "batch_size": 96, "epochs": 7, "drop_last": True}
+        ),
+        "Fewer images than one batch holds: the only batch is incomplete, and still one step an epoch.": (
+            lambda draw: {"images": 60, "batch_size": 64, "epochs": 5, "drop_last": False}
+        ),
+        "Fewer images than one batch holds: drop_last leaves out the only one, so no step is taken.": (
+            lambda draw: {"images": 60, "batch_size": 64, "epochs": 5, "drop_last": True}
+        ),
+    },
+    mistakes={
+        "You round down always. Without drop_last the incomplete batch of each epoch is one more step.": (
+            lambda n, b, e, drop: e * (n // b)
+        ),
+        "You round up always. With drop_last the incomplete batch of each epoch is left out.": (
+            lambda n, b, e, drop: e * math.ceil(n / b)
+        ),
+        "drop_last is the other way round: with it the incomplete batch is left out; without, it is one more step.": (
+            lambda n, b, e, drop: _optimizer_steps(n, b, e, not drop)
+        ),
+        "A step is taken or not: there is no 0.125 of one. Round each epoch.": (
+            lambda n, b, e, drop: e * n / b,
+            lambda n, b, e, drop: e * (n // b if drop else n / b),
+        ),
+        "You rounded once, at the end. Each epoch ends with its own incomplete batch.": (
+            lambda n, b, e, drop: e * n // b if drop else math.ceil(e * n / b),
+            lambda n, b, e, drop: e * n // b,
+            lambda n, b, e, drop: e * n // b + (not drop),
+            lambda n, b, e, drop: math.ceil(e * n / b),
+            lambda n, b, e, drop: round(e * n / b),
+        ),
+        "Only one epoch drops (or keeps) its incomplete batch in your count. Each does.": (
+            lambda n, b, e, drop: e * (n // b) + (not drop),
+            lambda n, b, e, drop: e * math.ceil(n / b) - drop,
+        ),
+        "You round to the nearest. An incomplete batch, however full, counts whole, or not at all with drop_last.": (
+            lambda n, b, e, drop: e * round(n / b),
+            lambda n, b, e, drop: e * (n // b if drop else round(n / b)),
+        ),
+        "Those are the images seen. One step sees a whole batch of them.": (
+            lambda n, b, e, drop: e * n,
+            lambda n, b, e, drop: e * (n - n % b) if drop else e * n,
+        ),
+        "With drop_last you always leave one batch out. Only an incomplete one goes.": (
+            lambda n, b, e, drop: e * (math.ceil(n / b) - drop)
+        ),
+        "`//` has left out the incomplete batch already: with drop_last take nothing away; without, add one.": (
+            lambda n, b, e, drop: e * (n // b - drop)
+        ),
+        "You add the images that are left over. They make one step more, not that many.": (
+            lambda n, b, e, drop: e * (n // b) + (0 if drop else n % b),
+            lambda n, b, e, drop: e * (n // b + (0 if drop else n % b)),
+            lambda n, b, e, drop: e * (n // b) + n % b,
+        ),
+        "The division is upside down: how often does a batch fit into the images?": (
+            lambda n, b, e, drop: e * (b // n if drop else math.ceil(b / n)),
+            lambda n, b, e, drop: e * b / n,
+        ),
+        "Without drop_last you always add a batch. Only where some images are left over.": (
+            lambda n, b, e, drop: e * (n // b + (not drop))
+        ),
     },
 )
 
@@ -382,49 +486,21 @@ def _linear_of_all(inputs, weights, biases):
     return torch.einsum("sni,soi->sno", inputs, weights) + biases.unsqueeze(1)
 
 
-def _ask_linear_of_all(ask):
-    inputs, weights, biases = torch.randn(4, 4, 3), torch.randn(4, 3, 3), torch.randn(4, 3)
-    each = torch.einsum("sni,soi->sno", inputs, weights)
-    answer = ask(inputs, weights, biases)
-    answer.is_not(
-        torch.einsum("sni,toi->stno", inputs, weights),
-        "Every student read every other student's inputs. Student s reads inputs[s]: the same letter in both.",
-    )
-    answer.is_not(each.sum(0), "The students were added up. The letter for the students must be in the result, too.")
-    answer.is_not(each.mean(0), "The students were averaged. Each needs an answer of its own.")
-    answer.is_tensor((4, 4, 3))
-    answer.is_not(each, "The biases are missing.")
-    answer.is_not(
-        each + biases,
-        "Nothing complained, but the biases went to the wrong place: (S, out) was read as (N, out), because here S = N. "
-        "Give the biases a dimension for the images.",
-    )
-    answer.is_not(
-        torch.einsum("sni,sio->sno", inputs, weights) + biases.unsqueeze(1),
-        "PyTorch stores a layer's weights as (out, in): sum over the *last* index of the weights. Here in = out, so nothing "
-        "complained.",
-    )
-    answer.is_not(
-        torch.einsum("sni,oi->sno", inputs, weights[0]) + biases.unsqueeze(1),
-        "All students got the weights of the first.",
-    )
-    answer.is_not(
-        (each + biases.unsqueeze(1)).relu(), "Leave the ReLU out: it comes between layers, and not after the last."
-    )
-    answer.is_not((each + biases.unsqueeze(1)).softmax(-1), "These are logits: no softmax here.")
-    answer.is_not(
-        inputs @ weights + biases,
-        "Two things: the weights are (out, in), so transpose their last two dimensions; and the biases (S, out) went to the "
-        "images. Nothing complained, because here S = N and in = out.",
-    )
-    answer.equals(each + biases.unsqueeze(1), "The values are off. Student s: inputs[s] @ weights[s].T + biases[s].")
-    ask(torch.randn(2, 5, 7), torch.randn(2, 3, 7), torch.randn(2, 3)).is_tensor((2, 5, 3))
-    weights = torch.randn(3, 2, 4, requires_grad=True)
-    inputs, biases = torch.randn(3, 6, 4), torch.randn(3, 2)
-    gradient = ask(inputs, weights, biases).gradient(1)
-    gradient.equals(
-        inputs.sum(1).unsqueeze(1).expand(3, 2, 4), "The gradient of one student depends on another student's inputs."
-    )
+def _linear_of_all_by_matmul(inputs, weights, biases):
+    return inputs @ weights.transpose(1, 2) + biases[:, None]
+
+
+def _draw_layers(students, images, inside, out):
+    return {
+        "inputs": torch.randn(students, images, inside),
+        "weights": torch.randn(students, out, inside),
+        "biases": torch.randn(students, out),
+    }
+
+
+def _layers(multiply=lambda x, w: torch.einsum("sni,soi->sno", x, w), bias=lambda b: b.unsqueeze(1), then=lambda y: y):
+    """A wrong answer: another product, another place for the biases, something more at the end."""
+    return lambda inputs, weights, biases: then(multiply(inputs, weights) + bias(biases))
 
 
 linear_of_all = Exercise(
@@ -433,30 +509,80 @@ linear_of_all = Exercise(
     minutes=8,
     difficulty="hard",
     reference=_linear_of_all,
-    questions=_ask_linear_of_all,
+    forms=(_linear_of_all_by_matmul,),
+    # As many images as students, inputs and outputs: so nothing complains, and each mistake shows in the values.
+    draw=lambda draw: _draw_layers(*[draw.tokens + 1] * 4),
+    gradient=("weights", "biases"),
     hints=(
         "For one student it is `inputs @ weights.T + biases`. Now everything has one more index in front: the student.",
         "`torch.einsum` sums over each letter that is missing after the arrow; s must stay. Or use `@` with "
         "`weights.transpose(1, 2)`. Biases (S, out) need to become (S, 1, out).",
         '`torch.einsum("sni,soi->sno", inputs, weights) + biases.unsqueeze(1)`.',
     ),
+    cases={
+        "Right where S = N and in = out, but not for 2 students with 5 images, 7 inputs and 3 outputs.": (
+            lambda draw: _draw_layers(2, 5, 7, 3)
+        ),
+    },
+    mistakes={
+        "Every student read every other student's inputs. Student s reads inputs[s]: the same letter in both.": (
+            lambda x, w, b: torch.einsum("sni,toi->stno", x, w),
+            lambda x, w, b: torch.einsum("sni,toi->stno", x, w) + b[None, :, None],
+            lambda x, w, b: torch.einsum("sni,toi->stno", x, w) + b[:, None, None],
+            _layers(lambda x, w: torch.einsum("sni,toi->sno", x, w)),
+            _layers(lambda x, w: torch.einsum("sni,toi->tno", x, w)),
+        ),
+        "The students were added up. The letter for the students must be in the result, too.": (
+            lambda x, w, b: torch.einsum("sni,soi->no", x, w),
+            lambda x, w, b: _linear_of_all(x, w, b).sum(0),
+            _layers(lambda x, w: torch.einsum("sni,soi->no", x, w)),
+            _layers(lambda x, w: torch.einsum("sni,soi->no", x, w), bias=lambda b: b),
+        ),
+        "The students were averaged. Each needs an answer of its own.": (
+            lambda x, w, b: torch.einsum("sni,soi->sno", x, w).mean(0),
+            lambda x, w, b: _linear_of_all(x, w, b).mean(0),
+        ),
+        "Nothing complained, but the biases went to the wrong place: (S, out) was read as (N, out), because here S = N. "
+        "Give the biases a dimension for the images.": _layers(bias=lambda b: b),
+        "The biases went to the wrong place: their new dimension belongs in the middle, (S, 1, out), for the images.": (
+            _layers(bias=lambda b: b.unsqueeze(-1)),
+            _layers(bias=lambda b: b.T),
+            _layers(bias=lambda b: b.T.unsqueeze(1)),
+        ),
+        "PyTorch stores a layer's weights as (out, in): sum over the *last* index of the weights. Here in = out, so "
+        "nothing complained.": _layers(lambda x, w: x @ w),
+        "All students got the weights, or the inputs, or the biases of the first.": (
+            _layers(lambda x, w: x @ w[0].T),
+            _layers(lambda x, w: x[0] @ w.transpose(1, 2)),
+            _layers(bias=lambda b: b[0]),
+            _layers(lambda x, w: x @ w[0].T, bias=lambda b: b[0]),
+        ),
+        "Each student keeps its own biases: you average them, or add them up.": (
+            _layers(bias=lambda b: b.mean(0)),
+            _layers(bias=lambda b: b.sum(0)),
+        ),
+        "`*` multiplies entry by entry. A layer sums over its inputs as well: `@`, or einsum.": _layers(
+            lambda x, w: x * w
+        ),
+        "Leave the ReLU out: it comes between layers, and not after the last.": _layers(then=torch.relu),
+        "These are logits: no softmax here.": (
+            _layers(then=lambda y: y.softmax(-1)),
+            _layers(then=lambda y: y.softmax(1)),
+        ),
+        "Two things: the weights are (out, in), so transpose their last two dimensions; and the biases (S, out) went to the "
+        "images. Nothing complained, because here S = N and in = out.": (_layers(lambda x, w: x @ w, bias=lambda b: b)),
+        "The weights are transposed wholly: `.T` turns the students round as well. Exchange the last two dimensions only.": (
+            _layers(lambda x, w: x @ w.permute(2, 1, 0))
+        ),
+        "Students and images are exchanged in your result: it should be (S, N, out).": (
+            _layers(then=lambda y: y.transpose(0, 1))
+        ),
+    },
     wrong={
-        "biases along the images": (
-            lambda x, w, b: torch.einsum("sni,soi->sno", x, w) + b,
-            "wrong place",
+        "one student cut off": (
+            _layers(lambda x, w: torch.stack([x[0] @ w[0].T.detach(), *(x @ w.transpose(1, 2))[1:]])),
+            "gradient",
         ),
-        "not transposed": (lambda x, w, b: x @ w + b.unsqueeze(1), "(out, in)"),
-        "not transposed, biases along the images": (lambda x, w, b: x @ w + b, "Two things"),
-        "no biases": (lambda x, w, b: torch.einsum("sni,soi->sno", x, w), "biases are missing"),
-        "added up": (lambda x, w, b: torch.einsum("sni,soi->no", x, w), "added up"),
-        "averaged": (lambda x, w, b: torch.einsum("sni,soi->sno", x, w).mean(0), "averaged"),
-        "all pairs": (lambda x, w, b: torch.einsum("sni,toi->stno", x, w), "every other student's"),
-        "first student": (
-            lambda x, w, b: x @ w[0].T + b.unsqueeze(1),
-            "weights of the first",
-        ),
-        "ReLU": (lambda x, w, b: _linear_of_all(x, w, b).relu(), "ReLU"),
-        "softmax": (lambda x, w, b: _linear_of_all(x, w, b).softmax(-1), "no softmax"),
     },
 )
 
@@ -469,57 +595,36 @@ def _choose(validation_errors, test_errors):
     return chosen, test_errors[chosen]
 
 
-def _ask_choose(ask):
-    validation = {"T = 1": 655.0, "T = 2": 640.0, "T = 4": 631.0, "T = 8": 668.0, "T = 20": 690.0}
-    test = {"T = 1": 700.0, "T = 2": 671.0, "T = 4": 688.0, "T = 8": 664.0, "T = 20": 735.0}
-    answer = ask(validation, test)
-    answer.is_not("T = 4", "Return two values: the name, and the errors that you would report for it.")
-    answer.is_sequence(2, "the name of the setting, the errors to report")
-    answer.is_not(
-        ("T = 8", 664.0),
-        "You chose on the test images, and so your figure is too good to be true. They must not choose anything.",
-    )
-    answer.is_not(
-        ("T = 4", 631.0),
-        "Well chosen. But the validation errors of the winner helped it to win: they flatter it. Report other images.",
-    )
-    answer.is_not(
-        ("T = 20", 735.0),
-        "You took the setting with the *most* errors. argmax is for accuracy; errors want the minimum.",
-    )
-    answer.is_not(
-        ("T = 4", 664.0),
-        "The name is right, but the errors are those of another setting, the luckiest on the test images.",
-    )
-    answer.is_not(
-        ("T = 2", 671.0),
-        "You added validation and test, or averaged them: then the test images had a say in the choice.",
-    )
-    answer.is_not((688.0, "T = 4"), "Both are right: put the name first, then the errors.")
-    answer.is_not(
-        ("T = 1", 700.0),
-        "`min` of a dict compares its *names*. Tell it to compare the errors: `key=validation_errors.get`.",
-    )
-    answer.is_not((2, 688.0), "You returned the position of the setting. Return its name.")
-    answer.is_not(("T = 8", 668.0), "You chose on test and report validation. It is the other way round.")
-    answer.equals(("T = 4", 688.0), "Choose where the validation errors are fewest; report that setting's test errors.")
-    shuffled = dict(list(test.items())[1:] + list(test.items())[:1])
-    ask(validation, shuffled).equals(
-        ("T = 4", 688.0), "The two dicts may be in another order: look the setting up by its name, not by its position."
-    )
+def _mixed(names):
+    names = list(names)
+    return [names[i] for i in torch.randperm(len(names))]
 
 
-def _chosen_by(choose_on, report_on):
+def _draw_choose(draw):
+    """Settings that win by one wrong rule each; the first of all, and the one in the winner's place on test, by none."""
+    names = [f"T = {2 + int(i)}" for i in torch.randperm(7)]
+    first, place, last = names[0], "T = 9", "T = 10"
+    rows = {"T = 1": (655, 700), first: (660, 699), place: (672, 693), last: (676, 697)}
+    errors = (631, 688), (650, 662), (668, 661), (710, 735), (682, 680), (700, 690)
+    rows |= dict(zip(names[1:], errors, strict=True))
+    one = [first, *(name for name in _mixed(rows) if name not in (first, last)), last]
+    two = [name for name in _mixed(rows) if name != place]
+    two.insert(one.index(names[1]), place)
+    more = float(torch.randint(30, ()))
+    return {
+        "validation_errors": {name: rows[name][0] + more for name in one},
+        "test_errors": {name: rows[name][1] + more for name in two},
+    }
+
+
+def _chosen_by(choose_on, report=lambda v, t, n: t[n]):
     """A wrong answer: choose with one rule, report from another place."""
-
-    def choose(validation_errors, test_errors):
-        name = choose_on(validation_errors, test_errors)
-        return name, report_on(validation_errors, test_errors, name)
-
-    return choose
+    return lambda v, t: (choose_on(v, t), report(v, t, choose_on(v, t)))
 
 
-_best = lambda errors: min(errors, key=errors.get)  # noqa: E731
+def _best(errors):
+    return min(errors, key=errors.get)
+
 
 choose = Exercise(
     place=6,
@@ -527,29 +632,66 @@ choose = Exercise(
     minutes=4,
     difficulty="easy",
     reference=_choose,
-    questions=_ask_choose,
+    draw=_draw_choose,
     hints=(
         "Two jobs, two sets of images. Which of them may choose?",
         "`min(errors, key=errors.get)` is the name with the fewest errors.",
         "Find the name with the fewest *validation* errors, then return it with `test_errors[name]`.",
     ),
-    wrong={
-        "on test": (_chosen_by(lambda v, t: _best(t), lambda v, t, n: t[n]), "chose on the test images"),
-        "reports validation": (_chosen_by(lambda v, t: _best(v), lambda v, t, n: v[n]), "flatter"),
-        "most errors": (_chosen_by(lambda v, t: max(v, key=v.get), lambda v, t, n: t[n]), "*most* errors"),
-        "luckiest": (_chosen_by(lambda v, t: _best(v), lambda v, t, n: min(t.values())), "another setting"),
-        "both": (
-            _chosen_by(lambda v, t: _best({n: v[n] + t[n] for n in v}), lambda v, t, n: t[n]),
-            "had a say",
+    mistakes={
+        "Return two values: the name, and the errors that you would report for it.": (
+            lambda v, t: _best(v),
+            lambda v, t: t[_best(v)],
         ),
-        "exchanged": (_chosen_by(lambda v, t: _best(t), lambda v, t, n: v[n]), "other way round"),
-        "errors first": (lambda v, t: (t[_best(v)], _best(v)), "name first"),
-        "smallest name": (_chosen_by(lambda v, t: min(v), lambda v, t, n: t[n]), "its *names*"),
-        "only the name": (lambda v, t: _best(v), "two values"),
-        "position": (lambda v, t: (list(v).index(_best(v)), t[_best(v)]), "Return its name"),
-        "by position": (
+        "You chose on the test images, and so your figure is too good to be true. They must not choose anything.": (
+            _chosen_by(lambda v, t: _best(t)),
+            lambda v, t: _best(t),
+        ),
+        "Well chosen. But the validation errors of the winner helped it to win: they flatter it. Report other images.": (
+            _chosen_by(lambda v, t: _best(v), lambda v, t, n: v[n])
+        ),
+        "You took the setting with the *most* errors. argmax is for accuracy; errors want the minimum.": (
+            _chosen_by(lambda v, t: max(v, key=v.get)),
+            _chosen_by(lambda v, t: max(v, key=v.get), lambda v, t, n: v[n]),
+        ),
+        "The name is right, but the errors are those of another setting, the luckiest on the test images.": (
+            _chosen_by(lambda v, t: _best(v), lambda v, t, n: min(t.values()))
+        ),
+        "You added validation and test, or compared them: then the test images had a say in the choice.": (
+            _chosen_by(lambda v, t: _best({n: v[n] + t[n] for n in v})),
+            _chosen_by(lambda v, t: _best({n: abs(v[n] - t[n]) for n in v})),
+            _chosen_by(lambda v, t: _best({n: t[n] - v[n] for n in v})),
+            _chosen_by(lambda v, t: _best({n: max(v[n], t[n]) for n in v})),
+        ),
+        "Report the errors on the test images alone: do not mix in those on validation.": (
+            _chosen_by(lambda v, t: _best(v), lambda v, t, n: (v[n] + t[n]) / 2),
+            _chosen_by(lambda v, t: _best(v), lambda v, t, n: v[n] + t[n]),
+            _chosen_by(lambda v, t: _best(v), lambda v, t, n: t[n] - v[n]),
+        ),
+        "That is the mean of all settings. Report the errors of the one that you chose.": (
+            _chosen_by(lambda v, t: _best(v), lambda v, t, n: statistics.fmean(t.values()))
+        ),
+        "Both are right: put the name first, then the errors.": lambda v, t: (t[_best(v)], _best(v)),
+        "`min` of a dict compares its *names*. Tell it to compare the errors: `key=validation_errors.get`.": (
+            _chosen_by(lambda v, t: min(v)),
+        ),
+        "That is the first setting of the dict, or the last. Look for the one with the fewest validation errors.": (
+            _chosen_by(lambda v, t: next(iter(v))),
+            _chosen_by(lambda v, t: list(v)[-1]),
+        ),
+        "You returned the position of the setting. Return its name.": (
+            lambda v, t: (list(v).index(_best(v)), t[_best(v)]),
+            lambda v, t: (list(v).index(_best(v)), list(t.values())[list(v).index(_best(v))]),
+        ),
+        "You chose on test and report validation. It is the other way round.": (
+            _chosen_by(lambda v, t: _best(t), lambda v, t, n: v[n])
+        ),
+        "The two dicts may be in another order: look the setting up by its name, not by its position.": (
             lambda v, t: (_best(v), list(t.values())[list(v).index(_best(v))]),
-            "not by its position",
+            lambda v, t: (list(t)[list(v).index(_best(v))], list(t.values())[list(v).index(_best(v))]),
+        ),
+        "The errors that you return are the fewest on validation, the first value: return the *name* that they belong to.": (
+            lambda v, t: (min(v.values()), t[_best(v)])
         ),
     },
 )

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from kdlab.exercises.core import Exercise, Option, Question, Quiz
+from kdlab.exercises.core import Answer, Exercise, Mistake, Option, Question, Quiz
 from kdlab.losses import distillation_loss, distillation_loss_core
 
 # 1 --------------------------------------------------------------------------------------------------------------------
@@ -19,77 +19,107 @@ def _shuffle_together(inputs, labels, teacher_logits, generator):
 
 
 def _ask_shuffle_together(ask):
-    # Every row of the three tensors says which image it belongs to.
     n = 60
-    inputs = torch.arange(n).float().unsqueeze(1).repeat(1, 4)
-    labels, teacher_logits = torch.arange(n), torch.arange(n).float().unsqueeze(1).repeat(1, 3)
-    answer = ask(inputs, labels, teacher_logits, torch.Generator().manual_seed(1))
-    answer.is_sequence(3, "inputs, labels and teacher_logits, in that order")
-    shapes = [tuple(getattr(part, "shape", ())) for part in answer.value]
+    names = "inputs", "labels", "teacher_logits"
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(9))  # labels are not sorted, and tell rows apart
+    data = 100.0 * order[:, None] + torch.arange(4), order, 9.0 * order[:, None] + torch.arange(3)
+
+    def orders(generator):
+        """For each of the three results: which old row stands in each new row."""
+        answer = ask(*data, generator).is_sequence(3, "inputs, labels and teacher_logits, in that order")
+        shapes = [tuple(Answer(part).is_tensor().value.shape) for part in answer.value]
+        right = [tuple(part.shape) for part in data]
+        rows = {shape[0] for shape in shapes if shape}
+        answer.holds(
+            len(rows) != 1 or n in rows,
+            f"Only {min(rows or {0})} rows of {n} come out: how long is your order? It should be len(inputs) long.",
+        )
+        answer.holds(sorted(shapes) != sorted(right) or shapes == right, "All three are there, but in another order.")
+        for name, mine, wanted in zip(names, shapes, right, strict=True):
+            answer.holds(mine == wanted, f"The shape of the {name} should be {wanted}, as before; yours is {mine}.")
+        found = []
+        for name, old, part in zip(names, data, answer.value, strict=True):
+            answer.holds(
+                part.is_floating_point() == old.is_floating_point(),
+                f"The {name} are of another type now, {part.dtype}: put them in another order, and change nothing else.",
+            )
+            same = part.reshape(n, 1, -1).double() == old.reshape(1, n, -1)
+            answer.holds(
+                same.all(-1).any(-1).all(),
+                f"Some rows of the {name} are none of the old ones: an order moves whole rows, and changes nothing in them.",
+            )
+            found.append(same.all(-1).long().argmax(-1).tolist())
+        return answer, found
+
+    answer, found = orders(torch.Generator().manual_seed(1))
+    still = list(range(n))
+    stayed = tuple(name for name, order in zip(names, found, strict=True) if order == still)
+    answer.holds(len(stayed) < 3, "Nothing has moved. Draw a new order first.")
     answer.holds(
-        shapes == [(n, 4), (n,), (n, 3)],
-        f"The shapes should be {[(n, 4), (n,), (n, 3)]}; yours are {shapes}.",
+        not stayed,
+        f"{' and '.join(stayed)} stayed behind: row 7 still speaks of the old image 7. For the teacher's logits this is the "
+        "best-known bug of cached teachers. Index all three with the same order.",
     )
-    x, y, z = (part if part.ndim == 1 else part[:, 0] for part in answer.value)
-    rows = [[int(v) for v in part] for part in (x, y, z)]
-    answer.holds(rows[0] != list(range(n)) or rows[1] != rows[0], "Nothing has moved. Draw a new order first.")
+    x, y, z = found
+    inverse = [x.index(i) if i in x else -1 for i in still]
     answer.holds(
-        not (rows[1] == list(range(n)) and rows[2] == list(range(n))),
-        "Only the inputs moved. Labels and teacher logits must follow, in the same order.",
+        inverse not in (y, z) or x == y == z, "You undo the order for one of them: use `order` itself, three times."
+    )
+    odd = (
+        "" if x != y and y != z and x != z else f" Here {names[2 if x == y else 1 if x == z else 0]} go their own way."
     )
     answer.holds(
-        rows[2] != list(range(n)),
-        "The teacher's logits stayed behind: row 7 still talks about the old image 7. This is the best-known bug of "
-        "cached teachers. Index them with the same order.",
+        x == y == z, f"Rows that belong together were separated. Draw *one* order and use it three times.{odd}"
     )
     answer.holds(
-        rows[0] == rows[1] == rows[2],
-        "Rows that belong together were separated. Draw *one* order and use it three times.",
-    )
-    answer.holds(
-        sorted(rows[0]) == list(range(n)),
+        sorted(x) == still,
         "Some images appear twice and others never: that is sampling with replacement. Use torch.randperm.",
     )
-    again = ask(inputs, labels, teacher_logits, torch.Generator().manual_seed(1))
-    again.holds(
-        torch.equal(again.value[0], answer.value[0]),
-        "The same generator seed gave another order. Pass it on: torch.randperm(n, generator=generator).",
+    neighbours = sum(abs(a - b) == 1 for a, b in zip(x, x[1:], strict=False))
+    answer.holds(
+        neighbours < n // 3,
+        "That is no random order: most rows still stand beside their old neighbours (shifted, turned round, or in "
+        "blocks). torch.randperm mixes all of them.",
     )
-    other = ask(inputs, labels, teacher_logits, torch.Generator().manual_seed(2))
+    answer.holds(sum(i == j for i, j in enumerate(x)) < n // 3, "Only some of the rows moved: mix all of them.")
+    again, (second, *_) = orders(torch.Generator().manual_seed(1))
+    again.holds(
+        second == x, "The same generator seed gave another order. Pass it on: torch.randperm(n, generator=generator)."
+    )
+    other, (second, *_) = orders(torch.Generator().manual_seed(2))
     other.holds(
-        not torch.equal(other.value[0], answer.value[0]),
+        second != x,
         "Two generators gave one order: do not seed inside the function, use the generator that you are given.",
     )
+    used = torch.Generator().manual_seed(1)
+    torch.rand(5, generator=used)
+    other, (second, *_) = orders(used)
+    other.holds(
+        second != x,
+        "A generator that was used before gives the same order again, so that each epoch is the same: do not seed it, nor "
+        "start from its seed. Only pass it on.",
+    )
 
 
-def _shuffle_with(x_order, y_order, z_order):
-    """A wrong answer: three orders, each "same", "own" or "none"."""
+def _shuffle_by(*orders):
+    """A wrong answer: three orders, functions of (n, generator); None is the order before it, once more."""
 
     def shuffle_together(inputs, labels, teacher_logits, generator):
-        same = torch.randperm(len(inputs), generator=generator)
-        orders = {
-            "same": lambda: same,
-            "own": lambda: torch.randperm(len(inputs), generator=generator),
-            "none": lambda: torch.arange(len(inputs)),
-        }
-        return inputs[orders[x_order]()], labels[orders[y_order]()], teacher_logits[orders[z_order]()]
+        moved, order = [], None
+        for part, draw in zip((inputs, labels, teacher_logits), orders, strict=True):
+            order = order if draw is None else draw(len(inputs), generator)
+            moved.append(part[order])
+        return tuple(moved)
 
     return shuffle_together
 
 
-def _shuffle_with_replacement(inputs, labels, teacher_logits, generator):
-    order = torch.randint(len(inputs), (len(inputs),), generator=generator)
-    return inputs[order], labels[order], teacher_logits[order]
+def _permutation(n, generator):
+    return torch.randperm(n, generator=generator)
 
 
-def _shuffle_globally(inputs, labels, teacher_logits, generator):
-    order = torch.randperm(len(inputs))
-    return inputs[order], labels[order], teacher_logits[order]
-
-
-def _shuffle_seeded(inputs, labels, teacher_logits, generator):
-    order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(0))
-    return inputs[order], labels[order], teacher_logits[order]
+def _none(n, generator):
+    return torch.arange(n)
 
 
 shuffle_together = Exercise(
@@ -105,13 +135,36 @@ shuffle_together = Exercise(
         "Draw `order` once, then index: `inputs[order], labels[order], teacher_logits[order]`.",
     ),
     wrong={
-        "teacher logits stay": (_shuffle_with("same", "same", "none"), "stayed behind"),
-        "only the inputs": (_shuffle_with("same", "none", "none"), "Only the inputs"),
-        "three orders": (_shuffle_with("own", "own", "own"), "separated"),
-        "nothing": (_shuffle_with("none", "none", "none"), "Nothing has moved"),
-        "with replacement": (_shuffle_with_replacement, "replacement"),
-        "global random numbers": (_shuffle_globally, "Pass it on"),
-        "own seed": (_shuffle_seeded, "do not seed inside"),
+        "teacher logits stay": (_shuffle_by(_permutation, None, _none), "stayed behind"),
+        "only the inputs": (_shuffle_by(_permutation, _none, None), "labels and teacher_logits stayed behind"),
+        "only the labels stay": (
+            _shuffle_by(_permutation, _none, lambda n, g: _permutation(n, g.manual_seed(1))),
+            "labels stayed behind",
+        ),
+        "three orders": (_shuffle_by(_permutation, _permutation, _permutation), "separated"),
+        "nothing": (_shuffle_by(_none, None, None), "Nothing has moved"),
+        "with replacement": (
+            _shuffle_by(lambda n, g: torch.randint(n, (n,), generator=g), None, None),
+            "replacement",
+        ),
+        "global random numbers": (_shuffle_by(lambda n, g: torch.randperm(n), None, None), "Pass it on"),
+        "own seed": (_shuffle_by(lambda n, g: _permutation(n, g.manual_seed(0)), None, None), "do not seed inside"),
+        "the seed again": (
+            _shuffle_by(lambda n, g: _permutation(n, g.manual_seed(g.initial_seed())), None, None),
+            "each epoch",
+        ),
+        "a shift": (
+            _shuffle_by(lambda n, g: torch.arange(n).roll(int(torch.randint(1, n, (1,), generator=g))), None, None),
+            "neighbours",
+        ),
+        "undone": (
+            lambda x, y, z, g: (x[o := torch.randperm(len(x), generator=g)], y[o], z[o.argsort()]),
+            "undo the order",
+        ),
+        "columns": (
+            lambda x, y, z, g: (x[o := torch.randperm(len(x), generator=g)], y[o], z[o].flip(-1)),
+            "moves whole rows",
+        ),
         "two results": (lambda x, y, z, g: (x, y), "Return 3 values"),
     },
 )
@@ -129,93 +182,119 @@ def _distillation_step(student, optimizer, inputs, labels, teacher_logits, tempe
     return loss.item()
 
 
-def _ask_distillation_step(ask):
-    inputs, labels = torch.randn(16, 6), torch.randint(4, (16,))
-    teacher_logits = 3 * torch.randn(16, 4)
-    start = nn.Linear(6, 4)
-
-    def after(step, times=1, temperature=3.0, alpha=0.3):
-        """The student after so many steps, and the last loss that the step returned."""
-        student = copy.deepcopy(start)
-        optimizer = torch.optim.SGD(student.parameters(), lr=0.05)
-        for _ in range(times):
-            loss = step(student, optimizer, inputs, labels, teacher_logits, temperature, alpha)
-        return student, loss
-
-    def weights(student):
-        return torch.cat([parameter.detach().flatten() for parameter in student.parameters()])
-
-    right, right_loss = after(_distillation_step)
-    mine, answer = after(ask)
-    if isinstance(answer.value, torch.Tensor):
-        answer.holds(
-            not answer.value.requires_grad,
-            "You return the loss with its whole graph attached: memory grows at every step. Return loss.item().",
-        )
-    answer.is_number()
-    answer.holds(
-        not torch.equal(weights(mine), weights(start)),
-        "The weights did not move. A step needs loss.backward() and then optimizer.step(). If you call both: zero_grad() "
-        "between them throws the gradients away, and a step() before backward() has none to follow.",
-    )
-    swapped, swapped_loss = after(_distillation_step, alpha=0.7)
-    answer.is_not(swapped_loss, "alpha weighs the *labels*, 1 - alpha the teacher: yours are the other way round.")
-    _, hard_loss = after(_distillation_step, alpha=1.0)
-    answer.is_not(hard_loss, "That is the loss on the labels alone. Where is the teacher?")
-    _, soft_loss = after(_distillation_step, alpha=0.0)
-    answer.is_not(soft_loss, "That is the teacher's term alone. Where are the labels?")
-    _, cold_loss = after(_distillation_step, temperature=1.0)
-    answer.is_not(cold_loss, "The temperature makes no difference to your loss. Is it passed on?")
-    double = distillation_loss_core(
-        start(inputs).softmax(-1), teacher_logits, labels, temperature=3.0, alpha=0.3
-    ).item()
-    answer.is_not(double, "The loss takes logits. You passed it probabilities: leave out the softmax.")
-    with torch.no_grad():
-        afterwards = distillation_loss(right(inputs), teacher_logits, labels, temperature=3.0, alpha=0.3).item()
-    answer.is_not(afterwards, "That is the loss after the step. Compute it once, before, and return that.")
-    answer.equals(right_loss, "The loss is off. Use distillation_loss with temperature=... and alpha=....")
-    answer.holds(
-        torch.allclose(weights(mine), weights(right), atol=1e-6),
-        "The loss is right, but the weights after the step are not. One backward, one optimizer.step, nothing else.",
-    )
-    right, _ = after(_distillation_step, times=3)
-    mine, _ = after(ask, times=3)
-    answer.holds(
-        torch.allclose(weights(mine), weights(right), atol=1e-5),
-        "The first step is right, the third is not: gradients add up until optimizer.zero_grad() is called.",
-    )
+def _distillation_step_in_full(student, optimizer, inputs, labels, teacher_logits, temperature, alpha):
+    optimizer.zero_grad()
+    student_logits = student(inputs)
+    hard = F.cross_entropy(student_logits, labels)
+    log_q = F.log_softmax(student_logits / temperature, dim=-1)
+    p = F.softmax(teacher_logits / temperature, dim=-1)
+    soft = F.kl_div(log_q, p, reduction="batchmean")
+    loss = alpha * hard + (1 - alpha) * temperature**2 * soft
+    loss.backward()
+    optimizer.step()
+    return loss.item()
 
 
-def _step_variant(zero_grad=True, backward=True, step=True, softmax=False, detach=True, **overrides):
-    """A wrong answer that leaves something out, or calls the loss with other settings."""
+def _three_steps(step, student, optimizer, inputs, labels, teacher_logits, temperature, alpha):
+    """What comes out of three steps with one batch: the losses, and what each does to the student."""
+    seen, steps = {}, []
+    hook = optimizer.register_step_post_hook(lambda *_: steps.append(1))
+    for number in ("first", "second", "third"):
+        before = _weights(student)
+        steps.clear()
+        loss = step(student, optimizer, inputs, labels, teacher_logits, temperature, alpha)
+        if isinstance(loss, torch.Tensor) and loss.requires_grad and loss.ndim == 0:
+            raise Mistake(
+                "You return the loss with its whole graph attached: memory grows at every step. Return loss.item()."
+            )
+        Answer(loss).is_number()
+        moved = _weights(student) - before
+        if not student.training:
+            raise Mistake(
+                "The student is in eval mode after your step: dropout is off then, and it trains as it should be used. Leave "
+                "its mode alone, or call student.train()."
+            )
+        if moved.any() and not steps:
+            raise Mistake(
+                "The weights move, but not by the optimiser that you are given. Call its step(), not another's."
+            )
+        if not moved.any():
+            raise Mistake(
+                "The weights did not move. A step needs loss.backward() and then optimizer.step(). If you call both: "
+                "zero_grad() between them throws the gradients away, and a step() before backward() has none to follow."
+            )
+        if len(steps) > 1:
+            raise Mistake(f"optimizer.step() runs {len(steps)} times. One step is asked for, with the whole batch.")
+        seen |= {f"loss of the {number} step": loss, f"{number} step of the weights": moved}
+    hook.remove()
+    return seen
+
+
+def _another_way_down(evidence):
+    """Where the loss is right and the weights move otherwise."""
+    _, value, wanted = evidence.cases[0]
+    if getattr(value, "ndim", 0) != 1:
+        return None
+    ratio = float((value * wanted).sum() / wanted.square().sum())
+    if torch.allclose(value, ratio * wanted, atol=1e-3 * float(wanted.abs().max()) * abs(ratio)):
+        turned = "the wrong way, uphill" if ratio < 0 else f"the right way, but {abs(ratio):.3g} times as far"
+        return f"They move {turned}. Call backward() on the loss itself, and let nothing change the gradients after it."
+    return "They do not follow the gradient of your loss. Call backward() on this loss, once, and leave the gradients alone."
+
+
+def _weights(student):
+    return torch.cat([parameter.detach().flatten() for parameter in student.parameters()])
+
+
+def _draw_step(draw):
+    width = draw.width
+    student = nn.Sequential(nn.Linear(6, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, draw.classes))
+    return {
+        "student": student,
+        "optimizer": torch.optim.SGD(student.parameters(), lr=0.1, momentum=0.5),
+        "inputs": torch.randn(2 * draw.rows, 6),
+        "labels": draw.labels(2 * draw.rows),
+        "teacher_logits": draw.logits(2 * draw.rows, draw.classes),
+        "temperature": draw.temperature,
+        "alpha": draw.weight,
+    }
+
+
+ORDER = ("zero", "loss", "backward", "step")
+
+
+def _as_it_is(logits, temperature):
+    return logits
+
+
+def _step_variant(
+    order=ORDER, output=_as_it_is, teacher=_as_it_is, result="loss", loss_of=distillation_loss_core, **overrides
+):
+    """A wrong answer: other things done, in another order, or the loss called in another way."""
 
     def distillation_step(student, optimizer, inputs, labels, teacher_logits, temperature, alpha):
         settings = {"temperature": temperature, "alpha": alpha}
         settings |= {name: change(settings[name]) for name, change in overrides.items()}
-        logits = student(inputs)
-        loss = distillation_loss(logits.softmax(-1) if softmax else logits, teacher_logits, labels, **settings)
-        if zero_grad:
-            optimizer.zero_grad()
-        if backward:
-            loss.backward()
-        if step:
-            optimizer.step()
-        return loss.item() if detach else loss
+
+        def compute():
+            z, v = output(student(inputs), temperature), teacher(teacher_logits, temperature)
+            return loss_of(z, v, labels, **settings)
+
+        loss = None if "loss" in order else compute()
+        for what in order:
+            if what == "zero":
+                optimizer.zero_grad()
+            elif what == "loss":
+                loss = compute()
+            elif what == "backward":
+                loss.backward(retain_graph=True)
+            elif what == "step":
+                optimizer.step()
+            elif what in ("eval", "train"):
+                getattr(student, what)()
+        return {"loss": loss.item(), "after": compute().item(), "graph": loss}[result]
 
     return distillation_step
-
-
-def _loss_after_the_step(student, optimizer, inputs, labels, teacher_logits, temperature, alpha):
-    _distillation_step(student, optimizer, inputs, labels, teacher_logits, temperature, alpha)
-    return distillation_loss(student(inputs), teacher_logits, labels, temperature=temperature, alpha=alpha).item()
-
-
-def _zero_grad_too_late(student, optimizer, inputs, labels, teacher_logits, temperature, alpha):
-    loss = distillation_loss(student(inputs), teacher_logits, labels, temperature=temperature, alpha=alpha)
-    loss.backward()
-    optimizer.zero_grad()
-    optimizer.step()
-    return loss.item()
 
 
 distillation_step = Exercise(
@@ -224,25 +303,58 @@ distillation_step = Exercise(
     minutes=15,
     difficulty="medium",
     reference=_distillation_step,
-    questions=_ask_distillation_step,
+    forms=(_distillation_step_in_full,),
+    draw=_draw_step,
+    observe=_three_steps,
+    properties=(_another_way_down,),
     hints=(
         "Four things happen: the student answers, the loss compares, gradients flow back, the optimiser moves.",
         "PyTorch adds new gradients to old ones: call `optimizer.zero_grad()` before `loss.backward()`.",
         "`loss = distillation_loss(student(inputs), teacher_logits, labels, temperature=temperature, alpha=alpha)`, "
         "then `zero_grad`, `backward`, `step`, and `return loss.item()`.",
     ),
+    mistakes={
+        "The first step is right, later ones are not: gradients add up until optimizer.zero_grad() is called.": (
+            _step_variant(("loss", "backward", "step"))
+        ),
+        "That is the loss after the step. Compute it once, before, and return that.": _step_variant(result="after"),
+        "That is the loss on the labels alone. Where is the teacher?": _step_variant(alpha=lambda a: 1.0),
+        "That is the teacher's term alone. Where are the labels?": _step_variant(alpha=lambda a: 0.0),
+        "The loss takes logits. You passed it probabilities: leave out the softmax.": (
+            _step_variant(output=lambda z, T: z.softmax(-1)),
+            _step_variant(output=lambda z, T: z.softmax(-1), teacher=lambda v, T: v.softmax(-1)),
+        ),
+        "The student answers in eval mode, where dropout is off and batch norm does not learn: train in training mode.": (
+            _step_variant(("eval", "zero", "loss", "train", "backward", "step"))
+        ),
+        "You softened the student in the hard term too. The label is met at T = 1, where the student will be used.": (
+            _step_variant(
+                loss_of=lambda z, v, y, *, temperature, alpha: (
+                    alpha * F.cross_entropy(z / temperature, y)
+                    + (1 - alpha) * distillation_loss_core(z, v, y, temperature=temperature, alpha=0.0)
+                )
+            )
+        ),
+        "backward() is called twice, so its gradients count twice.": (
+            _step_variant(("zero", "loss", "backward", "backward", "step"))
+        ),
+        "The loss divides by the temperature itself: pass it the logits as they are.": (
+            _step_variant(output=lambda z, T: z / T),
+            _step_variant(output=lambda z, T: z / T, teacher=lambda v, T: v / T),
+            _step_variant(teacher=lambda v, T: v / T),
+        ),
+    },
     wrong={
-        "no zero_grad": (_step_variant(zero_grad=False), "gradients add up"),
-        "zero_grad too late": (_zero_grad_too_late, "throws the gradients away"),
-        "loss after the step": (_loss_after_the_step, "after the step"),
-        "no backward": (_step_variant(backward=False), "did not move"),
-        "no step": (_step_variant(step=False), "did not move"),
-        "alpha the other way round": (_step_variant(alpha=lambda a: 1 - a), "other way round"),
-        "labels only": (_step_variant(alpha=lambda a: 1.0), "labels alone"),
-        "teacher only": (_step_variant(alpha=lambda a: 0.0), "teacher's term alone"),
-        "ignores the temperature": (_step_variant(temperature=lambda t: 1.0), "temperature makes no difference"),
-        "softmax before the loss": (_step_variant(softmax=True), "look like probabilities"),
-        "returns the graph": (_step_variant(detach=False), "whole graph"),
+        "zero_grad too late": (_step_variant(("loss", "backward", "zero", "step")), "throws the gradients away"),
+        "step before backward": (_step_variant(("zero", "loss", "step", "backward")), "step() before backward()"),
+        "alpha the other way round": (_step_variant(alpha=lambda a: 1 - a), "The weights are swapped"),
+        "ignores the temperature": (_step_variant(temperature=lambda t: 1.0), "Temperature makes no difference"),
+        "steps twice": (_step_variant((*ORDER, "step")), "runs 2 times"),
+        "no backward": (_step_variant(("zero", "loss", "step")), "did not move"),
+        "no step": (_step_variant(("zero", "loss", "backward")), "did not move"),
+        "left in eval mode": (_step_variant(("eval", "zero", "loss", "backward", "step")), "in eval mode after"),
+        "eval mode at the end": (_step_variant(("zero", "loss", "backward", "step", "eval")), "in eval mode after"),
+        "returns the graph": (_step_variant(result="graph"), "whole graph"),
     },
 )
 
@@ -256,44 +368,58 @@ def _twins(make_model):
 
 
 def _ask_twins(ask):
-    answer = ask(lambda: nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3)))
+    answer = ask(lambda: nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 3)))
     answer.is_sequence(2, "the two models")
     first, second = answer.value
-    answer.holds(
-        isinstance(first, nn.Module) and isinstance(second, nn.Module),
-        "Return the models themselves: call make_model() to get one.",
-    )
+    for model in answer.value:
+        kind = f" You returned a {type(model).__name__}."
+        answer.holds(isinstance(model, nn.Module), f"Return the models themselves: call make_model() to get one.{kind}")
     answer.holds(first is not second, "Both names stand for one model: train one and the other changes too.")
-    pairs = list(zip(first.parameters(), second.parameters(), strict=True))
     answer.holds(
-        all(a.data_ptr() != b.data_ptr() for a, b in pairs),
-        "Two models, but they share their weight tensors: train one and the other changes too. Copy the weights.",
+        repr(first) == repr(second), "The two models are built differently. Both should come from make_model()."
+    )
+    one, two = first.state_dict(), second.state_dict()
+    shared = [name for name in one if one[name].data_ptr() == two[name].data_ptr()]
+    answer.holds(
+        not shared,
+        f"Two models, but they share their weight tensors ({', '.join(shared)}): train one and the other changes too. "
+        "Copy the weights.",
     )
     answer.holds(
-        all(torch.equal(a, b) for a, b in pairs),
-        "They start from different weights, so a difference at the end could be luck. Copy the first one's weights.",
+        not any(len(w) and (w == w.flatten()[0]).all() for n, w in one.items() if w.ndim == 2),
+        "All weights are zero, or all the same. Keep the weights that make_model() drew.",
     )
+    other = [n for n in one if one[n].dtype != two[n].dtype or not torch.equal(one[n], two[n])]
+    some = "" if not other or len(other) > 3 else f" Some are the same, but not {', '.join(other)}."
     answer.holds(
-        not all((a == 0).all() for a, _ in pairs), "All weights are zero. Keep the weights that make_model() drew."
+        not other,
+        f"They start from different weights, so a difference at the end could be luck. Copy the first one's weights.{some}",
     )
-    answer.holds(
-        all(a.requires_grad and b.requires_grad for a, b in pairs), "The weights of one cannot be trained any more."
-    )
+    trained = all(p.requires_grad and p.is_leaf for model in answer.value for p in model.parameters())
+    answer.holds(trained, "The weights of one cannot be trained any more: requires_grad is off.")
+    answer.holds(first.training and second.training, "One of them is in eval mode now: leave the mode as it is.")
 
 
-def _shared_twins(make_model):
-    first, second = make_model(), make_model()
+def _twins_by(link):
+    """A wrong answer: two models, and what is done with them."""
+
+    def twins(make_model):
+        first, second = make_model(), make_model()
+        link(first, second)
+        return first, second
+
+    return twins
+
+
+def _share(first, second):
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         b.data = a.data
-    return first, second
 
 
-def _zero_twins(make_model):
-    twins = make_model(), make_model()
-    for twin in twins:
-        for parameter in twin.parameters():
-            nn.init.zeros_(parameter)
-    return twins
+def _copy_weights_only(first, second):
+    for a, b in zip(first, second, strict=True):
+        if isinstance(a, nn.Linear):
+            b.weight.data.copy_(a.weight.data)
 
 
 twins = Exercise(
@@ -312,75 +438,91 @@ twins = Exercise(
         "two draws": (lambda make: (make(), make()), "different weights"),
         "one object": (lambda make: (make(),) * 2, "one model"),
         "the factory": (lambda make: (make, make), "call make_model()"),
+        "a state dict": (lambda make: (m := make(), m.state_dict()), "You returned a OrderedDict"),
         "a single model": (lambda make: make(), "the two models"),
-        "shared tensors": (_shared_twins, "share their weight tensors"),
-        "zeros": (_zero_twins, "All weights are zero"),
+        "a shallow copy": (lambda make: (m := make(), copy.copy(m)), "share their weight tensors"),
+        "shared tensors": (_twins_by(_share), "share their weight tensors"),
+        "the same layers": (lambda make: (m := make(), nn.Sequential(*m)), "share their weight tensors"),
+        "another model": (lambda make: (make(), nn.Linear(5, 3)), "built differently"),
+        "no biases": (_twins_by(_copy_weights_only), "Some are the same, but not 0.bias"),
+        "zeros": (
+            _twins_by(lambda a, b: [nn.init.zeros_(p) for m in (a, b) for p in m.parameters()]),
+            "All weights are zero",
+        ),
+        "frozen": (lambda make: (m := make(), copy.deepcopy(m).requires_grad_(False)), "requires_grad is off"),
     },
 )
 
 # 4 --------------------------------------------------------------------------------------------------------------------
 
 
-@torch.no_grad()
 def _predict(student, inputs):
     """The student's probabilities for inputs, as it would be used after training; its mode is restored."""
     was_training = student.training
     student.eval()
-    probabilities = torch.softmax(student(inputs), dim=-1)
+    with torch.no_grad():
+        probabilities = torch.softmax(student(inputs), dim=-1)
     student.train(was_training)
     return probabilities
 
 
-def _ask_predict(ask):
-    student = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Dropout(0.5), nn.Linear(32, 4))
-    inputs = 2 * torch.randn(10, 6)
-    with torch.no_grad():
-        logits = student.eval()(inputs)
-    student.train()
-    answer = ask(student, inputs)
-    answer.is_not(logits.argmax(-1), "Those are the predicted classes. Return the probabilities of all of them.")
-    answer.is_tensor(logits.shape)
-    answer.is_not(logits, "Those are logits. Turn them into probabilities.")
-    for temperature in (2.0, 3.0, 4.0, 5.0, 8.0, 10.0, 20.0):
-        answer.is_not(
-            (logits / temperature).softmax(-1),
-            f"You left the temperature on (T = {temperature:g}). It belongs to training: use the student at T = 1.",
-        )
-    answer.is_not(logits.softmax(0), "Your columns sum to one. Each row is a distribution: use the last axis.")
-    answer.holds(
-        not answer.value.requires_grad,
-        "The result still carries a graph for gradients. Predict under torch.no_grad().",
-    )
-    again = ask(student, inputs)
-    again.holds(
-        torch.equal(again.value, answer.value),
-        "Two calls gave two answers: dropout is still on. Call student.eval() first.",
-    )
-    answer.equals(
-        logits.softmax(-1), "The probabilities are off. Softmax of the student's logits, along the last axis."
-    )
-    answer.holds(student.training, "The student was in training mode and is not any more: restore the mode at the end.")
-    student.eval()
-    ask(student, inputs).holds(
-        not student.training,
-        "The student was in eval mode and is now in training mode: remember student.training, and restore that.",
-    )
+def _used_in_both_modes(predict, student, inputs):
+    """What comes out for a student in training mode and for one in eval mode, and what is left of it."""
+    seen = {}
+    for mode, other in (("training", "eval"), ("eval", "training")):
+        student.train(mode == "training")
+        torch.manual_seed(0)  # so that dropout, if it is on, can be recognised
+        result = predict(student, inputs)
+        Answer(result).is_tensor()
+        if result.requires_grad:
+            raise Mistake("The result still carries a graph for gradients. Predict under torch.no_grad().")
+        if student.training != (mode == "training"):
+            raise Mistake(
+                f"The student was in {mode} mode and is in {other} mode now: remember student.training at the start, and "
+                "restore that mode at the end, student.train(was_training)."
+            )
+        if not all(weight.requires_grad for weight in student.parameters()):
+            raise Mistake("After your function the student cannot be trained any more: requires_grad is off.")
+        seen[f"result for a student in {mode} mode"] = result
+    return seen | {"student afterwards": torch.cat([v.flatten().float() for v in student.state_dict().values()])}
 
 
-def _predict_variant(
-    evaluate=True, restore=True, gradients=False, output=lambda z: z.softmax(-1), back=lambda was: was
-):
+def _draw_predict(draw):
+    width = draw.width
+    student = nn.Sequential(
+        nn.Linear(6, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(0.5), nn.Linear(width, draw.classes)
+    )
+    student[1].running_mean = torch.randn(width)
+    return {"student": student, "inputs": 3 * torch.randn(draw.rows, 6)}
+
+
+def _temperature_left_on(evidence):
+    """The probabilities at some temperature, found from the distances of their logarithms; or no probabilities at all."""
+    _, value, wanted = evidence.cases[0]
+    if not torch.allclose(value.sum(-1), torch.ones(len(wanted)).to(value), atol=1e-3) or (value < 0).any():
+        return "Your rows are no probabilities: all of them at least 0, together 1. torch.softmax makes them from the logits."
+    mine, right = (torch.log(p.double()) - torch.log(p.double()).mean(-1, keepdim=True) for p in (value, wanted))
+    T = float((right * right).sum() / (right * mine).sum())
+    if T > 0 and torch.allclose(mine * T, right, atol=1e-3 * float(right.abs().max())):
+        return f"You left the temperature on (T = {T:.3g}). It belongs to training: use the student at T = 1."
+    return None
+
+
+def _predict_variant(evaluate=True, back=lambda was: was, gradients=False, output=lambda z: z.softmax(-1)):
     def predict(student, inputs):
         was_training = student.training
-        if evaluate:
-            student.eval()
+        if evaluate is not False:
+            student.train(evaluate is None)
         with torch.set_grad_enabled(gradients):
             result = output(student(inputs))
-        if restore:
-            student.train(back(was_training))
+        student.train(back(was_training))
         return result
 
     return predict
+
+
+def _predict_the_other_way(student, inputs):
+    return _predict(student, inputs) if student.training else _predict_variant(evaluate=None)(student, inputs)
 
 
 predict = Exercise(
@@ -389,21 +531,45 @@ predict = Exercise(
     minutes=10,
     difficulty="medium",
     reference=_predict,
-    questions=_ask_predict,
+    draw=_draw_predict,
+    observe=_used_in_both_modes,
+    properties=(_temperature_left_on,),
     hints=(
         "Three things differ from a training step: dropout is off, no gradients, and the temperature is back at 1.",
         "`student.eval()` turns dropout off; `with torch.no_grad():` keeps no graph.",
         "Remember `student.training` first, and call `student.train(was_training)` at the end.",
     ),
+    mistakes={
+        "Dropout is still on, so two calls give two answers. Call student.eval() first.": (
+            _predict_variant(evaluate=False)
+        ),
+        "Right for a student in training mode; one in eval mode you put into training mode. Call student.eval(), always.": (
+            _predict_the_other_way
+        ),
+        "Those are logits. Turn them into probabilities.": _predict_variant(output=lambda z: z),
+        "Those are the predicted classes. Return the probabilities of all of them.": (
+            _predict_variant(output=lambda z: z.argmax(-1))
+        ),
+        "Those are the largest probabilities alone. Return those of all classes.": (
+            _predict_variant(output=lambda z: z.softmax(-1).amax(-1))
+        ),
+        "Those are logarithms of the probabilities. Return the probabilities themselves: softmax.": (
+            _predict_variant(output=lambda z: z.log_softmax(-1))
+        ),
+        "Each logit by itself goes through a sigmoid. One of the classes is right: softmax makes them share 1.": (
+            _predict_variant(output=lambda z: z.sigmoid())
+        ),
+    },
     wrong={
-        "temperature left on": (_predict_variant(output=lambda z: (z / 4).softmax(-1)), "left the temperature on"),
-        "dropout left on": (_predict_variant(evaluate=False), "dropout is still on"),
+        "temperature left on": (
+            _predict_variant(output=lambda z: (z / 4).softmax(-1)),
+            "left the temperature on (T = 4)",
+        ),
         "keeps the graph": (_predict_variant(gradients=True), "torch.no_grad()"),
-        "logits": (_predict_variant(output=lambda z: z), "Those are logits"),
-        "classes": (_predict_variant(output=lambda z: z.argmax(-1)), "predicted classes"),
         "wrong axis": (_predict_variant(output=lambda z: z.softmax(0)), "columns sum to one"),
+        "softmax twice": (_predict_variant(output=lambda z: z.softmax(-1).softmax(-1)), "Softmax twice"),
         "always back to training": (_predict_variant(back=lambda was: True), "restore that"),
-        "mode not restored": (_predict_variant(restore=False), "restore the mode"),
+        "left in eval mode": (_predict_variant(back=lambda was: False), "restore that mode"),
     },
 )
 
@@ -416,35 +582,35 @@ def _agreement(student_logits, teacher_logits):
     return same.float().mean().item()
 
 
-def _ask_agreement(ask):
-    teacher_logits = torch.randn(50, 5)
-    for c in range(5):
-        teacher_logits[20 + c, c], teacher_logits[30 + c, c] = 9.0, 8.0
-    student_logits = teacher_logits + 0.01 * (1 + torch.rand(50, 1))
-    student_logits[:15] *= -1  # these 15 predict another class
-    student_logits[33, 3] = student_logits[34, 4] = 12.0  # the best input of a class agrees for three of five
-    right = 0.7
-    answer = ask(student_logits, teacher_logits)
-    answer.is_not(
-        student_logits.argmax(-1) == teacher_logits.argmax(-1),
-        "You have one answer for each input. Take their mean to get the share.",
-    )
-    answer.is_number()
-    answer.is_not(round(right * 50), "That is how many inputs agree. Divide by the number of inputs.")
-    answer.is_not(100 * right, "That is in percent. Return a share between 0 and 1.")
-    answer.is_not(1 - right, "That is the share on which they *disagree*.")
-    answer.is_not(
-        (student_logits.argmax(0) == teacher_logits.argmax(0)).float().mean(),
-        "You looked for the best input of each class. Predictions are the argmax along the last axis.",
-    )
-    answer.is_not(
-        F.cosine_similarity(student_logits, teacher_logits).mean(),
-        "That compares all the logits. Agreement only asks whether the two predictions are the same class.",
-    )
-    answer.equals(right, "The share is off. Compare the argmax of both along the last axis.")
-    ask(3 * teacher_logits + 7, teacher_logits).equals(
-        1.0, "Scaling and shifting the logits changes no prediction, so agreement should be 1 here."
-    )
+def _draw_agreement(draw):
+    """They agree on more than half in one draw, on less in the other, and where any logit is largest."""
+    teacher_logits = draw.logits(12 * draw.rows, draw.classes)
+    student_logits = (0.4, 1.5)[draw.number % 2] * teacher_logits + draw.logits(12 * draw.rows, draw.classes)
+    teacher_logits[1] = 20 * torch.eye(draw.classes)[1]
+    student_logits[1], student_logits[2] = teacher_logits[1] + 1, teacher_logits[2]
+    return {"student_logits": student_logits, "teacher_logits": teacher_logits}
+
+
+def _share_of(same):
+    """A wrong answer: the share of what is True in `same(student_logits, teacher_logits)`."""
+    return lambda s, t: same(s, t).double().mean().item()
+
+
+def _order(logits):
+    return logits.argsort(-1)
+
+
+def _looks_at_more_than_classes(evidence):
+    """What comes out changes with logits whose largest stays the largest."""
+    arguments, value, _ = evidence.cases[0]
+    z = arguments["student_logits"]
+    stretched = [arguments | {"student_logits": z * (1 + torch.arange(len(z)))[:, None] + shift} for shift in (7, -50)]
+    if any(abs(float(evidence.call(other)) - float(value)) > 1e-6 for other in stretched):
+        return (
+            "Stretching and shifting the logits changes no prediction, and yet it changes your result. Agreement only asks "
+            "whether the two predictions are the same class: argmax."
+        )
+    return None
 
 
 agreement = Exercise(
@@ -453,20 +619,71 @@ agreement = Exercise(
     minutes=5,
     difficulty="easy",
     reference=_agreement,
-    questions=_ask_agreement,
+    draw=_draw_agreement,
+    properties=(_looks_at_more_than_classes,),
     hints=(
         "A prediction is the class with the largest logit.",
         "Comparing two integer tensors with `==` gives True and False; `.float()` turns them into 1 and 0.",
         "`(student_logits.argmax(-1) == teacher_logits.argmax(-1)).float().mean().item()`.",
     ),
+    cases={
+        "Of four inputs they agree on one alone, so this should be a quarter.": (
+            lambda draw: {
+                "student_logits": torch.tensor([[2.0, 1.0, 0.0]] * 4),
+                "teacher_logits": torch.tensor([[9.0, 0.0, 1.0], [-3.0, -1.0, -2.0], [1.0, 2.0, 0.0], [0.0, 1.0, 2.0]]),
+            }
+        ),
+    },
+    mistakes={
+        "You have one answer for each input. Take their mean to get the share.": (
+            lambda s, t: s.argmax(-1) == t.argmax(-1),
+            lambda s, t: (s.argmax(-1) == t.argmax(-1)).float(),
+        ),
+        "That is how many inputs agree. Divide by the number of inputs.": (
+            lambda s, t: (s.argmax(-1) == t.argmax(-1)).sum().item()
+        ),
+        "That is in percent. Return a share between 0 and 1.": lambda s, t: 100 * _agreement(s, t),
+        "That is the share on which they *disagree*.": lambda s, t: 1 - _agreement(s, t),
+        "Yours is 0 unless they agree on *every* input (all, torch.equal, or `//`). Take the mean: on how many do they agree?": (
+            lambda s, t: bool((s.argmax(-1) == t.argmax(-1)).all()),
+            lambda s, t: (s.argmax(-1) == t.argmax(-1)).sum().item() // len(s),
+        ),
+        "Do not round: return the share itself.": lambda s, t: float(round(_agreement(s, t))),
+        "Of all the logits you look for the largest: argmax needs dim=-1, to find one class for each input.": (
+            _share_of(lambda s, t: s.argmax() == t.argmax())
+        ),
+        "You divide by the number of classes. Divide by the number of inputs.": (
+            lambda s, t: (s.argmax(-1) == t.argmax(-1)).sum().item() / s.shape[-1],
+        ),
+        "You subtract the numbers of the classes, which are names. Ask whether they are equal: ==.": (
+            lambda s, t: (s.argmax(-1) - t.argmax(-1)).float().mean().item(),
+            lambda s, t: (s.argmax(-1) - t.argmax(-1)).float().abs().mean().item(),
+            lambda s, t: (s.argmax(-1) - t.argmax(-1)).float().square().mean().item(),
+        ),
+        "You looked for the best input of each class. Predictions are the argmax along the last axis.": (
+            _share_of(lambda s, t: s.argmax(0) == t.argmax(0))
+        ),
+        "You compare the whole ranking of the classes. A prediction is the first of them alone.": (
+            _share_of(lambda s, t: (_order(s) == _order(t)).all(-1)),
+            _share_of(lambda s, t: _order(s) == _order(t)),
+        ),
+        "You compare logits, or probabilities, which are never quite equal. Compare the classes: argmax.": (
+            _share_of(lambda s, t: s == t),
+            _share_of(lambda s, t: torch.isclose(s, t).all(-1)),
+            _share_of(lambda s, t: s.amax(-1) == t.amax(-1)),
+        ),
+        "You compare the class they find *least* likely: argmax, not argmin.": (
+            _share_of(lambda s, t: s.argmin(-1) == t.argmin(-1))
+        ),
+        "You also count where the teacher's class is only among the student's best two.": (
+            _share_of(lambda s, t: (s.topk(2).indices == t.argmax(-1, keepdim=True)).any(-1))
+        ),
+    },
     wrong={
-        "one for each input": (lambda s, t: s.argmax(-1) == t.argmax(-1), "Take their mean"),
-        "count": (lambda s, t: (s.argmax(-1) == t.argmax(-1)).sum().item(), "how many inputs"),
-        "percent": (lambda s, t: 100 * _agreement(s, t), "in percent"),
-        "disagreement": (lambda s, t: 1 - _agreement(s, t), "*disagree*"),
-        "wrong axis": (lambda s, t: (s.argmax(0) == t.argmax(0)).float().mean().item(), "best input of each class"),
-        "equal logits": (lambda s, t: torch.isclose(s, t).all(-1).float().mean().item(), "The share is off"),
-        "cosine": (lambda s, t: F.cosine_similarity(s, t).mean().item(), "all the logits"),
+        "close logits": (_share_of(lambda s, t: (s - t).abs() < 0.5), "the same class"),
+        "signs": (_share_of(lambda s, t: (s > 0) == (t > 0)), "the same class"),
+        "cosine": (lambda s, t: F.cosine_similarity(s, t).mean().item(), "the same class"),
+        "probabilities": (lambda s, t: (s.softmax(-1) * t.softmax(-1)).sum(-1).mean().item(), "the same class"),
     },
 )
 

@@ -47,12 +47,10 @@ stable_softmax = Exercise(
         "Right for a batch, wrong for one row alone, shape (1, 5).": _logits(shape=(1, 5)),
         "Correct, until a logit reaches a thousand: then exp overflows, or rounds to 0. What could you subtract from a whole "
         "row?": _logits([1000.0, 1001.0, 999.0]),
-        "One row of large logits spoils the others: shift each row by a number of its own, not all rows by the same amount.": (
-            _logits([1000.0, 999.0], [-1000.0, -1001.0])
-        ),
-        "You shift each row, but a logit far above the rest still overflows. Which shift leaves nothing above zero?": (
-            _logits([0.0, 1000.0, -1000.0], [500.0, 0.0, 0.0])
-        ),
+        "Correct for small logits, not for two rows far from each other, around 1000 and around -1000: nan, inf or rows of 0 "
+        "came out. Each row needs a shift of its own.": _logits([1000.0, 999.0], [-1000.0, -1001.0]),
+        "Correct, until one logit lies far above, or far below, the rest of its row: nan, inf or a row of 0 came out. Which "
+        "shift leaves nothing above zero, and the largest at zero?": _logits([0.0, 1000.0, -1000.0], [500.0, 0.0, 0.0]),
     },
     mistakes={
         "All rows together sum to one: you summed over everything. Sum along the last axis, with keepdim=True.": (
@@ -74,9 +72,9 @@ stable_softmax = Exercise(
     },
     wrong={
         "overflows": (lambda z: z.exp() / z.exp().sum(-1, keepdim=True), "exp overflows"),
-        "maximum of the whole tensor": (lambda z: _softmax_from(z, z.max()), "not all rows by the same amount"),
-        "mean instead of maximum": (lambda z: _softmax_from(z, z.mean(-1, keepdim=True)), "leaves nothing above zero"),
-        "minimum": (lambda z: _softmax_from(z, z.min(-1, keepdim=True).values), "smallest in place of the largest"),
+        "maximum of the whole tensor": (lambda z: _softmax_from(z, z.max()), "two rows far from each other"),
+        "mean instead of maximum": (lambda z: _softmax_from(z, z.mean(-1, keepdim=True)), "far above, or far below"),
+        "minimum": (lambda z: _softmax_from(z, z.min(-1, keepdim=True).values), "far above, or far below"),
         "forgets .values": (lambda z: _softmax_from(z, z.max(-1, keepdim=True)), "return values and indices"),
         "forgets keepdim": (lambda z: _softmax_from(z, z.max(-1).values), "keepdim=True"),
         "dim=1": (lambda z: z.softmax(1), "dim=-1 rather than dim=1"),

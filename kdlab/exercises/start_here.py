@@ -4,10 +4,11 @@ from kdlab.exercises.core import Exercise, Option, Question, Quiz
 
 
 def _ask_second_picture(answer):
+    answer.holds(not isinstance(answer.value, (str, list, tuple)), "Write the digit alone: no quotes, no brackets.")
     answer.is_number()
     answer.is_not(3, "That is the first picture. The second is to the right of it.")
     answer.is_not(4, "That is the third picture. The second is to the left of it.")
-    answer.holds(0 <= answer.value <= 9, "A digit is a whole number from 0 to 9.")
+    answer.holds(answer.value in range(10), "A digit is a whole number from 0 to 9.")
     answer.equals(2, "Look again at the second picture in the strip above.")
 
 
@@ -22,8 +23,10 @@ second_picture = Exercise(
     wrong={
         "the first": (3, "first picture"),
         "the third": (4, "third picture"),
-        "a word": ("two", "you returned a str"),
+        "a word": ("two", "no quotes"),
+        "in a list": ([2], "no brackets"),
         "not a digit": (12, "from 0 to 9"),
+        "not a whole number": (2.5, "from 0 to 9"),
         "another digit": (7, "Look again"),
     },
     praise="Yes. That is all there is to an exercise.",

@@ -294,7 +294,8 @@ print("50 texts each: greedy text has less than half as many different runs of 8
 #
 # ### ✎ Exercise 12.4 · What the teacher expects next  (7 minutes, medium)
 #
-# Texts are of different length, as always, so there is a mask. At temperature 1.
+# Texts are of different length, as always, so there is a mask. At temperature 1, and no gradient into the teacher, who only
+# teaches.
 
 
 # %%
@@ -485,6 +486,8 @@ print(
 # with $p$ the teacher and $q$ the student.
 #
 # ### ✎ Exercise 12.5 · Between forward and reverse  (10 minutes, medium)
+#
+# No gradient into the teacher here, either.
 
 
 # %%
@@ -655,6 +658,7 @@ print("text of the student of section 4: the teacher needs more than 3 bits from
 # ### ✎ Exercise 12.6 · What came of it  (8 minutes, hard)
 #
 # `log_p` is the teacher's log-probability of each token that the student wrote, `log_q` the student's own.
+# The gains are numbers that the loss will weigh with, so no gradient flows through them.
 
 
 # %%
@@ -751,6 +755,8 @@ plots.text_against_bits(arms, start=begun)
 # - **Bucket**: one more class, *anything else*. The student is told how much belongs there, not to whom.
 #
 # ### ✎ Exercise 12.7 · The rest in a bucket  (12 minutes, hard)
+#
+# If all characters are kept, the bucket is empty, and the loss is the usual KL.
 
 
 # %%

@@ -6,7 +6,7 @@ from kdlab.exercises.engine.values import close, is_numpy, is_tensor, kind_of
 
 NO_GRADIENT = (
     "No gradient flows through your result. Stay with torch operations all the way: no `.item()`, `.detach()`, "
-    "`.tolist()`, `float()`, NumPy or `torch.no_grad()` between the student and the loss."
+    "`.tolist()`, `float()`, NumPy or `torch.no_grad()` between the input and your result."
 )
 
 

@@ -26,13 +26,17 @@ PLAIN_WORDS = {
     "expected scalar type": "two tensors hold different kinds of numbers, for example float32 and int64",
     "can't be cast to the desired output type": "integers cannot hold the result; make the tensor float first",
     "could not infer output dtype": "a mean needs floats; make True and False (or whole numbers) into numbers: .float()",
-    "Boolean value of Tensor": "many True and False are not one truth; join masks with &, and put each == in brackets",
-    "does not require grad": "the loss is cut off from the weights: is there an .item(), .detach() or no_grad() on the way?",
+    "Boolean value of Tensor": "many True and False are not one truth; join masks with &, and put each == in brackets (max with a dim returns two tensors)",
+    "does not require grad": "the loss is cut off from the weights: is there an .item(), .detach() or no_grad() on the way, or are student and teacher swapped?",
     "must be Tensor, not float": "a torch function takes a tensor; for a plain number there is the module math",
     "must be Tensor, not int": "a torch function takes a tensor; for a plain number there is the module math",
+    "expected sequence of length": "lists of different lengths make no tensor; fill them up first",
     "probability tensor contains": "is there a division by 0 on the way, or are these not probabilities yet (softmax)?",
     "invalid multinomial distribution": "torch.multinomial draws from probabilities: not from logits, nor from logarithms",
     "unexpected keyword argument": "the arguments must have the names that the stub gives them",
+    "unhashable type: 'list'": "a list cannot go into a set or be a key; a tuple can: tuple(...)",
+    "division by zero": "what should come out when there is nothing to divide by?",
+    "list index out of range": "an index reaches over the end: how far may the loop go?",
     "missing 1 required": "the arguments must be those of the stub, or of the function that you call",
 }
 SHAPES = re.compile(
@@ -61,10 +65,7 @@ class Ask:
         value = self.value_of(args_copy, kwargs_copy)
         for name, before, after in _pairs(self.function, args, args_copy, kwargs, kwargs_copy):
             if not same(before, after):
-                raise Mistake(
-                    f"Your function changes its argument `{name}` in place (`/=`, `-=`, a method ending in "
-                    "`_`?). The caller still needs it: make a new one instead."
-                )
+                raise Mistake(changed_in_place(name, before))
         self.answers.append(Answer(value, args_copy))
         return self.answers[-1]
 
@@ -81,6 +82,14 @@ class Ask:
             raise Mistake("Your function returns nothing. Is there a `return` on its last line?")
         self.came_out = describe(value)
         return value
+
+
+def changed_in_place(name, before):
+    """The sentence for an argument that a function changes, with what does so to a value like this one."""
+    how = "`/=`, `-=`, a method ending in `_`?"
+    if isinstance(before, (list, dict)):
+        how = "append, extend, insert, sort, `+=`, or new entries in what it holds?"
+    return f"Your function changes its argument `{name}` in place ({how}). The caller still needs it: make a new one instead."
 
 
 @contextlib.contextmanager

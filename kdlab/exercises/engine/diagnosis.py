@@ -19,6 +19,8 @@ from kdlab.exercises.engine.mutations import (
     Change,
     argument_changes,
     cuts,
+    numbers_in,
+    other_logarithms,
     scaled_terms,
     step_changes,
     with_arguments,
@@ -39,14 +41,24 @@ TAKEN_OF_ALL = {
 class Search:
     """The search for what explains an answer; `cases` holds (arguments, learner's value, expected value).
 
-    The case that failed comes first, and a second draw of it behind; then all that was asked before.
+    The case that failed comes first, and a second draw of it behind; then all that was asked before. With `part`, one
+    of several values is explained, as if it had been returned alone.
     """
 
-    def __init__(self, exercise, call, cases, special=False):
-        self.exercise, self.call, self.cases = exercise, call, cases
-        # All nan, or the same whatever comes in: many changes give that, so none explains it (special cases have words).
-        self.blind = not special and _says_nothing([value for _, value, _ in cases])
+    def __init__(self, exercise, call, cases, special=False, part=None):
+        self.exercise, self.call, self.cases, self.part = exercise, call, cases, part
+        if part is not None:
+            self.call = lambda arguments: call(arguments)[part]
+            self.cases = [(arguments, value[part], wanted[part]) for arguments, value, wanted in cases]
+        # Only nan, or the same whatever comes in: many changes give that, so none explains it (special cases have words).
+        # In a special case, a step that undoes the reference's own care for it would always fit a nan, or an infinity.
+        failed = self.cases[:1] if special else self.cases
+        self.blind = _says_nothing([v for _, v, _ in failed], special) or (not special and _only_nan(self.cases))
         self.roles = exercise.roles
+        self.right_elsewhere = any(
+            close(value, wanted) for _, value, wanted in self.cases
+        )  # then no factor explains it
+        self._fresh = None
         self.end = time.thread_time() + SECONDS
 
     def change(self):
@@ -59,7 +71,7 @@ class Search:
                 if sentence := self.factor_of(self.exercise.reference, "Your result"):
                     return sentence
                 continue
-            for change in group:
+            for change in sorted(group, key=self.changes_more):
                 if self.explains(change.function):
                     return change.sentence
         return self.term() or self.of_the_result()
@@ -75,9 +87,25 @@ class Search:
                 return f"You return {words} what is asked for: leave out that last step."
         return None
 
+    def changes_more(self, change):
+        """For one of several values: True for a change that would change another one, too; it is tried later."""
+        if self.part is None or self.exercise.observe:
+            return False
+        arguments, _, _ = self.cases[0]
+        value, wanted = (
+            quietly(f, self.exercise.reference, arguments) for f in (change.function, self.exercise.reference)
+        )
+        if not isinstance(value, (tuple, list)) or len(value) != len(wanted):
+            return True
+        return not all(close(v, w) for i, (v, w) in enumerate(zip(value, wanted, strict=True)) if i != self.part)
+
     def combination(self):
         """The sentence for two mistakes at once, or None."""
-        return None if self.blind else self.with_a_factor() or self.two_changes()
+        if self.blind:
+            return None
+        pairs = ((s, f) for s, functions in self.exercise.pairs.items() for f in functions)
+        pair = next((sentence for sentence, function in pairs if self.explains(function)), None)
+        return pair or self.with_a_factor() or self.two_changes()
 
     @functools.cached_property
     def declared(self):
@@ -89,39 +117,72 @@ class Search:
 
     def explains(self, function):
         """True when it gives the learner's value in every case (and so is no right answer in disguise)."""
-        return all(
-            close(value, self.of(function, arguments), TOLERANCE, equal_nan=True) for arguments, value, _ in self.cases
-        )
+
+        def fits(case):
+            return close(case[1], self.of(function, case[0]), TOLERANCE, equal_nan=True)
+
+        return all(map(fits, self.cases)) and all(map(fits, self.fresh()))
+
+    def fresh(self):
+        """Two more draws, asked only when a change fits so far: small counts fit by chance."""
+        if self._fresh is None:
+            self._fresh = []
+            for number in (0, 1):
+                with contextlib.suppress(Mistake, NotTried, IndexError, TypeError):
+                    arguments = self.exercise.arguments(number)
+                    self._fresh.append(
+                        (arguments, self.call(arguments), self.quietly(self.exercise.reference, arguments))
+                    )
+        return self._fresh
 
     def of(self, function, arguments):
         """The function's value for a case, or a value that equals nothing."""
         if time.thread_time() > self.end:
             return NOTHING
-        return quietly(function, self.exercise.reference, arguments)
+        return self.quietly(function, arguments)
+
+    def quietly(self, function, arguments):
+        """What comes out, as the exercise observes and sees it, or the part of it that is to be explained."""
+        value = quietly(self.exercise.watched(function), self.exercise.reference, arguments)
+        value = value if value is NOTHING else self.exercise.viewed(value, arguments)
+        if self.part is None or value is NOTHING:
+            return value
+        try:
+            return value[self.part]
+        except (TypeError, IndexError, KeyError):
+            return NOTHING
 
     def factor_of(self, function, what):
         """The sentence for a constant ratio between the learner's value and the function's, named on all draws."""
-        ratios = [_ratio(value, self.of(function, arguments)) for arguments, value, _ in self.cases[:2]]
-        return self.named_ratio(ratios, what)
+        if self.right_elsewhere:
+            return None
 
-    def named_ratio(self, ratios, what):
-        """The sentence for these ratios, one for each of the first cases: what number is it in each?"""
+        def named(cases):
+            ratios = [_ratio(value, self.of(function, arguments)) for arguments, value, _ in cases]
+            return self.named_ratio(ratios, cases, what)
+
+        sentence = named(self.cases[:2])
+        return sentence if sentence and named(self.fresh()) else None
+
+    def named_ratio(self, ratios, cases, what):
+        """The sentence for these ratios, one for each case: what number is it in each?"""
         if len(ratios) < 2 or None in ratios or any(abs(r - 1) < 1e-3 for r in ratios):
             return None
-        tables = [symbols(arguments, self.roles) for arguments, _, _ in self.cases[:2]]
+        inside, in_bits = numbers_in(self.exercise.reference), other_logarithms(self.exercise.reference)
+        tables = [symbols(arguments, self.roles) | inside for arguments, _, _ in cases]
         for words in tables[0]:
             if words not in tables[1]:
                 continue
             numbers = [table[words] for table in tables]
             if all(abs(r - n) < 2e-4 * abs(n) for r, n in zip(ratios, numbers, strict=True)):
-                return _times(what, ratios[0], words, numbers[0], divided=False)
+                return _times(what, ratios[0], words, numbers[0], False, in_bits)
             if all(abs(r * n - 1) < 2e-4 for r, n in zip(ratios, numbers, strict=True)):
-                return _times(what, ratios[0], words, numbers[0], divided=True)
+                return _times(what, ratios[0], words, numbers[0], True, in_bits)
         return None
 
     def term(self):
         """A term of the reference that is too large, too small, or turned, by a factor that has a name."""
-        for source, make in scaled_terms(*self.exercise.all_forms()):
+        for source, make in () if self.right_elsewhere else scaled_terms(*self.exercise.all_forms()):
             ratios = []
             for arguments, value, _ in self.cases[:2]:
                 without, with_it = (self.of(make(k), arguments) for k in (0.0, 1.0))
@@ -133,7 +194,7 @@ class Search:
                     break
                 ratios.append(ratio)
             short = source if len(source) <= 60 else source[:59] + "…"
-            sentence = self.named_ratio(ratios, f"The term `{short}`")
+            sentence = self.named_ratio(ratios, self.cases[:2], f"The term `{short}`")
             if sentence:
                 return sentence
         return None
@@ -144,7 +205,7 @@ class Search:
 
     def with_a_factor(self):
         """A change, and a constant factor on top."""
-        for change in (*self.declared, *self.steps()):
+        for change in sorted((*self.declared, *self.steps()), key=self.changes_more):
             ratios = [_ratio(value, self.of(change.function, arguments)) for arguments, value, _ in self.cases[:1]]
             if ratios[0] is None or abs(ratios[0] - 1) < 1e-3:
                 continue
@@ -167,17 +228,16 @@ class Search:
 
     def certainty(self):
         """The first property that says what happened, or None."""
-        return self._property((*self.exercise.properties, *CERTAIN))
+        return self.says((*self.exercise.properties, *CERTAIN))
 
     def property(self):
         """The first property that says where it happened, or None."""
-        return self._property(PROPERTIES)
+        return self.says(PROPERTIES)
 
-    def _property(self, properties):
+    def says(self, properties):
+        """The first of these properties that has something to say, or None."""
         reference = self.exercise.reference
-        evidence = Evidence(
-            self.call, lambda arguments: quietly(reference, reference, arguments), self.roles, self.cases
-        )
+        evidence = Evidence(self.call, lambda arguments: self.quietly(reference, arguments), self.roles, self.cases)
         for speak in properties:
             with contextlib.suppress(
                 Mistake, NotTried, RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError
@@ -186,6 +246,17 @@ class Search:
                 if sentence:
                     return sentence
         return None
+
+
+def _only_nan(cases):
+    """True when nothing but nan is wrong in what the learner's function returned."""
+    try:
+        pairs = [(as_double(value), as_double(wanted)) for _, value, wanted in cases]
+    except TypeError:
+        return False
+    return any(v.isnan().any() for v, _ in pairs) and all(
+        v.shape == w.shape and close(v[~v.isnan()], w[~v.isnan()]) for v, w in pairs
+    )
 
 
 class _Nothing:
@@ -207,14 +278,14 @@ def quietly(function, reference, arguments):
     return NOTHING if value is None else value
 
 
-def _says_nothing(values):
-    """True for values without a finite number, and for one number that came out in every case."""
+def _says_nothing(values, special=False):
+    """True for values without a finite number, and (not in a special case) for one number that came out in every case."""
     try:
         numbers = torch.cat([as_double(value).reshape(-1) for value in values])
     except (TypeError, RuntimeError):
         return False
     finite = numbers[numbers.isfinite()]
-    return not finite.numel() or (len(numbers) > 1 and bool((numbers == numbers[0]).all()))
+    return not finite.numel() or (not special and len(numbers) > 1 and bool((numbers == numbers[0]).all()))
 
 
 def _ratio(value, wanted):
@@ -232,7 +303,7 @@ def _ratio(value, wanted):
     return ratio if abs(ratio) > 1e-6 and close(value, ratio * wanted, TOLERANCE) else None
 
 
-def _times(what, ratio, words, number, divided):
+def _times(what, ratio, words, number, divided, in_bits):
     """ "Your result is 5 times too small, and the number of classes is 5: ..." """
     if ratio < 0 and abs(abs(ratio) - 1) < 1e-3:
         return f"{what} has the wrong sign: it is the negative of what it should be."
@@ -249,10 +320,15 @@ def _times(what, ratio, words, number, divided):
         cause = f"there is a division by {factor} too many, or a factor of {factor} is missing"
     else:
         cause = f"there is a factor of {factor} too many, or a division by it is missing"
+    if " where " in words:
+        first, second = words.removesuffix(" belongs").split(" where ")
+        first, second = (second, first) if divided else (first, second)
+        cause = f"you multiply by {first} where {second} belongs, or divide by {second} where {first} belongs"
     if words in ("ln 2", "ln 10"):
-        mine, right = f"a logarithm to base {words[3:]}", "the natural one"
-        if not divided:
-            mine, right = "a natural logarithm", f"one to base {words[3:]}"
+        base = words[3:]
+        mine, right = f"a logarithm to base {base}", "the natural one"
+        if in_bits:
+            mine, right = "a natural logarithm", f"one to base {base}"
         cause = f"{mine} stands where {right} belongs (bits are to base 2, nats to base e)"
     return f"{what} is {size}{sign}: {cause}."
 
@@ -291,9 +367,12 @@ def gradients(function, reference, arguments, wanted):
 def gradient_sentence(exercise, arguments, mine, theirs, name):
     """Why the gradient on argument `name` is `mine` and not `theirs`, in a sentence."""
     if theirs is None or not bool(theirs.any()):
+        cure = f"detach it, `{name}.detach()` (or torch.no_grad() around its part)"
+        if not is_tensor(arguments[name]):
+            cure = f"call `{name}` under torch.no_grad(), or detach what it returns (eval() does not stop gradients)"
         return (
             f"The value is right, but a gradient flows into `{name}`, which should only teach and would learn from the "
-            f"student: detach it, `{name}.detach()` (or torch.no_grad() around its part)."
+            f"student: {cure}."
         )
     if mine is None or not bool(mine.any()):
         return (

@@ -29,10 +29,10 @@ class Draw:
 
     def __init__(self, number=0):
         self.number = number
-        self.rows = (6, 8, 7)[number % 3]
-        self.classes = (5, 7, 4)[number % 3]
-        self.tokens = (3, 4, 5)[number % 3]
-        self.width = (10, 9, 11)[number % 3]
+        self.rows = (8, 6, 9)[number % 3]  # no two neighbours: n - 1 of one is not another
+        self.classes = (5, 9, 4)[number % 3]
+        self.tokens = (3, 4, 6)[number % 3]
+        self.width = (11, 13, 11)[number % 3]
         self.temperature = (3.0, 2.5, 4.0)[number % 3]
         self.weight = (0.3, 0.65, 0.2)[number % 3]
 
@@ -121,6 +121,11 @@ def symbols(arguments, roles):
     found = {"2": 2.0, "-1": -1.0, "-2": -2.0, "100": 100.0, "ln 2": math.log(2), "ln 10": math.log(10)}
     found["a half"] = 0.5
     found |= named
+    sizes = [words for words in named if words.startswith("the number of")]
+    for first in sizes:
+        for second in sizes:
+            if named[first] != named[second]:
+                found[f"{first} where {second} belongs"] = named[first] / named[second]
     for words, number in named.items():
         if number > 1 and number == int(number) and not words.startswith("`"):
             found[f"√({words})"] = math.sqrt(number)
@@ -142,6 +147,7 @@ def _sizes(value, role):
         if role == "mask" and value.dtype == torch.bool and value.any():
             sizes["the number of entries that count"] = int(value.sum())
             sizes["the number of all entries"] = value.numel()
+            sizes["the share of the entries that count"] = int(value.sum()) / value.numel()
         return sizes
     if value.ndim == 1:
         return {f"the number of {last}": value.shape[0]}

@@ -8,13 +8,14 @@ import ast
 import copy
 import functools
 import inspect
+import itertools
 import textwrap
 from typing import NamedTuple
 
 import torch
 from torch.nn import functional as F
 
-from kdlab.exercises.engine.draws import LOGITS, bound
+from kdlab.exercises.engine.draws import LOGITS, ROLES, bound
 
 
 class Change(NamedTuple):
@@ -83,6 +84,11 @@ def _both(names, roles):
             f"Softmax twice: the probabilities of {said} go through a second softmax (log_softmax holds one already).",
             twice,
         )
+        if temperature:
+            yield (
+                f"The temperature divides probabilities: you take the softmax of {said} first. Divide the logits.",
+                lambda a: a | {name: a[name].softmax(-1) for name in logits},
+            )
     probabilities = [name for name in names if roles.get(name) == "probabilities"]
     if len(probabilities) > 1:
         said = " and ".join(f"`{name}`" for name in probabilities)
@@ -167,10 +173,47 @@ def _mask(name, roles):
         f"`{name}` is turned round: you count what is masked and leave out what counts.",
         lambda a: a | {name: ~a[name]},
     )
+    yield (
+        f"`{name}` as whole numbers (int, long) is no mask: they pick the places 0 and 1, again and again. Keep it bool.",
+        lambda a: a | {name: a[name].long()},
+    )
 
 
-_OF_ROLE = {"temperature": _temperature, "weight": _weight, "mask": _mask, "probabilities": _probabilities}
+def _size(name, roles):
+    yield f"You use `{name}` + 1 where `{name}` belongs.", lambda a: a | {name: a[name] + 1}
+    yield f"You use `{name}` - 1 where `{name}` belongs.", lambda a: a | {name: a[name] - 1}
+
+
+_OF_ROLE = {
+    "size": _size,
+    "temperature": _temperature,
+    "weight": _weight,
+    "mask": _mask,
+    "probabilities": _probabilities,
+}
 _OF_ROLE |= dict.fromkeys(LOGITS, _logits)
+
+
+# An exercise's own mistakes, by the parts of its answer ---------------------------------------------------------------
+
+
+def by_parts(build, **parts):
+    """{"mistakes": ..., "pairs": ...} of an exercise whose answer has parts that may go wrong one by one.
+
+    `build(part=option, ...)` makes an answer; `parts` maps each part to {sentence: wrong option, or a tuple of them}.
+    """
+    options = {
+        part: [(s, o if isinstance(o, tuple) else (o,)) for s, o in wrong.items()] for part, wrong in parts.items()
+    }
+    mistakes = {s: tuple(build(**{part: o}) for o in many) for part, wrong in options.items() for s, many in wrong}
+    pairs = {
+        f"Two things at once. {first} And: {second}": tuple(
+            build(**{one: a, other: b}) for a, b in itertools.product(these, those)
+        )
+        for one, other in itertools.combinations(options, 2)
+        for (first, these), (second, those) in itertools.product(options[one], options[other])
+    }
+    return {"mistakes": mistakes, "pairs": pairs}
 
 
 # Changes of a step ----------------------------------------------------------------------------------------------------
@@ -181,6 +224,7 @@ RENAMED = {
     "mean": [("sum", "the sum in place of the mean"), ("median", "the median in place of the mean"), ("max", "the maximum in place of the mean")],
     "sum": [("mean", "the mean in place of the sum")],
     "log": [("log2", "the logarithm to base 2 (bits) in place of the natural one (nats)"), ("log10", "the logarithm to base 10")],
+    "exp": [("exp2", "2 to that power in place of e to it"), ("expm1", "exp minus 1")],
     "log2": [("log", "the natural logarithm")],
     "argmax": [("argmin", "the smallest in place of the largest")],
     "argmin": [("argmax", "the largest in place of the smallest")],
@@ -230,6 +274,21 @@ def step_changes(*forms):
 def cuts(*forms):
     """The same for gradients: each expression of each form with its gradient cut off, and each detach() left out."""
     return [change for form in forms for change in _step_changes(form, cutting=True)]
+
+
+@functools.cache
+def numbers_in(function):
+    """{words: number} of the numbers above 2 in the reference's own code, such as seconds in an hour."""
+    tree = _parsed(function)
+    found = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)] if tree is not None else []
+    return {f"{n:g}": float(n) for n in found if type(n) in (int, float) and n > 2}
+
+
+def other_logarithms(function):
+    """True where the reference itself counts in bits or decades."""
+    tree = _parsed(function)
+    source = "" if tree is None else ast.unparse(tree)
+    return any(words in source for words in ("log2", "log10", "log(2", "log(10", "bits"))
 
 
 def scaled_terms(*forms):
@@ -283,7 +342,7 @@ def _scaled_terms(function):
 def _parsed(function):
     """The function's syntax tree, without its docstring; terms of sums and assigned values are marked."""
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
+        tree = _source_tree(inspect.unwrap(function))
     except (OSError, TypeError, SyntaxError):
         return None
     definition = tree.body[0]
@@ -299,9 +358,31 @@ def _parsed(function):
     return tree
 
 
+def _source_tree(function):
+    """The tree of the function alone; a lambda becomes a definition that returns its body."""
+    if function.__name__ != "<lambda>":
+        return ast.parse(textwrap.dedent(inspect.getsource(function)))
+    code = function.__code__
+    for node in ast.walk(_file_tree(inspect.getsourcefile(function))):
+        if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno:
+            positions = {p[2] for p in code.co_positions() if p[0] == node.body.lineno and p[2] is not None}
+            if node.body.col_offset in positions:
+                body = [ast.Return(copy.deepcopy(node.body))]
+                definition = ast.FunctionDef("form", copy.deepcopy(node.args), body, [], lineno=1, col_offset=0)
+                return ast.fix_missing_locations(ast.Module([definition], []))
+    raise SyntaxError("no such lambda")
+
+
+@functools.cache
+def _file_tree(file):
+    with open(file, encoding="utf-8") as source:
+        return ast.parse(source.read())
+
+
 def _compiled(tree, function, factor=False):
     """The changed function; with `factor`, a function of k that returns it. None where the change is no Python."""
-    fresh = copy.deepcopy(tree)
+    fresh = _Finite().visit(copy.deepcopy(tree))
+    fresh.body[0].body.insert(0, ast.parse("_rounds = iter(range(10_000))").body[0])
     ast.fix_missing_locations(fresh)
     namespace = dict(inspect.unwrap(function).__globals__) | {"_cut_off": _cut_off}
     namespace |= inspect.getclosurevars(inspect.unwrap(function)).nonlocals
@@ -318,6 +399,17 @@ def _compiled(tree, function, factor=False):
         return changed
 
     return make
+
+
+class _Finite(ast.NodeTransformer):
+    """Every loop ends, after 10 000 rounds with an error: a changed step may make it endless."""
+
+    def visit_For(self, node):
+        self.generic_visit(node)
+        node.body = [ast.parse("next(_rounds)").body[0], *node.body]
+        return node
+
+    visit_While = visit_For
 
 
 def _cut_off(value):
@@ -383,7 +475,7 @@ class _Steps:
             yield ast.BinOp(left, ast.Sub(), right), f"You subtract `{b}` where you should divide by it."
             yield (
                 ast.BinOp(left, ast.FloorDiv(), right),
-                f"A whole-number division (`//`) where `{whole}` should keep its fraction.",
+                f"What stands behind the point is lost (`//`, int or rounding): `{whole}` keeps its fraction.",
             )
             if isinstance(left, ast.BinOp) and isinstance(left.op, (ast.Add, ast.Sub)):
                 inner = ast.BinOp(left.left, left.op, ast.BinOp(left.right, ast.Div(), right))
@@ -423,12 +515,12 @@ class _Steps:
             yield ast.BinOp(right, ast.Sub(), left), f"The sign of `{a}` is turned: it should be added, not subtracted."
             yield ast.BinOp(left, ast.Mult(), right), f"You multiply where you should add: `{whole}`."
         elif op is ast.Pow:
-            size = ast.Call(ast.Name("abs", ast.Load()), [left], [])
-            yield size, f"You take the absolute value in place of the square: `{whole}`."
             yield (
                 left,
                 f"The power is missing: {COMES_OUT[0].lower() + COMES_OUT[1:]} with `{a}` in place of `{whole}`.",
             )
+            size = ast.Call(ast.Name("abs", ast.Load()), [left], [])
+            yield size, f"You take the absolute value in place of the square: `{whole}`."
             yield (
                 ast.BinOp(left, ast.Mult(), right),
                 f"You multiply by {b} where you should raise to that power: `{whole}`.",
@@ -468,8 +560,9 @@ class _Steps:
 
     @staticmethod
     def IfExp(node, tree):
-        yield node.body, f"The case without `{_short(node.test)}` is missing."
-        yield node.orelse, f"The case `{_short(node.test)}` is missing."
+        for branch, words in ((node.body, "The case without"), (node.orelse, "The case")):
+            if not isinstance(branch, ast.Constant):  # the same number always has many causes
+                yield branch, f"{words} `{_short(node.test)}` is missing."
 
     @staticmethod
     def Subscript(node, tree):
@@ -504,7 +597,7 @@ class _Steps:
         names = _names(tree)
         if node.id in names:
             for other in names:
-                if other != node.id:
+                if other != node.id and (ROLES.get(other) == "mask") == (ROLES.get(node.id) == "mask"):
                     yield ast.Name(other, ast.Load()), f"`{other}` stands where `{node.id}` belongs."
 
     @staticmethod
@@ -539,7 +632,18 @@ class _Steps:
                 outer,
                 f"Softmax twice: a second softmax on top of the probabilities of `{_short(first)}` (log_softmax holds one already).",
             )
+        if name in ("sum", "mean") and isinstance(first, (ast.BinOp, ast.Call)) and _is_square(first):
+            root = ast.Call(ast.Attribute(node, "sqrt", ast.Load()), [], [])
+            yield root, f"A root is taken of `{whole}`: the length stands where its square belongs."
         yield from _arguments(node, name, method, whole)
+
+    @staticmethod
+    def Tuple(node, tree):
+        for i in range(len(node.elts) if isinstance(node.ctx, ast.Load) else 0):
+            for j in range(i):
+                swapped = list(node.elts)
+                swapped[i], swapped[j] = swapped[j], swapped[i]
+                yield ast.Tuple(swapped, node.ctx), f"The values are in another order: it should be `{_short(node)}`."
 
     @staticmethod
     def If(node, tree):
@@ -559,6 +663,20 @@ class _Steps:
     @staticmethod
     def AugAssign(node, tree):
         yield ast.Pass(), f"The step `{_short(node)}` is missing."
+        new = ast.Assign([node.target], node.value)
+        yield new, f"`=` stands where `{_short(node)}` belongs: only the last round of the loop is left."
+        if isinstance(node.op, ast.Add):
+            less, times = (ast.AugAssign(node.target, op, node.value) for op in (ast.Sub(), ast.Mult()))
+            yield less, f"The sign is turned: you subtract where `{_short(node)}` adds."
+            yield times, f"You multiply where `{_short(node)}` adds."
+
+    @staticmethod
+    def For(node, tree):
+        rounds = ast.Call(ast.Name("list", ast.Load()), [node.iter], [])
+        for part, words in ((ast.Slice(ast.Constant(1)), "first"), (ast.Slice(None, ast.Constant(-1)), "last")):
+            new = copy.copy(node)
+            new.iter = ast.Subscript(rounds, part, ast.Load())
+            yield new, f"Your loop leaves out the {words} of `{_short(node.iter)}`."
 
     @staticmethod
     def With(node, tree):
@@ -652,6 +770,16 @@ class _LastButOne(_Columns):
     axis = -2
 
 
+class _Smallest(ast.NodeTransformer):
+    """Every argmax an argmin."""
+
+    def visit_Attribute(self, node):
+        self.generic_visit(node)
+        if node.attr == "argmax":
+            node.attr = "argmin"
+        return node
+
+
 class _Plain(ast.NodeTransformer):
     """Every log_softmax a softmax."""
 
@@ -662,12 +790,36 @@ class _Plain(ast.NodeTransformer):
         return node
 
 
+class _EarlyReturn(ast.NodeTransformer):
+    """The `return` behind a loop stands inside it."""
+
+    def visit_FunctionDef(self, node):
+        body = node.body
+        if len(body) > 1 and isinstance(body[-1], ast.Return) and isinstance(body[-2], (ast.For, ast.While)):
+            body[-2].body.append(copy.deepcopy(body[-1]))
+        return node
+
+
+class _FreshStart(ast.NodeTransformer):
+    """What a loop collects is emptied in each of its rounds."""
+
+    def visit_FunctionDef(self, node):
+        for i, loop in enumerate(node.body):
+            if isinstance(loop, ast.For):
+                loop.body[:0] = [copy.deepcopy(start) for start in node.body[:i] if isinstance(start, ast.Assign)]
+                break
+        return node
+
+
 _EVERYWHERE = (
+    (_EarlyReturn, "Your loop ends after its first round: is the `return` inside it?"),
+    (_FreshStart, "Only the last round of your loop counts: what it collects starts afresh in each round."),
     (_Columns, "The softmax runs over the wrong axis: your columns sum to one. Each row is a distribution: dim=-1."),
     (
         _LastButOne,
         "The softmax runs over the wrong axis, the last but one. Each distribution lies along the last: dim=-1.",
     ),
+    (_Smallest, "You take the smallest in place of the largest: argmax, not argmin."),
     (_Plain, "Probabilities stand where their logarithms belong: log_softmax, not softmax."),
 )
 
@@ -685,6 +837,11 @@ def _cut(node, tree):
             new,
             f"The value is right, but no gradient passes through `{_short(node)}`: is that part detached, or under torch.no_grad()?",
         )
+
+
+def _is_square(node):
+    power = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and ast.unparse(node.right) == "2"
+    return power or isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "square"
 
 
 MODULES = {"torch", "F", "nn", "math", "np", "statistics", "losses", "copy", "metrics"}

@@ -43,7 +43,8 @@ def is_nan(evidence):
                     )
             some = "Some of your values are" if value.ndim and not value.isnan().all() else "Your result is"
             return (
-                f"{some} nan. That comes from the logarithm of a negative number, from 0 · log 0, from 0 / 0, or, in "
+                f"{some} nan. That comes from the logarithm of a negative number, from 0 · log 0, from 0 / 0, 0 · ∞ or "
+                "∞ - ∞ (softmax of a row of nothing but -inf is 0 / 0), or, in "
                 "F.kl_div, from a target that is a logarithm itself (it takes probabilities, or log_target=True)."
             )
         if value.isinf().any():
@@ -71,7 +72,47 @@ def is_constant_everywhere(evidence):
         v.numel() and close(as_double(v).mean(), as_double(values[0]).mean(), 1e-9) for v in map(as_double, values)
     ):
         if as_double(values[0]).numel() and (as_double(values[0]) == as_double(values[0]).reshape(-1)[0]).all():
-            return f"Your result is {describe(values[0])} whatever comes in: do the inputs get that far?"
+            nothing = " Is there a comparison that never holds, or a whole-number division (`//`)?"
+            return (
+                f"Your result is {describe(values[0])} whatever comes in: do the inputs get that far?"
+                f"{nothing if not as_double(values[0]).any() else ''}"
+            )
+    return None
+
+
+def ignores_an_argument(evidence):
+    """An argument that changes the expected value, and never the learner's."""
+    before, value, wanted = evidence.cases[0]
+    for name, old in before.items():
+        others = [before | {name: new} for new in _others(old, [case[0].get(name) for case in evidence.cases[1:4]])]
+        others = [new for new in others if not close(evidence.reference(new), wanted, 0.01)]
+        if others and all(close(evidence.call(new), value, 1e-6) for new in others):
+            return f"`{name}` makes no difference to your result, and it should. Is it used?"
+    return None
+
+
+def _others(old, seen):
+    """Other values for an argument, of the same type and shape; none for what is no number."""
+    if isinstance(old, bool):
+        return [not old]
+    if is_tensor(old) and old.numel() > 1:
+        if old.dtype == torch.bool:
+            return [~old]
+        if not old.is_floating_point():
+            return [old.flip(0), old.roll(1, 0)]
+        return [old + torch.randn_like(old), torch.zeros_like(old), -old]
+    return [new for new in (*seen, 10 * old, type(old)(1)) if new != old] if isinstance(old, (int, float)) else []
+
+
+def fails_for_a_flag(evidence):
+    """Right with an argument True and wrong with False, or the reverse."""
+    arguments = evidence.cases[0][0]
+    for name in (n for n, a in arguments.items() if isinstance(a, bool)):
+        cases = [arguments, *(a for a, _, _ in evidence.cases[1:2])]
+        right = [all(close(evidence.call(a | {name: flag}), evidence.reference(a | {name: flag})) for a in cases)
+                 for flag in (False, True)]  # fmt: skip
+        if sum(right) == 1:
+            return f"Right with `{name}={right[1]}`, wrong with `{name}={right[0]}`: what changes then?"
     return None
 
 
@@ -210,11 +251,19 @@ def where_it_differs(evidence):
     return f"{int(off.sum())} of {off.numel()} entries are off: there {_example(value, wanted, off)}."
 
 
+ROUNDED = "Right but for rounding: return the value in full, without round, int or //, and round where you print."
+
+
 def is_rounded(evidence):
     """The right values, rounded."""
-    for decimals in range(5):
-        if all(_numbers(v, w) and close(v, as_double(w).round(decimals=decimals), 1e-6) for _, v, w in evidence.cases):
-            return f"Right, but rounded to {decimals} decimals: return the value as it is, and round where you print."
+    cases = [(as_double(v), as_double(w)) for _, v, w in evidence.cases if _numbers(v, w)]
+    for decimals in range(5) if len(cases) == len(evidence.cases) else ():
+        if all(close(v, w.round(decimals=decimals), 1e-6) for v, w in cases):
+            return ROUNDED
+        unit = 10.0**-decimals
+        near = [w.abs().max() >= unit and (v - w).abs().max() < unit for v, w in cases]
+        if len(cases) > 1 and all(near) and all(close(v, v.round(decimals=decimals), 1e-6) for v, _ in cases):
+            return ROUNDED
     return None
 
 
@@ -306,9 +355,9 @@ def _numbers(value, wanted):
 
 
 # These say what happened, whatever else is wrong: they speak before two changes are looked for.
-CERTAIN = (is_nan, is_constant_everywhere, is_rounded, constant_offset)
+CERTAIN = (is_nan, is_constant_everywhere, is_rounded, ignores_an_argument, constant_offset)
 # And these say where it happened, in the order in which they speak.
 PROPERTIES = (
-    is_negative, varying_ratio, rows_stand_alone, sums_of_rows, leaves_its_range, ends_of_the_weight, mean_of_the_rows,
-    same_at_equals, scales_with_temperature, where_it_differs,
+    is_negative, fails_for_a_flag, varying_ratio, rows_stand_alone, sums_of_rows, leaves_its_range, ends_of_the_weight,
+    mean_of_the_rows, same_at_equals, scales_with_temperature, where_it_differs,
 )  # fmt: skip

@@ -1,7 +1,9 @@
 """Compare, copy and describe what exercises pass and return."""
 
 import copy
+import decimal
 import math
+import numbers
 
 import torch
 
@@ -57,8 +59,10 @@ def same(before, after):
 def as_double(value):
     """The value as a float64 tensor on the CPU; TypeError where it is no number."""
     try:
+        if isinstance(value, (numbers.Rational, decimal.Decimal)):
+            value = float(value)
         return torch.as_tensor(value).detach().to("cpu", torch.float64)
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, OverflowError) as error:
         raise TypeError(str(error)) from error
 
 
@@ -149,8 +153,8 @@ def relative(number):
 
 def tells_much(value):
     """True for a value that two mistakes do not share by chance: finite numbers with a fraction, not all the same."""
-    if isinstance(value, (tuple, list)):
-        return any(map(tells_much, value))
+    if isinstance(value, (tuple, list, dict)):
+        return all(map(tells_much, value.values() if isinstance(value, dict) else value))
     if isinstance(value, (bool, int, str)) or value is None:
         return False
     try:
