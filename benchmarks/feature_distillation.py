@@ -39,6 +39,7 @@ def tries(weights):
 # --- where to look: digits in clutter ---------------------------------------------------------------
 
 ATTENTION, HINT = (10, 40, 160), (4, 16, 64)
+FAINT_HINT = (0.03, 0.3, 3)  # for controls: a hint of no use is best where it hardly counts
 CLUTTER = {  # arm: (parts with fixed weights, the part whose weight is chosen, its weights, what the cache holds)
     "labels": ({"labels": 1}, None, None, "teacher"),
     "logits": ({"logits": 1, "labels": 0.1}, None, None, "teacher"),
@@ -49,8 +50,8 @@ CLUTTER = {  # arm: (parts with fixed weights, the part whose weight is chosen, 
     "labels, pictures moved": ({"labels": 1}, None, None, "moved"),
     "untrained attention": ({"labels": 1}, "attention", ATTENTION, "untrained"),
     "brightness as attention": ({"labels": 1}, "attention", ATTENTION, "brightness"),
-    "untrained hint": ({"labels": 1}, "hint", HINT, "untrained"),
-    "shuffled hint": ({"labels": 1}, "hint", HINT, "shuffled"),
+    "untrained hint": ({"labels": 1}, "hint", FAINT_HINT, "untrained"),
+    "shuffled hint": ({"labels": 1}, "hint", FAINT_HINT, "shuffled"),
 }
 
 

@@ -264,7 +264,7 @@ as_convolution = Exercise(
 design_a_control = OpenExercise(
     place=5,
     title="A control of your own",
-    minutes=15,
+    minutes=10,
     difficulty="medium",
     hints=(
         "The claim has two halves: *the hint* helped, and it helped because of what *this* teacher knows about *this* "
@@ -386,7 +386,7 @@ def _label_part(z, v, y):
 rest_divergence = Exercise(
     place=7,
     title="What the teacher says beside the label",
-    minutes=15,
+    minutes=10,
     difficulty="hard",
     reference=_rest_divergence,
     forms=(_rest_divergence_by_shares,),

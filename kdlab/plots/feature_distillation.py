@@ -116,9 +116,10 @@ def paired_interval(values, others):
 def longer(short, long):
     """Validation accuracy on the way, {arm: [curve of each seed]}, for runs of two lengths side by side."""
     figure, axes = picture(2, size=(SIZE[0], 3.0), sharey=True)
-    looks = {"labels": (RED, "--"), "labels + attention": (GREEN, "-."), "labels + hint": (BLUE, "-")}
+    looks = {"labels": (RED, "--"), "labels + attention": (GREEN, "-."), "labels + hint": (BLUE, "-"),
+             "labels, pictures moved": (GRAY, ":")}  # fmt: skip
     for ax, found in zip(axes, (short, long), strict=True):
-        for arm, (color, dash) in looks.items():
+        for arm, (color, dash) in ((arm, looks[arm]) for arm in looks if arm in found):
             steps = np.array([step for step, _ in found[arm][0]])
             values = 100 * np.array([[value for _, value in curve] for curve in found[arm]])
             ax.plot(steps, values.mean(0), color=color, linestyle=dash, linewidth=2, label=arm)
