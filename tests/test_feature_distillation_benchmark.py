@@ -51,7 +51,7 @@ def test_a_probe_reads_what_can_be_read(script):
     assert found.shape == (200, 64) and found.std().item() == pytest.approx(1)
 
 
-@pytest.mark.parametrize("section", ["clutter", "clutter_long", "narrow", "new_classes", "few"])
+@pytest.mark.parametrize("section", ["clutter", "clutter_long", "narrow", "few", "deep"])
 def test_every_arm_was_chosen_inside_its_grid_and_run_with_every_seed(script, recorded, section):
     rows = recorded[section]
     wanted = SEEDS if section != "clutter_long" else {0, 1, 2}
