@@ -458,6 +458,20 @@ FAULTS = [
 ]
 
 
+def measure(student):
+    found = {"accuracy": accuracy(teachers.predict_logits(student, validation[0]), validation[1])}
+    return found | {"share": features.share_inside(features.last_maps(student, validation[0]), validation[2])}
+
+
+def forgetting(run, weights):
+    """The hint alone for a third of the steps, then labels alone."""
+    for record in run:
+        if record["step"] == 133:
+            weights.update(labels=1.0, hint=0.0)
+        yield record
+
+
+# %%
 class Unplugged(models.ConvNet):
     def forward(self, inputs, details=False):
         seen = super().forward(inputs, details=True)
@@ -479,20 +493,6 @@ def broken(fault, weight, seed):
     options = {"weights": weights, "recipe": recipe, "projection": projection, "evaluate": measure}
     run = features.train_student(student, inputs, labels, cache, **options)
     return student, forgetting(run, weights) if fault == FAULTS[5] else run
-
-
-# %%
-def measure(student):
-    found = {"accuracy": accuracy(teachers.predict_logits(student, validation[0]), validation[1])}
-    return found | {"share": features.share_inside(features.last_maps(student, validation[0]), validation[2])}
-
-
-def forgetting(run, weights):
-    """The hint alone for a third of the steps, then labels alone."""
-    for record in run:
-        if record["step"] == 133:
-            weights.update(labels=1.0, hint=0.0)
-        yield record
 
 
 # %%
