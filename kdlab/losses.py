@@ -176,8 +176,7 @@ def distillation_loss(student_logits, teacher_logits, labels, *, temperature, al
     check_labels(labels, student_logits)
     if finite[0] is not student_logits:
         _check_possible("labels", labels, student_logits)
-    if temperature * temperature > torch.finfo(_wide_dtype(student_logits)).max:
-        raise ValueError(f"temperature {temperature:g} is too high: its square overflows")
+    _check_square(temperature, student_logits)
     return distillation_loss_core(*finite, labels.long(), temperature=temperature, alpha=alpha)
 
 
@@ -187,6 +186,54 @@ def distillation_loss_core(student_logits, teacher_logits, labels, *, temperatur
     hard = cross_entropy_core(student_logits, labels)
     soft = kl_divergence_core(student_logits, teacher_logits, temperature=temperature)
     return alpha * hard + (1 - alpha) * temperature**2 * soft
+
+
+def decoupled_distillation_loss(
+    student_logits, teacher_logits, labels, *, temperature, target_weight, rest_weight, mask=None
+):
+    """T² · (target_weight · KL(b || b') + rest_weight · KL(r || r')) (Zhao et al. 2022, "decoupled").
+
+    b are the teacher's two probabilities, of the label and of all else; r its soft targets among all else, which sum to
+    1 without the label; b' and r' are the student's. With target_weight 1 and a rest_weight that is the teacher's
+    probability of all else, row by row, it would be T² · KL(teacher_T || student_T): a sure teacher weighs its rest by
+    next to nothing there, and here as much as you say.
+    """
+    temperature = check_temperature(temperature)
+    weights = {"target_weight": target_weight, "rest_weight": rest_weight}
+    for name, weight in weights.items():
+        weights[name] = check_number(name, weight)
+        if not 0 <= weights[name] < math.inf:
+            raise ValueError(f"{name} must be a finite number, 0 or more: got {weight!r}")
+    student_logits, teacher_logits, labels = _select(
+        mask, student_logits=student_logits, teacher_logits=teacher_logits, labels=labels
+    )
+    finite = _check_pair(student_logits, teacher_logits, min(temperature, 1.0))
+    check_labels(labels, student_logits)
+    if finite[0] is not student_logits:
+        _check_possible("labels", labels, student_logits)
+    _check_square(temperature, student_logits)
+    return decoupled_distillation_loss_core(*finite, labels.long(), temperature=temperature, **weights)
+
+
+def decoupled_distillation_loss_core(
+    student_logits, teacher_logits, labels, *, temperature, target_weight, rest_weight
+):
+    """`decoupled_distillation_loss` without checks."""
+    labels = _recordable(labels).unsqueeze(-1)
+    (q_label, q_all_else, q_rest), (p_label, p_all_else, p_rest) = (
+        _decoupled(logits / temperature, labels) for logits in (_wide(student_logits), _constant(teacher_logits))
+    )
+    target = p_label.exp() * (p_label - q_label) + p_all_else.exp() * (p_all_else - q_all_else)
+    differences = (p_rest - q_rest).scatter(-1, labels, 0.0)  # minus infinity less itself at the label
+    rest = (p_rest.exp() * differences).sum(-1)
+    return temperature**2 * (target_weight * target.mean() + rest_weight * rest.mean())
+
+
+def _decoupled(logits, labels):
+    """Logarithms of the probability of the label (...,), of all else (...,), and of all else among itself (..., classes)."""
+    log_soft, others = F.log_softmax(logits, dim=-1), logits.scatter(-1, labels, -torch.inf)
+    all_else = log_soft.scatter(-1, labels, -torch.inf).logsumexp(-1)
+    return log_soft.gather(-1, labels).squeeze(-1), all_else, F.log_softmax(others, dim=-1)
 
 
 def _log_soft_pair(student_logits, teacher_logits, temperature):
@@ -348,15 +395,7 @@ def hidden_state_loss(student_states, teacher_states, *, projection=None, mask=N
     with it: the loss compares student_states @ projection with teacher_states.
     """
     student_states, teacher_states = _check_states(student_states, teacher_states, mask)
-    width, target = student_states.shape[-1], teacher_states.shape[-1]
-    if projection is None:
-        if width != target:
-            raise ValueError(
-                f"student states have width {width}, the teacher's {target}: give a projection ({width}, {target})"
-            )
-    elif not isinstance(projection, torch.Tensor) or projection.shape != (width, target):
-        found = _shape(projection) if isinstance(projection, torch.Tensor) else type(projection).__name__
-        raise ValueError(f"projection must be a tensor ({width}, {target}): student width, teacher width; got {found}")
+    _check_projection(projection, student_states.shape[-1], teacher_states.shape[-1], "states", "width")
     return hidden_state_loss_core(student_states, teacher_states, projection=projection)
 
 
@@ -365,6 +404,41 @@ def hidden_state_loss_core(student_states, teacher_states, *, projection=None):
     if projection is not None:
         student_states = _product(_wide(_recordable(student_states)), _wide(_recordable(projection)))
     return F.mse_loss(*_alike(student_states, teacher_states))
+
+
+def hint_loss(student_features, teacher_features, *, projection=None):
+    """Mean squared difference of hidden layers, the student's after a `projection` (FitNets, Romero et al. 2015).
+
+    Features are vectors (N, D) or maps (N, C, height, width). With another width, or other channels, than the teacher's
+    a student needs a projection (the student's, the teacher's), learned along with it: for maps, it is a convolution of
+    1 × 1. FitNets halve the sum of squares, and project with a larger convolution. `hidden_state_loss` is the same for
+    vectors of any leading shape.
+    """
+    features = {"student": student_features, "teacher": teacher_features}
+    for name, given in features.items():
+        if not isinstance(given, torch.Tensor) or given.ndim not in (2, 4):
+            found = _shape(given) if isinstance(given, torch.Tensor) else type(given).__name__
+            raise ValueError(f"the {name}'s features must be a tensor (N, D) or (N, C, height, width), got {found}")
+    if student_features.ndim != teacher_features.ndim:
+        raise ValueError(
+            f"student {_shape(student_features)} and teacher {_shape(teacher_features)} must both be vectors (N, D) or "
+            "both be maps (N, C, height, width): a mean over height and width makes vectors of maps"
+        )
+    if student_features.shape[2:] != teacher_features.shape[2:]:
+        raise ValueError(
+            f"maps of {_size(student_features)} and of {_size(teacher_features)} places cannot be compared place by "
+            f"place: choose layers of one size, or F.adaptive_avg_pool2d the larger ones first"
+        )
+    _check_states(_features_last(student_features), _features_last(teacher_features), None, "features", "samples")
+    unit = "channels" if student_features.ndim == 4 else "width"
+    _check_projection(projection, student_features.shape[1], teacher_features.shape[1], "features", unit)
+    return hint_loss_core(student_features, teacher_features, projection=projection)
+
+
+def hint_loss_core(student_features, teacher_features, *, projection=None):
+    """`hint_loss` without checks."""
+    last = (_features_last(student_features), _features_last(teacher_features))
+    return hidden_state_loss_core(*last, projection=projection)
 
 
 def hidden_cosine_loss(student_states, teacher_states, *, mask=None):
@@ -482,6 +556,53 @@ def _side_by_side(values):
     return values
 
 
+# --- losses inside a convolutional network --------------------------------------------------------
+# Maps are (N, C, height, width). `hint_loss` stands above, beside its twin for states.
+
+
+def attention_transfer_loss(student_maps, teacher_maps, *, resize=False):
+    """Where two networks look: mean squared difference of their attention maps (Zagoruyko & Komodakis 2017).
+
+    The attention map of (N, C, height, width) is the mean over the channels of the squared activations, divided by its
+    L2 norm over all places of the picture; so channels and scale are free, and no projection is needed. The mean is over
+    N · height · width, as in the authors' code; their paper has the norm of the difference, not squared. `resize=True`
+    averages the finer squares down to the coarser size; otherwise maps of other sizes are refused.
+    """
+    for name, maps in (("student_maps", student_maps), ("teacher_maps", teacher_maps)):
+        if not isinstance(maps, torch.Tensor) or not maps.is_floating_point() or maps.ndim != 4 or not maps.numel():
+            found = _shape(maps) if isinstance(maps, torch.Tensor) else type(maps).__name__
+            raise ValueError(f"{name} must be a floating-point tensor (N, C, height, width), not empty; got {found}")
+        check_device(name, maps, "student_maps", student_maps)
+        if not maps.isfinite().all():
+            raise ValueError(f"{name} contain NaN or infinite values")
+    if len(student_maps) != len(teacher_maps):
+        raise ValueError(
+            f"student_maps {_shape(student_maps)} and teacher_maps {_shape(teacher_maps)} must be of the same N pictures"
+        )
+    if student_maps.shape[2:] != teacher_maps.shape[2:] and not resize:
+        raise ValueError(
+            f"student_maps have {_size(student_maps)} places, teacher_maps {_size(teacher_maps)}: choose layers of one "
+            "size, or say resize=True to average the finer ones"
+        )
+    return attention_transfer_loss_core(student_maps, teacher_maps)
+
+
+def attention_transfer_loss_core(student_maps, teacher_maps):
+    """`attention_transfer_loss` without checks; maps of other sizes are averaged down to the smaller."""
+    size = [min(sides) for sides in zip(student_maps.shape[2:], teacher_maps.shape[2:], strict=True)]
+    student, teacher = _alike(_recordable(student_maps), teacher_maps)
+    return (_attention_maps(student, size) - _attention_maps(teacher, size)).square().mean()
+
+
+def _attention_maps(maps, size):
+    """Unit vectors (N, places). Dividing by the largest first changes nothing but keeps squares within the numbers."""
+    largest = maps.detach().abs().amax((1, 2, 3), keepdim=True)
+    squares = (maps / largest.clamp(min=torch.finfo(maps.dtype).tiny)).square().mean(1)
+    if list(squares.shape[1:]) != size:
+        squares = F.adaptive_avg_pool2d(squares, size)
+    return F.normalize(squares.flatten(1), dim=1)
+
+
 def _never(student_scores, teacher_scores):
     """True where student and teacher both say minus infinity."""
     return (student_scores == -torch.inf) & (teacher_scores == -torch.inf)
@@ -494,20 +615,50 @@ def _pairs(scores, mask):
     return (mask[:, None, :, None] & mask[:, None, None, :]).expand_as(scores)
 
 
-def _check_states(student_states, teacher_states, mask):
+def _features_last(features):
+    """Maps (N, C, height, width) as (N, height, width, C); vectors as they are."""
+    return features.movedim(1, -1) if features.ndim == 4 else features
+
+
+def _size(maps):
+    return " × ".join(map(str, maps.shape[2:]))
+
+
+def _check_projection(projection, width, target, what, unit):
+    """ValueError unless the projection leads from this width to that one; None will do where they are equal."""
+    if projection is None:
+        if width != target:
+            raise ValueError(
+                f"student {what} have {unit} {width}, the teacher's {target}: give a projection ({width}, {target})"
+            )
+        return
+    if isinstance(projection, torch.Tensor) and projection.shape == (width, target):
+        return
+    found = _shape(projection) if isinstance(projection, torch.Tensor) else type(projection).__name__
+    advice = ""
+    if isinstance(projection, torch.nn.Module):
+        advice = ": of an nn.Linear pass .weight.T, of an nn.Conv2d of 1 × 1 .weight[:, :, 0, 0].T"
+    elif isinstance(projection, torch.Tensor) and projection.shape[:2] == (target, width):
+        advice = ": it is the other way round, as the weight of a layer is: pass its .T"
+    raise ValueError(
+        f"projection must be a tensor ({width}, {target}): student {unit}, teacher {unit}; got {found}{advice}"
+    )
+
+
+def _check_states(student_states, teacher_states, mask, what="states", of="tokens"):
     """The states of the tokens that count, (M, width), if there is a mask; ValueError if they cannot be compared."""
     student_states, teacher_states = _select(mask, student_states=student_states, teacher_states=teacher_states)
     for name, states in (("student", student_states), ("teacher", teacher_states)):
         if not isinstance(states, torch.Tensor) or not states.is_floating_point() or states.ndim < 1:
-            raise ValueError(f"the {name}'s states must be a floating-point tensor (..., width)")
+            raise ValueError(f"the {name}'s {what} must be a floating-point tensor (..., width)")
         if states.numel() == 0:
-            raise ValueError(f"the {name}'s states are empty: {_shape(states)}")
-        check_device(f"the {name}'s states", states, "the student's", student_states)
+            raise ValueError(f"the {name}'s {what} are empty: {_shape(states)}")
+        check_device(f"the {name}'s {what}", states, "the student's", student_states)
         if not states.isfinite().all():
-            raise ValueError(f"the {name}'s states contain NaN or infinite values")
+            raise ValueError(f"the {name}'s {what} contain NaN or infinite values")
     if student_states.shape[:-1] != teacher_states.shape[:-1]:
         raise ValueError(
-            f"student {_shape(student_states)} and teacher {_shape(teacher_states)} must have a state for the same tokens"
+            f"student {_shape(student_states)} and teacher {_shape(teacher_states)} must have {what} for the same {of}"
         )
     return student_states, teacher_states
 
@@ -593,6 +744,11 @@ def check_temperature(temperature):
     if not (temperature > 0 and math.isfinite(temperature)):
         raise ValueError(f"temperature must be a positive finite number, got {temperature:g}")
     return temperature
+
+
+def _check_square(temperature, logits):
+    if temperature * temperature > torch.finfo(_wide_dtype(logits)).max:
+        raise ValueError(f"temperature {temperature:g} is too high: its square overflows")
 
 
 def check_sampling_temperature(temperature):

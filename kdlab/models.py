@@ -23,7 +23,8 @@ def _building():
 class MLP(nn.Module):
     """Fully connected ReLU network: `MLP(784, 300, 300, 10)` maps (..., 784) to logits (..., 10).
 
-    The same seed gives the same initial weights (He et al. 2015) and touches no other random number.
+    `details=True` gives {"logits", "hidden" [a (..., width) for each hidden layer, behind its ReLU]}. The same seed gives
+    the same initial weights (He et al. 2015) and touches no other random number.
     """
 
     def __init__(self, *widths, dropout=0.0, input_dropout=0.0, seed=0):
@@ -44,15 +45,89 @@ class MLP(nn.Module):
             nn.init.zeros_(layer.bias)
             self.layers.append(layer)
 
-    def forward(self, inputs):
+    def forward(self, inputs, details=False):
         *hidden, last = self.layers
+        seen = []
         if self.input_dropout and self.training:
             inputs = F.dropout(inputs, self.input_dropout)
         for layer in hidden:
             inputs = F.relu(layer(inputs))
+            seen.append(inputs)
             if self.dropout and self.training:
                 inputs = F.dropout(inputs, self.dropout)
-        return last(inputs)
+        logits = last(inputs)
+        return {"logits": logits, "hidden": seen} if details else logits
+
+
+class ConvNet(nn.Module):
+    """Convolutional ReLU network: `ConvNet(16, 32, hidden=64)` maps flat images (..., 784) to logits (..., 10).
+
+    One layer for each number of channels, with `kernels` and `strides`: one number for all layers or one for each. What
+    follows reads the last maps whole (pooling="flatten") or the mean of each (pooling="mean"): a layer of `hidden` units
+    if asked for, then a linear head. Dropout works on what the linear layers read.
+
+    `details=True` gives the dict of all there is to imitate: {"logits", "maps" [a (..., channels, height, width) for each
+    layer, behind its ReLU], "pooled" (..., width), what the head reads}. The same seed gives the same initial weights (He
+    et al. 2015) and touches no other random number.
+    """
+
+    def __init__(
+        self, *channels, classes=10, kernels=3, strides=2, pooling="flatten", hidden=None, dropout=0.0, side=28, seed=0
+    ):
+        super().__init__()
+        if not channels:
+            raise ValueError("ConvNet needs at least one number of channels, as in ConvNet(16, 32)")
+        if pooling not in ("flatten", "mean"):
+            raise ValueError(f'pooling must be "flatten" or "mean", got {pooling!r}')
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
+        channels = [check_whole("each number of channels", number, 1) for number in channels]
+        kernels, strides = (_one_each(n, v, len(channels)) for n, v in (("kernels", kernels), ("strides", strides)))
+        if any(kernel % 2 == 0 for kernel in kernels):
+            raise ValueError(f"kernels must be odd, so that a map keeps its middle: got {kernels}")
+        self.side, self.pooling, self.dropout = check_whole("side", side, 1), pooling, dropout
+        generator = torch.Generator().manual_seed(check_whole("seed", seed, 0))
+        with _building():
+            self.convolutions = nn.ModuleList(
+                nn.Conv2d(a, b, kernel, stride, kernel // 2, dtype=torch.float32)
+                for a, b, kernel, stride in zip([1, *channels], channels, kernels, strides, strict=False)
+            )
+            width = channels[-1] if pooling == "mean" else channels[-1] * self._last_side(strides) ** 2
+            widths = [width] if hidden is None else [width, check_whole("hidden", hidden, 1)]
+            self.hidden = nn.Linear(*widths, dtype=torch.float32) if hidden is not None else None
+            self.head = nn.Linear(widths[-1], check_whole("classes", classes, 2), dtype=torch.float32)
+        for layer in [*self.convolutions, *([self.hidden] if hidden is not None else []), self.head]:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
+            nn.init.zeros_(layer.bias)
+
+    def _last_side(self, strides):
+        side = self.side
+        for stride in strides:
+            side = -(-side // stride)
+        return side
+
+    def forward(self, inputs, details=False):
+        leading, maps = inputs.shape[:-1], []
+        x = inputs.reshape(-1, 1, self.side, self.side)
+        for convolution in self.convolutions:
+            x = F.relu(convolution(x))
+            maps.append(x)
+        pooled = x.mean((-2, -1)) if self.pooling == "mean" else x.flatten(-3)
+        if self.hidden is not None:
+            pooled = F.relu(self.hidden(F.dropout(pooled, self.dropout, self.training)))
+        logits = self.head(F.dropout(pooled, self.dropout, self.training)).reshape(*leading, -1)
+        if not details:
+            return logits
+        maps = [one.reshape(*leading, *one.shape[1:]) for one in maps]
+        return {"logits": logits, "maps": maps, "pooled": pooled.reshape(*leading, -1)}
+
+
+def _one_each(name, value, count):
+    """The value as a list with a whole number for each layer: one number stands for all."""
+    values = list(value) if isinstance(value, list | tuple) else [value] * count
+    if len(values) != count:
+        raise ValueError(f"{name} must be one number, or one for each of the {count} layers: got {value!r}")
+    return [check_whole(f"each of the {name}", each, 1) for each in values]
 
 
 def to_inputs(images):

@@ -9,10 +9,15 @@ import torch
 from safetensors.torch import load
 
 from kdlab.data import read_checked
-from kdlab.models import MLP, LanguageModel, TextClassifier, evaluating, logits_of
+from kdlab.models import MLP, ConvNet, LanguageModel, TextClassifier, evaluating, logits_of
 from kdlab.text import CharacterTokenizer
 
 MNIST_TEACHER = "mnist_teacher.safetensors"
+CONV_TEACHERS = {
+    "digits": "digits_conv_teacher.safetensors",
+    "clothes": "clothes_conv_teacher.safetensors",
+    "clutter": "clutter_conv_teacher.safetensors",
+}
 REVIEW_TEACHER = "review_teacher.safetensors"  # logits and pooled vectors for every sentence
 REVIEW_TOKENS = "review_tokens.safetensors"  # token states and attentions for a few
 MOBY_DICK_TEACHER = "moby_dick_teacher.safetensors"
@@ -28,6 +33,26 @@ def load_mnist_teacher():
     teacher = MLP(784, 1200, 1200, 10, dropout=0.5)
     teacher.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
     return teacher.eval().requires_grad_(False)
+
+
+def load_conv_teacher(name):
+    """A shipped `ConvNet` for flat images, in eval mode and frozen: "digits", "clothes" or "clutter".
+
+    Of its task it saw the first 50 000 images of MNIST, as they are or in `kdlab.data.clutter`; or 58 000 images of
+    Fashion-MNIST, all but 10 000 to 11 999. Raises ValueError for another name, DataFileError.
+    """
+    if name not in CONV_TEACHERS:
+        raise ValueError(f"there are convolutional teachers for {', '.join(CONV_TEACHERS)}: not for {name!r}")
+    teacher = conv_teacher(name)
+    teacher.load_state_dict({key: tensor.float() for key, tensor in load(read_checked(CONV_TEACHERS[name])).items()})
+    return teacher.eval().requires_grad_(False)
+
+
+def conv_teacher(name):
+    """The network of that teacher, untrained."""
+    if name == "clutter":
+        return ConvNet(16, 32, 32, strides=(2, 1, 2), hidden=64)
+    return ConvNet(16, 32, hidden=128, dropout=0.3)
 
 
 def predict_logits(model, inputs, batch_size=2000):

@@ -25,18 +25,22 @@ def code_cells(notebook):
 
 
 def fill_in(code, module):
-    """The code of a cell with its exercise's stub replaced by the solution; unchanged if it holds no exercise."""
+    """The code of a cell with its exercise's stub replaced by the solution; unchanged if it holds no exercise.
+
+    An open exercise gets some words: nothing compares them.
+    """
     match = CHECK.search(code)
     if not match:
         return code
     name = match.group(1)
     exercise = getattr(module, name)
+    solution = getattr(exercise, "solution_source", lambda: repr("an answer in words"))()
     lines = code.split("\n")
     for node in ast.parse(code).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == name:
-            new = exercise.solution_source()
+            new = solution
         elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == name:
-            new = f"{name} = {exercise.solution_source()}"
+            new = f"{name} = {solution}"
         else:
             continue
         return "\n".join([*lines[: node.lineno - 1], new, *lines[node.end_lineno :]])

@@ -26,10 +26,11 @@ class Draw:
             "a large batch": (40_000, 10),
         }[size]
         # (sentences, tokens, width) of states, and (sentences, heads, tokens) of scores
-        self.states, self.scores = {
-            "10 classes": ((3, 8, 10), (2, 2, 6)),
-            "32 000 classes": ((2, 2, 32_000), (1, 2, 300)),
-            "a large batch": ((5000, 8, 10), (1500, 2, 5)),
+        # and (samples, channels, height, width) of maps
+        self.states, self.scores, self.maps = {
+            "10 classes": ((3, 8, 10), (2, 2, 6), (3, 5, 4, 6)),
+            "32 000 classes": ((2, 2, 32_000), (1, 2, 300), (2, 3, 100, 160)),
+            "a large batch": ((5000, 8, 10), (1500, 2, 5), (5000, 4, 3, 4)),
         }[size]
 
     def normal(self, *shape, scale=3.0):
@@ -41,6 +42,8 @@ class Draw:
     def pair(self, what="logits"):
         if what == "states":
             shape = self.states
+        elif what in ("features", "maps"):
+            shape = self.maps
         elif what == "scores":
             shape = (*self.scores, self.scores[-1])
         else:
@@ -67,6 +70,11 @@ class Draw:
     def projection(self):
         return {"projection": self.normal(self.states[-1], 3, scale=self.states[-1] ** -0.5)}
 
+    def hint(self):
+        given = self.pair("features")
+        projection = self.normal(self.maps[1], 3, scale=self.maps[1] ** -0.5)
+        return given | {"teacher_features": given["teacher_features"][:, :3].clone(), "projection": projection}
+
     def projected(self):
         given = self.pair("states")
         return given | {"teacher_states": given["teacher_states"][..., :3].clone()} | self.projection()
@@ -83,10 +91,15 @@ TABLE = {
     "jensen_shannon_divergence": lambda d: d.pair() | {"beta": 0.3, "temperature": d.T},
     "logit_matching_loss": lambda d: d.pair(),
     "distillation_loss": lambda d: d.pair() | d.labels() | {"temperature": d.T, "alpha": 0.1},
+    "decoupled_distillation_loss": lambda d: (
+        d.pair() | d.labels() | {"temperature": d.T, "target_weight": 1.0, "rest_weight": 2.0}
+    ),
     "top_k_divergence": lambda d: d.kept("log_probabilities"),
     "sampled_cross_entropy": lambda d: d.kept("weights"),
     "policy_gradient_loss": lambda d: d.pair() | {"tokens": d.labels()["labels"]},
     "hidden_state_loss": lambda d: d.projected(),
+    "hint_loss": lambda d: d.hint(),
+    "attention_transfer_loss": lambda d: d.pair("maps"),
     "hidden_cosine_loss": lambda d: d.pair("states"),
     "attention_mse_loss": lambda d: d.pair("scores") | d.mask(),
     "attention_kl_loss": lambda d: d.pair("scores") | d.mask(),
@@ -143,12 +156,12 @@ def natural_size(name, given):
     temperature = given.get("temperature", 1.0)
     largest = max(v.abs().max().item() for v in given.values() if isinstance(v, torch.Tensor) and v.is_floating_point())
     terms = largest / temperature + math.log(student.shape[-1])
-    if name.startswith("distillation"):  # T² times the KL, and the hard term at T = 1
+    if name.startswith(("distillation", "decoupled")):  # T² times the KL, and the hard term at T = 1
         return temperature**2 * terms + largest, temperature * terms + largest
     if name.startswith("value_relation"):  # softmax of products
         return largest**2 * student.shape[-1], largest**3 * student.shape[-1]
     if name.startswith("policy"):  # sums along the text
         return terms**2 * len(student), terms * len(student)
-    if "mse" in name or "state" in name or "matching" in name:
+    if "mse" in name or "state" in name or "matching" in name or "hint" in name:
         return largest**2, largest
     return terms, terms

@@ -55,7 +55,14 @@ def arguments(function, generator):
     labels = torch.randint(5, (6,), generator=generator)
     values = {"temperature": 3.0, "alpha": 0.3, "beta": 0.4, "smoothing": 0.2, "per_class": 1, "share": 0.5, "n": 2}
     values["texts"] = labels.view(2, 3).tolist()
-    tensors = {"states": (6, 5, 4), "values": (6, 5, 4), "scores": (6, 2, 5, 5), "projection": (4, 4)}
+    tensors = {
+        "states": (6, 5, 4),
+        "values": (6, 5, 4),
+        "scores": (6, 2, 5, 5),
+        "projection": (4, 4),
+        "features": (6, 4, 5, 3),
+    }
+    tensors["maps"] = (6, 5, 4, 3)
     values["mask"] = torch.arange(5) < torch.randint(1, 6, (6, 1), generator=generator)
     chosen = {}
     for name in inspect.signature(function).parameters:

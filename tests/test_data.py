@@ -139,6 +139,54 @@ def test_people_agree_about_most_sentences_but_not_all(reviews):
     assert 0.05 < (sure < 0.5).mean() < 0.3  # a quarter or more on the other side
 
 
+def test_fashion_has_the_promised_shapes_and_types():
+    fashion = data.load_fashion()
+    assert fashion.train_images.shape == (12_000, 28, 28) and fashion.test_images.shape == (8_000, 28, 28)
+    assert fashion.train_images.dtype == fashion.test_images.dtype == np.uint8
+    for labels, count in ((fashion.train_labels, 12_000), (fashion.test_labels, 8_000)):
+        assert labels.shape == (count,) and labels.dtype == np.int64
+        assert (np.abs(np.bincount(labels, minlength=10) - count / 10) < 0.09 * count / 10).all()
+    assert len(data.FASHION_CLASSES) == 10 and fashion._fields == data.load_mnist()._fields
+    names = [data.FASHION_CLASSES[label] for label in fashion.train_labels[:4]]
+    assert names == ["ankle boot", "T-shirt", "T-shirt", "dress"]
+
+
+def test_unpacked_fashion_files_are_the_recorded_ones():
+    readme = (data.DATA / "README.md").read_text()
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        content = gzip.decompress((data.DATA / "fashion" / f"{name}-ubyte.gz").read_bytes())
+        assert hashlib.sha256(content).hexdigest() in readme
+
+
+def test_clutter_hides_each_digit_in_its_box(mnist):
+    images, others = mnist.test_images[:200], mnist.train_images[:50]
+    pictures, boxes = data.clutter(images, others, seed=3)
+    assert pictures.shape == boxes.shape == (200, 28, 28) and pictures.dtype == np.uint8 and boxes.dtype == bool
+    assert (boxes.sum((1, 2)) == 196).all()
+    for image, picture, box in zip(images, pictures, boxes, strict=True):
+        rows, columns = np.nonzero(box)
+        inside = picture[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+        small = np.minimum(image.reshape(14, 2, 14, 2).mean((1, 3)) * 1.3, 255)
+        assert inside.shape == (14, 14) and np.abs(inside - small).max() <= 1
+    assert np.where(boxes, 0, pictures).any((1, 2)).mean() > 0.98  # scraps around nearly all
+    assert 3 < len(np.unique(boxes.argmax(-1).max(-1)))  # at many places
+    again = data.clutter(images, others, seed=3)[0]
+    assert np.array_equal(again, pictures) and not np.array_equal(data.clutter(images, others, seed=4)[0], pictures)
+    assert not np.where(
+        data.clutter(images, others, fragments=0)[1], 0, data.clutter(images, others, fragments=0)[0]
+    ).any()
+
+
+@pytest.mark.parametrize(
+    "bad", [np.zeros((2, 28, 28)), np.zeros((2, 14, 14), np.uint8), np.zeros((0, 28, 28), np.uint8)]
+)
+def test_clutter_refuses_what_are_no_images(bad):
+    with pytest.raises(ValueError, match="others must be a uint8 array"):
+        data.clutter(np.zeros((2, 28, 28), np.uint8), bad)
+    with pytest.raises(ValueError, match="images must be a uint8 array"):
+        data.clutter(bad, np.zeros((2, 28, 28), np.uint8))
+
+
 @pytest.fixture(scope="module")
 def book():
     return data.load_moby_dick()

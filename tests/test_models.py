@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from kdlab.data import load_mnist
-from kdlab.models import MLP, TextClassifier, attention_scores, to_inputs
+from kdlab.models import MLP, ConvNet, TextClassifier, attention_scores, to_inputs
 
 
 def test_an_mlp_is_its_formula():
@@ -73,6 +73,68 @@ def test_bad_widths_are_refused(widths):
 def test_bad_dropout_is_refused(options):
     with pytest.raises(ValueError, match="dropout"):
         MLP(784, 10, **options)
+
+
+def test_a_conv_net_is_its_formula():
+    model = ConvNet(2, 3, kernels=(5, 3), strides=(2, 1), hidden=6, classes=4, side=8).eval()
+    x = torch.rand(5, 64, generator=torch.Generator().manual_seed(0))
+    first, second = model.convolutions
+    one = F.relu(F.conv2d(x.view(5, 1, 8, 8), first.weight, first.bias, stride=2, padding=2))
+    two = F.relu(F.conv2d(one, second.weight, second.bias, padding=1))
+    hidden = F.relu(two.flatten(1) @ model.hidden.weight.T + model.hidden.bias)
+    seen = model(x, details=True)
+    assert [tuple(maps.shape) for maps in seen["maps"]] == [(5, 2, 4, 4), (5, 3, 4, 4)]
+    assert torch.allclose(seen["maps"][0], one) and torch.allclose(seen["maps"][1], two)
+    assert torch.allclose(seen["pooled"], hidden, atol=1e-6)
+    assert torch.allclose(model(x), hidden @ model.head.weight.T + model.head.bias, atol=1e-6)
+    assert torch.equal(model(x), seen["logits"])
+
+
+def test_a_conv_net_may_read_the_mean_of_its_maps():
+    model, x = ConvNet(4, pooling="mean", strides=3), torch.rand(2, 784)
+    seen = model(x, details=True)
+    assert torch.allclose(seen["pooled"], seen["maps"][0].mean((2, 3))) and seen["maps"][0].shape == (2, 4, 10, 10)
+    assert model.head.weight.shape == (10, 4) and model.hidden is None
+
+
+def test_a_conv_net_takes_any_leading_shape_and_keeps_it():
+    model = ConvNet(3, 4)
+    for leading in ((), (3,), (2, 3)):
+        seen = model(torch.rand(*leading, 784), details=True)
+        assert seen["logits"].shape == (*leading, 10) and seen["maps"][1].shape == (*leading, 4, 7, 7)
+        assert seen["pooled"].shape == (*leading, 196)
+
+
+def test_a_conv_net_s_seed_decides_and_dropout_works_in_training_only():
+    before = torch.get_rng_state()
+    a, b, c = (ConvNet(4, 8, hidden=16, dropout=0.5, seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    pairs = list(zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+    assert all(torch.equal(x, y) for x, y in pairs)
+    assert not torch.equal(a.convolutions[0].weight, c.convolutions[0].weight)
+    x = torch.rand(4, 784)
+    assert not torch.equal(a.train()(x), a(x)) and torch.equal(a.eval()(x), a(x))
+    assert a.hidden.weight.var().item() == pytest.approx(2 / 392, rel=0.1) and not a.hidden.bias.any()
+
+
+@pytest.mark.parametrize(
+    "channels, options, words",
+    [
+        ((), {}, "at least one number of channels"),
+        ((0,), {}, "number of channels"),
+        (([4, 8],), {}, "number of channels"),
+        ((4,), {"kernels": 4}, "kernels must be odd"),
+        ((4, 8), {"kernels": (3,)}, "kernels must be one number, or one for each of the 2 layers"),
+        ((4, 8), {"strides": 0}, "strides"),
+        ((4,), {"pooling": "max"}, "pooling"),
+        ((4,), {"hidden": 0}, "hidden"),
+        ((4,), {"classes": 1}, "classes"),
+        ((4,), {"dropout": 1.0}, "dropout"),
+    ],
+)
+def test_bad_conv_nets_are_refused(channels, options, words):
+    with pytest.raises(ValueError, match=words):
+        ConvNet(*channels, **options)
 
 
 def test_inputs_are_the_images_between_zero_and_one():

@@ -7,7 +7,7 @@ import pytest
 from lessons import ROOT, SOURCES, exercises_of
 
 from kdlab.course import LESSONS, written_lessons
-from kdlab.exercises.core import Exercise
+from kdlab.exercises.core import Exercise, OpenExercise, ScoredExercise
 
 spec = importlib.util.spec_from_file_location("renumber", ROOT / "notebooks" / "renumber.py")
 renumber = importlib.util.module_from_spec(spec)
@@ -23,7 +23,7 @@ PLACES = {
     for source in SOURCES
     if source.stem[3:] == name
     for value in vars(exercises_of(source)).values()
-    if isinstance(value, Exercise)
+    if isinstance(value, (Exercise, OpenExercise, ScoredExercise))
 }
 
 

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from kdlab import data, teachers
-from kdlab.data import load_mnist
+from kdlab.data import clutter, load_fashion, load_mnist
 from kdlab.metrics import count_parameters, errors
 from kdlab.models import MLP, to_inputs
-from kdlab.teachers import load_mnist_teacher, predict_logits
+from kdlab.teachers import load_conv_teacher, load_mnist_teacher, predict_logits
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,39 @@ def test_the_errors_are_those_that_the_data_page_gives(teacher):
     found = errors(predict_logits(teacher, held_out), torch.from_numpy(mnist.train_labels[50_000:]))
     assert abs(found - validation) <= 1
     assert validation < 100
+
+
+def conv_tests(name):
+    """(images, labels) of the validation and of the test set of a convolutional teacher."""
+    if name == "clothes":
+        fashion = load_fashion()
+        held = fashion.train_images[10_000:], fashion.train_labels[10_000:]
+        return held, (fashion.test_images, fashion.test_labels)
+    mnist = load_mnist()
+    parts = (
+        (mnist.train_images[50_000:], mnist.train_labels[50_000:]),
+        (mnist.test_images, mnist.test_labels),
+    )
+    if name == "digits":
+        return parts
+    return [(clutter(images, images, seed=91 + k)[0], labels) for k, (images, labels) in enumerate(parts)]
+
+
+@pytest.mark.parametrize("name", teachers.CONV_TEACHERS)
+def test_a_conv_teacher_is_frozen_and_makes_the_errors_that_the_data_page_gives(name):
+    teacher = load_conv_teacher(name)
+    assert not any(p.requires_grad for p in teacher.parameters()) and not any(m.training for m in teacher.modules())
+    row = re.search(rf"^\| {name} \|.*$", (data.DATA / "README.md").read_text(), re.M).group()
+    told = [int(number) for number in re.findall(r"(\d+) of \d", row)]
+    assert len(told) == 2
+    for (images, labels), expected in zip(conv_tests(name), told, strict=True):
+        found = errors(predict_logits(teacher, to_inputs(images)), torch.from_numpy(labels))
+        assert abs(found - expected) <= 2  # a tie broken by rounding on another processor
+
+
+def test_there_is_no_other_conv_teacher():
+    with pytest.raises(ValueError, match="digits, clothes, clutter: not for 'cats'"):
+        load_conv_teacher("cats")
 
 
 def test_a_changed_teacher_is_refused(tmp_path, monkeypatch):

@@ -24,6 +24,7 @@ _PANELS = {
     "blind_score": "blind",
     "against_guessing": "blind",
     "AttentionPanel": "attention",
+    "LookPanel": "look",
     "SentencePanel": "sentence",
     "sentence_attention": "reading",
     "sentence_logits": "reading",

@@ -87,11 +87,12 @@ widgets.TemperaturePanel(logits, images=images, labels=labels, editable=False)
 # | 04 | [A student that learns while you watch](04_mlp_distillation.ipynb) | race a taught student against an untaught one | 75 |
 # | 05 | [Dark knowledge](05_dark_knowledge.ipynb) | teach a digit without showing it | 105 |
 # | 06 | [Fair comparisons](06_fair_comparisons.ipynb) | find out why two laboratories disagree | 100 |
+# | 08 | [Feature distillation](08_feature_distillation.ipynb) | teach a student where to look | 90 |
 # | 11 | [Transformer distillation](11_transformer_distillation.ipynb) | let a pretrained reader teach a small one | 100 |
 # | 12 | [Language models](12_language_models.ipynb) | what a next character can teach | 130 |
 # | 13 | [Distilling an LLM](13_distilling_an_llm.ipynb) | a real language model teaches one that trains while you wait | 100 |
 #
-# Each lesson builds on those before it. Later lessons follow: features and relations, many teachers, language models,
+# Each lesson builds on those before it. Later lessons follow: relations, many teachers, language models,
 # compression, a bug clinic, and a capstone.
 #
 # ## 5 · How a lesson works

@@ -1,0 +1,484 @@
+"""Exercises of lesson 08, feature distillation."""
+
+import torch
+import torch.nn.functional as F
+
+from kdlab.exercises.core import Exercise, OpenExercise, Option, Question, Quiz
+
+
+def _two_maps(draw):
+    """Student maps (N, C, h, w) and teacher maps with other channels of the same places."""
+    places = (draw.rows, draw.tokens, draw.tokens + 1)
+    return {
+        "student_maps": torch.randn(places[0], draw.classes, *places[1:]),
+        "teacher_maps": torch.randn(places[0], draw.width, *places[1:]),
+    }
+
+
+# 1 --------------------------------------------------------------------------------------------------------------------
+
+
+def _attention_map(maps):
+    """(N, C, height, width) -> (N, height, width): the mean over the channels of the squares."""
+    return maps.square().mean(dim=1)
+
+
+attention_map = Exercise(
+    place=1,
+    title="Where does it look?",
+    minutes=5,
+    difficulty="easy",
+    reference=_attention_map,
+    roles={"maps": "features"},
+    draw=lambda draw: {"maps": torch.randn(draw.rows, draw.classes, draw.tokens, draw.width)},
+    hints=(
+        "A place counts if something happens there, whatever the sign and in whichever channel.",
+        "Square every number. Which of the four dimensions are the channels?",
+        "`maps.square()`, and then `.mean(dim=1)`.",
+    ),
+    mistakes={
+        "You averaged over the pictures. The channels are dimension 1.": lambda maps: maps.square().mean(0),
+        "You averaged over the places, so nothing is left of where it looks. The channels are dimension 1.": (
+            lambda maps: maps.square().mean((2, 3)),
+            lambda maps: maps.square().mean((1, 2, 3)),
+        ),
+        "You took the mean before squaring: positive and negative channels cancel. Square first.": (
+            lambda maps: maps.mean(1).square()
+        ),
+        "You summed over the channels. The mean over them is asked for.": lambda maps: maps.square().sum(1),
+        "That is the length of each place's vector of channels: the square root of a sum. Asked for is the mean of the "
+        "squares.": lambda maps: maps.norm(dim=1),
+        "You took a softmax at the end. Here the plain mean of squares is asked for.": (
+            lambda maps: maps.square().mean(1).softmax(-1),
+            lambda maps: maps.square().mean(1).flatten(1).softmax(1).view(maps[:, 0].shape),
+        ),
+        "You took the absolute values. Here squares are asked for, which count strong activations more.": (
+            lambda maps: maps.abs().mean(1)
+        ),
+        "You took the largest channel. The mean over all of them is asked for.": (
+            lambda maps: maps.square().amax(1),
+            lambda maps: maps.amax(1),
+        ),
+        "You have not squared: positive and negative activations cancel.": lambda maps: maps.mean(1),
+        "One dimension of size 1 is left over: leave `keepdim` out.": lambda maps: maps.square().mean(1, keepdim=True),
+        "You made unit vectors of them already. That comes in the next exercise; here the plain mean is asked for.": (
+            lambda maps: F.normalize(maps.square().mean(1).flatten(1), dim=1).view(maps[:, 0].shape)
+        ),
+    },
+)
+
+# 2 --------------------------------------------------------------------------------------------------------------------
+
+
+def _attention_transfer_loss(student_maps, teacher_maps):
+    """Mean over pictures and places of the squared difference of both attentions, each a unit vector over the places."""
+    student = F.normalize(student_maps.square().mean(dim=1).flatten(1), dim=1)
+    teacher = F.normalize(teacher_maps.detach().square().mean(dim=1).flatten(1), dim=1)
+    return (student - teacher).square().mean()
+
+
+def _attention_transfer_by_hand(student_maps, teacher_maps):
+    student = student_maps.pow(2).mean(1)
+    teacher = teacher_maps.detach().pow(2).mean(1)
+    student = student / student.square().sum(dim=(1, 2), keepdim=True).sqrt()
+    teacher = teacher / teacher.square().sum(dim=(1, 2), keepdim=True).sqrt()
+    return ((student - teacher) ** 2).mean()
+
+
+def _other_attention(unit=lambda a: F.normalize(a.flatten(1), dim=1), distance=lambda s, t: (s - t).square().mean()):
+    def attention_transfer_loss(student_maps, teacher_maps):
+        student, teacher = student_maps.square().mean(1), teacher_maps.detach().square().mean(1)
+        return distance(unit(student), unit(teacher))
+
+    return attention_transfer_loss
+
+
+def _attention_of_absolutes(student_maps, teacher_maps):
+    student, teacher = (F.normalize(maps.abs().mean(1).flatten(1)) for maps in (student_maps, teacher_maps))
+    return (student - teacher).square().mean()
+
+
+attention_transfer_loss = Exercise(
+    place=2,
+    title="Look where the teacher looks",
+    minutes=10,
+    difficulty="medium",
+    reference=_attention_transfer_loss,
+    forms=(_attention_transfer_by_hand,),
+    roles={"student_maps": "student features", "teacher_maps": "teacher features"},
+    draw=_two_maps,
+    gradient=("student_maps",),
+    hints=(
+        "Three steps: the attention of exercise 8.1, a unit vector for each picture, the mean squared difference.",
+        "Flatten height and width to one dimension, then divide each row by its L2 norm: `F.normalize(..., dim=1)`.",
+        "`F.normalize(maps.square().mean(1).flatten(1), dim=1)` for both, the teacher's detached, and "
+        "`(student - teacher).square().mean()`.",
+    ),
+    mistakes={
+        "Neither attention is a unit vector: a teacher with larger activations would ask for larger ones, not for other "
+        "places.": _other_attention(unit=lambda a: a),
+        "You divided by the sum. The unit vectors here have an L2 norm of 1: the squares sum to 1.": (
+            _other_attention(unit=lambda a: a / a.sum((1, 2), keepdim=True))
+        ),
+        "You took a softmax over the places. Divide by the L2 norm instead.": (
+            _other_attention(unit=lambda a: a.flatten(1).softmax(1))
+        ),
+        "One norm for the whole batch: a picture's share then depends on its neighbours. Each picture has its own.": (
+            _other_attention(unit=lambda a: a / a.norm())
+        ),
+        "Each place got a norm over the batch. A picture has its own: dim=1, after flattening.": (
+            _other_attention(unit=lambda a: F.normalize(a.flatten(1), dim=0))
+        ),
+        "You averaged the activations themselves: positive and negative ones cancel. Square them first.": (
+            lambda s, t: _other_attention()(s.mean(1, keepdim=True).abs().sqrt(), t.mean(1, keepdim=True).abs().sqrt()),
+            lambda s, t: (
+                (F.normalize(s.mean(1).flatten(1)) - F.normalize(t.detach().mean(1).flatten(1))).square().mean()
+            ),
+        ),
+        "You took absolute values where squares are asked for.": (lambda s, t: _attention_of_absolutes(s, t.detach())),
+        "You normalised each row of the picture by itself. Flatten height and width first: one vector for each picture.": (
+            _other_attention(unit=lambda a: F.normalize(a, dim=1)),
+            _other_attention(unit=lambda a: F.normalize(a, dim=2)),
+        ),
+        "You summed over the places. The mean over them is asked for, as in the authors' code; it is smaller by height "
+        "times width.": _other_attention(distance=lambda s, t: (s - t).square().sum(1).mean()),
+        "That is the norm of the difference, as in the paper's formula. Their code, and this exercise, take the mean of "
+        "squares.": (
+            _other_attention(distance=lambda s, t: (s - t).norm(dim=1).mean()),
+            _other_attention(distance=lambda s, t: (s - t).norm(dim=1).sum()),
+        ),
+    },
+)
+
+# 3 --------------------------------------------------------------------------------------------------------------------
+
+
+def _hint(draw):
+    student, teacher = _two_maps(draw).values()
+    projection = torch.randn(draw.classes, draw.width)
+    return {"student_features": student, "teacher_features": teacher, "projection": projection}
+
+
+def _hint_loss(student_features, teacher_features, projection):
+    """Mean squared difference of the projected student maps and the teacher's; projection (C_student, C_teacher)."""
+    projected = torch.einsum("ncij,ct->ntij", student_features, projection)
+    return (projected - teacher_features.detach()).square().mean()
+
+
+def _hint_loss_by_convolution(student_features, teacher_features, projection):
+    projected = F.conv2d(student_features, projection.T[:, :, None, None])
+    return F.mse_loss(projected, teacher_features.detach())
+
+
+def _hint_loss_by_product(student_features, teacher_features, projection):
+    projected = student_features.movedim(1, -1) @ projection
+    return ((projected - teacher_features.detach().movedim(1, -1)) ** 2).mean()
+
+
+def _other_hint(distance):
+    def hint_loss(student_features, teacher_features, projection):
+        return distance(student_features.movedim(1, -1) @ projection, teacher_features.detach().movedim(1, -1))
+
+    return hint_loss
+
+
+hint_loss = Exercise(
+    place=3,
+    title="A hint and its projection",
+    minutes=10,
+    difficulty="medium",
+    reference=_hint_loss,
+    forms=(_hint_loss_by_convolution, _hint_loss_by_product),
+    roles={"projection": "weight matrix"},
+    draw=_hint,
+    gradient=("student_features", "projection"),
+    hints=(
+        "At each place stands a vector of C_student numbers; the projection makes C_teacher of it, everywhere the same.",
+        "`@` works on the last dimension: `student_features.movedim(1, -1)` puts the channels there. Or let einsum do it.",
+        '`torch.einsum("ncij,ct->ntij", student_features, projection)`, then the mean squared difference with the detached '
+        "teacher.",
+    ),
+    mistakes={
+        "You halved it, as FitNets do. Here the plain mean of squares is asked for.": (
+            _other_hint(lambda a, b: (a - b).square().mean() / 2)
+        ),
+        "You averaged over the places first, so nothing is left of where things are.": (
+            lambda s, t, p: (s.mean((2, 3)) @ p - t.detach().mean((2, 3))).square().mean()
+        ),
+        "There is a ReLU behind your projection. It is a plain matrix product.": (
+            _other_hint(lambda a, b: (F.relu(a) - b).square().mean())
+        ),
+        "You summed over the channels. The mean over everything is asked for.": (
+            _other_hint(lambda a, b: (a - b).square().sum(-1).mean())
+        ),
+    },
+    wrong={
+        "a constant projection": (lambda s, t, p: _hint_loss(s, t, p.detach()), "no gradient reaches `projection`"),
+        "a constant student": (lambda s, t, p: _hint_loss(s.detach(), t, p), "no gradient reaches `student_features`"),
+        "a teacher that learns": (
+            lambda s, t, p: (torch.einsum("ncij,ct->ntij", s, p) - t).square().mean(),
+            "flows into `teacher_features`",
+        ),
+    },
+)
+
+# 4 --------------------------------------------------------------------------------------------------------------------
+
+
+def _as_convolution(projection):
+    """(C_student, C_teacher) -> the weight (C_teacher, C_student, 1, 1) with which F.conv2d does the same at each place."""
+    return projection.T[:, :, None, None]
+
+
+as_convolution = Exercise(
+    place=4,
+    title="The projection as a convolution",
+    minutes=5,
+    difficulty="easy",
+    reference=_as_convolution,
+    roles={"projection": "weight matrix"},
+    draw=lambda draw: {"projection": torch.randn(draw.classes, draw.width)},
+    hints=(
+        "Look at `torch.nn.Conv2d(8, 32, 1).weight.shape`. Which of its numbers is which?",
+        "PyTorch puts what comes out first. And the kernel is 1 high and 1 wide.",
+        "Transpose it, then add two dimensions of size 1 at the end.",
+    ),
+    mistakes={
+        "Right shape of kernel, but what comes in stands first. PyTorch's weights are (out, in, ...): transpose.": (
+            lambda projection: projection[:, :, None, None]
+        ),
+        "`reshape` and `view` only read the numbers in another rhythm: they do not transpose. Use `.T`.": (
+            lambda projection: projection.reshape(projection.shape[1], projection.shape[0], 1, 1)
+        ),
+        "Transposed, as it should be. Now the two dimensions of the kernel, of size 1, at the end.": (
+            lambda projection: projection.T
+        ),
+        "The two dimensions of size 1 belong to the end: they are the kernel's height and width.": (
+            lambda projection: projection.T[None, None]
+        ),
+    },
+)
+
+# 5 --------------------------------------------------------------------------------------------------------------------
+
+design_a_control = OpenExercise(
+    place=5,
+    title="A control of your own",
+    minutes=10,
+    difficulty="medium",
+    hints=(
+        "The claim has two halves: *the hint* helped, and it helped because of what *this* teacher knows about *this* "
+        "picture. Which half do you doubt?",
+        "Keep everything of the recipe: student, start, batches, steps, projection, size of the loss. Change one property of "
+        "the target, the one that the claim needs.",
+        "What result would make you give up the claim? If no result would, it is no control.",
+    ),
+    good_answer="""A good answer has four parts.
+
+1. **The doubt**, in one sentence. For example: *"Any extra task for the last layer keeps 3000 pictures from being learned
+   by heart. It need not know where the digit is."*
+2. **What is changed, and what stays.** For that doubt: hints of the same teacher that belong to *other* pictures
+   (permuted). Size, spread and sparseness of the targets are the same, and so are the projection and its learning; only
+   the connection with the picture is gone. Hints of an untrained teacher test another doubt: that any fixed function of the
+   picture will do. A map of the true box as attention would ask a third one: is it only about *where*?
+3. **The same care.** The control gets a weight and a learning rate of its own, chosen on validation data by as many tries;
+   otherwise a bad weight looks like a bad idea. And the same seeds.
+4. **What would count against the claim**, said before the run: "if permuted hints are within the paired interval of real
+   ones, the gain is regularisation".
+
+Controls that do not answer: a smaller weight (is not another cause), another student (changes everything), a run without
+the teacher (that is the comparison, not the control).""",
+)
+
+# 6 --------------------------------------------------------------------------------------------------------------------
+
+
+def _even_or_odd(logits):
+    """Logits of ten digits (N, 10) -> log-probabilities of "even" and of "odd" (N, 2)."""
+    log_p = logits.log_softmax(dim=-1)
+    return torch.stack([log_p[:, 0::2].logsumexp(dim=-1), log_p[:, 1::2].logsumexp(dim=-1)], dim=-1)
+
+
+def _even_or_odd_unnormalised(logits):
+    two = torch.stack([logits[:, 0::2].logsumexp(dim=-1), logits[:, 1::2].logsumexp(dim=-1)], dim=-1)
+    return two.log_softmax(dim=-1)
+
+
+def _other_fold(inside=lambda z: z.log_softmax(-1), fold=lambda a: a.logsumexp(-1), outside=lambda a: a):
+    return lambda z: outside(torch.stack([fold(inside(z)[:, 0::2]), fold(inside(z)[:, 1::2])], dim=-1))
+
+
+even_or_odd = Exercise(
+    place=6,
+    title="Ten answers folded into two",
+    minutes=10,
+    difficulty="medium",
+    reference=_even_or_odd,
+    forms=(_even_or_odd_unnormalised,),
+    draw=lambda draw: {"logits": draw.logits(draw.rows, 10, scale=3.0)},
+    hints=(
+        "Probabilities of things that exclude each other are added. Logits are not.",
+        "Even digits stand in the columns `0::2`. The sum of probabilities, in logarithms, is a `logsumexp`.",
+        "`log_p = logits.log_softmax(-1)`, then `logsumexp` over `log_p[:, 0::2]` and over `log_p[:, 1::2]`, stacked.",
+    ),
+    cases={
+        "Correct, until a digit's probability rounds to 0. Stay in logarithms all the way: logsumexp.": (
+            lambda draw: {"logits": torch.tensor([[400.0] + 9 * [0.0], [-300.0, 300.0] + 8 * [-300.0]])}
+        ),
+    },
+    mistakes={
+        "Even and odd are exchanged: column 0 is even.": lambda z: _even_or_odd(z).flip(-1),
+        "You added logarithms, which multiplies probabilities. Add the probabilities: `logsumexp`.": (
+            _other_fold(fold=lambda a: a.sum(-1)),
+            _other_fold(inside=lambda z: z, fold=lambda a: a.sum(-1), outside=lambda a: a.log_softmax(-1)),
+        ),
+        "You averaged logits. Add the probabilities instead: `logsumexp`.": (
+            _other_fold(fold=lambda a: a.mean(-1)),
+            _other_fold(inside=lambda z: z, fold=lambda a: a.mean(-1), outside=lambda a: a.log_softmax(-1)),
+        ),
+        "You took the likeliest digit of each kind. The others count too: add all five probabilities.": (
+            _other_fold(fold=lambda a: a.amax(-1)),
+            _other_fold(inside=lambda z: z, fold=lambda a: a.amax(-1), outside=lambda a: a.log_softmax(-1)),
+        ),
+        "These are probabilities; their logarithms are asked for.": (
+            _other_fold(inside=lambda z: z.softmax(-1), fold=lambda a: a.sum(-1))
+        ),
+        "These two do not sum to 1 as probabilities: a log_softmax is missing.": _other_fold(inside=lambda z: z),
+        "You split into the first five digits and the last five. Even digits are every second column: `0::2`.": (
+            lambda z: torch.stack([z.log_softmax(-1)[:, :5].logsumexp(-1), z.log_softmax(-1)[:, 5:].logsumexp(-1)], -1)
+        ),
+    },
+)
+
+# 7 --------------------------------------------------------------------------------------------------------------------
+
+
+def _rest_divergence(student_logits, teacher_logits, labels):
+    """KL(teacher || student) among all classes but the label, whose shares sum to 1 without it: (N,)."""
+    rest = ~F.one_hot(labels, student_logits.shape[-1]).bool()
+    log_q = student_logits[rest].view(len(labels), -1).log_softmax(dim=-1)
+    log_p = teacher_logits[rest].view(len(labels), -1).log_softmax(dim=-1)
+    return (log_p.exp() * (log_p - log_q)).sum(dim=-1)
+
+
+def _rest_divergence_by_shares(student_logits, teacher_logits, labels):
+    rest = ~F.one_hot(labels, student_logits.shape[-1]).bool()
+    q, p = student_logits.softmax(dim=-1) * rest, teacher_logits.softmax(dim=-1) * rest
+    q, p = q / q.sum(dim=-1, keepdim=True), p / p.sum(dim=-1, keepdim=True)
+    return torch.where(rest, p * (p.log() - q.log()), 0.0).sum(dim=-1)
+
+
+def _whole(z, v, y):
+    return z.log_softmax(-1), v.log_softmax(-1), ~F.one_hot(y, z.shape[-1]).bool()
+
+
+def _unscaled_rest(z, v, y):
+    log_q, log_p, rest = _whole(z, v, y)
+    return (log_p.exp() * (log_p - log_q) * rest).sum(-1)
+
+
+def _label_part(z, v, y):
+    log_q, log_p, _ = _whole(z, v, y)
+    q, p = (log.gather(-1, y[:, None]).squeeze(-1).exp() for log in (log_q, log_p))
+    return p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()
+
+
+rest_divergence = Exercise(
+    place=7,
+    title="What the teacher says beside the label",
+    minutes=10,
+    difficulty="hard",
+    reference=_rest_divergence,
+    forms=(_rest_divergence_by_shares,),
+    hints=(
+        "Throw the label's logit away in every row. What is left are logits of one class fewer.",
+        "`~F.one_hot(labels, classes).bool()` is True at all classes but the label; `logits[rest].view(len(labels), -1)` "
+        "has one column fewer.",
+        "`log_softmax` of what is left, for both; then the KL that you know, row by row: "
+        "`(log_p.exp() * (log_p - log_q)).sum(-1)`.",
+    ),
+    mistakes={
+        "The shares of what is left do not sum to 1: take the softmax *after* the label is gone.": _unscaled_rest,
+        "That is the KL of all classes, the label's among them.": (
+            lambda z, v, y: (v.softmax(-1) * (v.log_softmax(-1) - z.log_softmax(-1))).sum(-1)
+        ),
+        "That is the other part: the label against everything else. Asked for is what stands *among* everything else.": (
+            _label_part
+        ),
+        "You took the teacher's argmax out. The label is what goes, whatever the teacher thinks of it.": (
+            lambda z, v, y: _rest_divergence(z, v, v.argmax(-1))
+        ),
+        "One number for each row is asked for: you averaged over the rows.": (
+            lambda z, v, y: _rest_divergence(z, v, y).mean()
+        ),
+        "You set the label's logit to 0, and a logit of 0 has a share like any other. It must go, or be minus infinity.": (
+            lambda z, v, y: _rest_divergence_of_zeroed(z, v, y)
+        ),
+        "You multiplied by the teacher's share of all else: that is its part *in the whole KL*. Leave the factor out.": (
+            lambda z, v, y: _rest_divergence(z, v, y) * (1 - v.softmax(-1).gather(-1, y[:, None]).squeeze(-1))
+        ),
+    },
+)
+
+
+def _rest_divergence_of_zeroed(z, v, y):
+    rest = ~F.one_hot(y, z.shape[-1]).bool()
+    log_q, log_p = (z * rest).log_softmax(-1), (v * rest).log_softmax(-1)
+    return (log_p.exp() * (log_p - log_q)).sum(-1)
+
+
+# quiz -----------------------------------------------------------------------------------------------------------------
+
+quiz = Quiz(
+    Question(
+        "A student of 8 channels shall take hints from a teacher of 32. What becomes of the projection after training?",
+        (
+            Option(
+                "It is thrown away.",
+                "Right: it only makes the comparison possible. The student is as small as it was.",
+                True,
+            ),
+            Option(
+                "It becomes the student's new last layer.",
+                "The head reads the student's own maps; nothing reads these.",
+            ),
+            Option("It is kept, so that the student has 32 channels.", "Then the student would not be small."),
+        ),
+    ),
+    Question(
+        "You double all activations of the teacher. Which loss changes?",
+        (
+            Option("The attention transfer loss.", "Its maps are unit vectors: a factor cancels."),
+            Option("The hint loss.", "Right: it compares the numbers themselves. That is why hints were scaled.", True),
+            Option("Both.", "One of them divides by the length of the map."),
+        ),
+    ),
+    Question(
+        "A student that takes a hint as its only loss answers at chance. Why?",
+        (
+            Option("The weight of the hint is too large.", "Alone, a loss has no weight to speak of."),
+            Option(
+                "Nothing teaches its head: the hint ends at the last maps.",
+                "Right: give it labels or logits too, or train the head afterwards.",
+                True,
+            ),
+            Option(
+                "The projection took over all the learning.",
+                "That may happen, but a head without a gradient is enough.",
+            ),
+        ),
+    ),
+    Question(
+        "A student took features and beats the one with labels, and an untrained teacher's features do nothing. In the same "
+        "table a student with the teacher's ten logits is as good. What do you ship?",
+        (
+            Option("The student of features: they say more.", "They may. Here it did not show."),
+            Option(
+                "The student of logits: as good, and without layers to choose, a projection and a weight.",
+                "Right: features are for when the answer says too little.",
+                True,
+            ),
+            Option("Both together: more signals are better.", "Measure it; it is one more weight to choose."),
+        ),
+    ),
+)
