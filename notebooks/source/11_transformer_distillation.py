@@ -803,4 +803,4 @@ lesson.quiz
 # - C. J. Hutto, E. Gilbert: *VADER: A Parsimonious Rule-Based Model for Sentiment Analysis of Social Media Text*,
 #   ICWSM 2014: the ratings. B. Pang, L. Lee: *Seeing Stars*, ACL 2005: the sentences.
 #
-# **Next:** 11 · Language models: what a next character can teach.
+# **Next:** 12 · Language models: what a next character can teach.
