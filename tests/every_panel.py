@@ -75,6 +75,13 @@ def _sweep(m):
     return students, (m.inputs[:60], m.targets[:60], m.teacher_logits[:60]), (m.inputs[60:], m.targets[60:]), recipes
 
 
+def _look(m):
+    boxes = torch.zeros(20, 28, 28, dtype=torch.bool)
+    boxes[:, 4:18, 4:18] = True
+    small = lambda: models.ConvNet(2, 2, strides=(4, 1), hidden=4, seed=1)  # noqa: E731
+    return small, small(), (m.inputs[:60], m.targets[:60]), (m.inputs[60:], m.targets[60:], boxes)
+
+
 def _path(*ends):
     return np.array([[[0.0, 1.0, 2.0], [end, 1.0, 1.0]] for end in ends])
 
@@ -94,6 +101,7 @@ def make(kind):
         "GaussianFitPanel": lambda: widgets.GaussianFitPanel(x, np.exp(-x * x), _path(0.5), _path(1.0)),
         "LossPanel": lambda: widgets.LossPanel(m.logits[0], m.logits[1], 3, image=m.images[0]),
         "RacePanel": lambda: widgets.RacePanel(*_race(m), evaluate_every=10, speed=0),
+        "LookPanel": lambda: widgets.LookPanel(*_usual(_look, m), recipe=RECIPE, show=2),
         "DrawPanel": lambda: widgets.DrawPanel({"teacher": m.teacher, "student": m.student}),
         "ExperimentPanel": lambda: widgets.ExperimentPanel(
             _runs(m), [widgets.Control("width", "Width", [4, 8])], {"accuracy": ("Accuracy", (0, 1))}, against="width"

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, RED, SIZE, draw_digit, picture
+from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, RED, SIZE, draw_digit, in_course_style, picture
 
 STYLES = {"teacher": (ORANGE, ":"), "distilled": (BLUE, "-"), "hard": (RED, "--")}
 
 
-def draw_look(ax, pixels, corner, shades=None, title=""):
+def _draw_look(ax, pixels, corner, shades=None, title=""):
     """A picture with its box, and a network's attention over it: (places,) from 0 to 1, row by row."""
     draw_digit(ax, pixels, title)
     if shades is not None:
@@ -24,16 +24,17 @@ def draw_look(ax, pixels, corner, shades=None, title=""):
             color=BLUE, linestyle="--", linewidth=1.4)  # fmt: skip
 
 
+@in_course_style
 def look_panel(pixels, corner, maps, seen, curves, teacher, *, truth, imitate, weight, steps):
     """LookPanel as a still: the picture, three attention maps of it, and the curves of both students."""
     figure, axes = picture(4, 2, size=(SIZE[0], 4.9))
     for ax in axes[1]:
         ax.remove()
     names = {"teacher": "teacher", "distilled": "imitates", "hard": "labels alone"}
-    draw_look(axes[0, 0], pixels, corner, title=f"a {truth}")
+    _draw_look(axes[0, 0], pixels, corner, title=f"a {truth}")
     for ax, (who, name) in zip(axes[0, 1:], names.items(), strict=True):
         answer, share = seen[who]
-        draw_look(ax, pixels, corner, maps[who], name)
+        _draw_look(ax, pixels, corner, maps[who], name)
         ax.set_xlabel(f"says {answer} {'✓' if answer == truth else '✗'}, {100 * share:.0f} % inside", fontsize="small")
     grid = axes[1, 0].get_gridspec()
     for columns, name, title in (
@@ -56,6 +57,7 @@ def look_panel(pixels, corner, maps, seen, curves, teacher, *, truth, imitate, w
 T_VALUES = {3: 4.303, 5: 2.776}  # of Student's t, 95 %, two-sided, for so many seeds
 
 
+@in_course_style
 def cluttered(pixels, corners, labels, maps=None):
     """A row of pictures with their boxes (None for no box); under it one row of attention for each entry of maps.
 
@@ -65,14 +67,15 @@ def cluttered(pixels, corners, labels, maps=None):
     rows = 1 + len(maps)
     figure, axes = picture(len(labels), rows, size=(SIZE[0], 1.15 * rows + 0.3), squeeze=False)
     for column, (image, corner, label) in enumerate(zip(pixels, corners, labels, strict=True)):
-        draw_look(axes[0, column], image, corner, title=str(label))
+        _draw_look(axes[0, column], image, corner, title=str(label))
         for row, shades in enumerate(maps.values(), 1):
-            draw_look(axes[row, column], image, corner, shades[column])
+            _draw_look(axes[row, column], image, corner, shades[column])
     for row, name in enumerate(maps, 1):
         axes[row, 0].set_ylabel(name, fontsize="small")
     return figure
 
 
+@in_course_style
 def arms(groups, *, baseline, references=None, unit="right answers in %", kinds=None, size=None):
     """One column for each group, {title: {arm: values over seeds}}: a dot for each seed, a line at the mean.
 
@@ -91,7 +94,7 @@ def arms(groups, *, baseline, references=None, unit="right answers in %", kinds=
             ax.plot([values.mean()] * 2, [row - 0.3, row + 0.3], color=color, linewidth=2.4)
             words = f"{values.mean():.1f}"
             if name != baseline and len(values) == len(found[baseline]) > 1:
-                gap, width = paired_interval(values, 100 * np.asarray(found[baseline], float))
+                gap, width = _paired_interval(values, 100 * np.asarray(found[baseline], float))
                 words += f"  ({gap:+.1f} ± {width:.1f})".replace("-", "−")
             ax.annotate(words, (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize="small")
         for (name, value), dash in zip(
@@ -107,12 +110,13 @@ def arms(groups, *, baseline, references=None, unit="right answers in %", kinds=
     return figure
 
 
-def paired_interval(values, others):
+def _paired_interval(values, others):
     """The mean of the differences over the seeds that both share, and half the width of its 95 % interval."""
     gaps = np.asarray(values, float) - np.asarray(others, float)
     return gaps.mean(), T_VALUES[len(gaps)] * gaps.std(ddof=1) / len(gaps) ** 0.5
 
 
+@in_course_style
 def longer(short, long):
     """Validation accuracy on the way, {arm: [curve of each seed]}, for runs of two lengths side by side."""
     figure, axes = picture(2, size=(SIZE[0], 3.0), sharey=True)
