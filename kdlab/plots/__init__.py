@@ -12,6 +12,7 @@ from kdlab.plots.distillation_loss import (
     distances,
     gradient_size,
     grouped_bars,
+    loudness,
     towards_matching,
     two_pushes,
     two_voices,
