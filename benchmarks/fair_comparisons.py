@@ -1,4 +1,4 @@
-"""What lesson 06 shows as recorded: python benchmarks/fair_comparisons.py [PART ...] (about an hour on a busy core).
+"""What lesson 06 shows as recorded: python benchmarks/fair_comparisons.py [--again] [PART ...] (about 45 minutes on one core).
 
 Students 784-WIDTH-10 learn from the first training images, with Adam and the schedule of kdlab.training. Errors are
 counted on 10 000 validation images (training images 50 000 to 59 999, which the teacher did not see either) and on the
@@ -6,13 +6,17 @@ counted on 10 000 validation images (training images 50 000 to 59 999, which the
 
 seeds          100 seeds for each of five arms: how far can one run be trusted?
 learning_rate  hard labels and soft targets over the learning rate
-steps          the same, over the number of steps, at five learning rates
+steps          the same, over the number of steps
 batch_size     hard labels with other batch sizes, at equal epochs and at equal steps
-width          student width by temperature, at four learning rates
-rematch        two comparisons of lesson 05, with more learning rates
+width          student width by temperature
+rematch        two comparisons as an earlier lesson 05 made them, and with tuned learning rates
 augmentation   shifted copies of the images: for labels and for the teacher, narrow and wide students
 
-Writes benchmarks/results/fair_comparisons.json, part by part; parts that are not run again are kept.
+Where an arm is tuned, five seeds choose its learning rate on validation images, from a grid that goes on until no arm's
+best is at its edge, and five other seeds are reported (arms.py). `seeds` and `batch_size` have one rate for all.
+
+Writes benchmarks/results/fair_comparisons.json as it goes; learning rates that are recorded are not tried again, unless
+--again.
 """
 
 import json
@@ -23,134 +27,118 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from arms import CHOOSING, FRESH, Data, at_rate, best_rate, counted, image_errors, report, soft, tune, wrong_of
 from torch.nn import functional as F
 
-from kdlab import sweeps
-from kdlab.data import load_mnist
-from kdlab.models import MLP, to_inputs
-from kdlab.teachers import load_mnist_teacher, predict_logits
+from kdlab.teachers import predict_logits
 from kdlab.training import Recipe
 
 RESULTS = Path(__file__).parent / "results" / "fair_comparisons.json"
 RECIPE = Recipe(temperature=4, alpha=0.1, steps=400, learning_rate=2e-2)
 TEMPERATURES = (1, 2, 4, 8, 20)
 SHIFTS = ((0, 0), (-2, 1), (2, -1), (1, 2), (-1, -2))  # pixels right and down: the image itself and four copies
+HARD = {"hard labels": ("labels", {})}
 
 
-class Data:
-    """Images, labels and the teacher's logits, loaded once."""
+class Part:
+    """One part of the record: what is known of it, and saving it."""
 
-    def __init__(self):
-        mnist, self.teacher = load_mnist(), load_mnist_teacher()
-        self.images, self.labels = to_inputs(mnist.train_images), torch.from_numpy(mnist.train_labels)
-        self.validation = self.images[50_000:], self.labels[50_000:]
-        self.test = to_inputs(mnist.test_images), torch.from_numpy(mnist.test_labels)
-        self.logits = predict_logits(self.teacher, self.images[:10_000])
+    def __init__(self, name, again=False):
+        self.name = name
+        known = {} if again else read().get(name, {})
+        self.rows = {key: {"tried": row.get("tried", {})} for key, row in known.get("rows", {}).items()}
+        self.seconds, self.start = known.get("seconds", 0), time.monotonic()
 
-    def first(self, count):
-        return self.images[:count], self.labels[:count], self.logits[:count]
+    def save(self, **facts):
+        spent = self.seconds + time.monotonic() - self.start
+        record = {"torch": torch.__version__, "seconds": round(spent), **facts}
+        if self.rows:
+            record |= {"choosing": list(CHOOSING), "fresh": list(FRESH), "rows": self.rows}
+        versions = {"script": "benchmarks/fair_comparisons.py", "python": platform.python_version()}
+        RESULTS.write_text(json.dumps(read() | versions | {self.name: record}) + "\n")
 
+    def row(self, key, arms, rates, recipe, pile, data, hidden, facts, fixed=None):
+        """Tune the arms and report fresh seeds of them; `fixed` adds {name: (arm, rate)} that nobody tuned."""
+        known = self.rows.setdefault(str(key), {"tried": {}})
 
-def errors_of(arms, recipe, seeds, data, inputs, labels, logits, width=16):
-    """{arm: {"validation": [errors by seed], "test": [...]}} for arms {name: (targets, settings of the recipe)}.
+        def keep(tried):
+            known["tried"] = tried
+            self.save(**facts)
 
-    Targets are "labels", "argmax" or "soft". All students are trained together, a few seeds at a time.
-    """
-    decided = logits.argmax(-1)
-    found = {name: {"validation": [], "test": []} for name in arms}
-    seeds = list(seeds)
-    for some in (seeds[i : i + 10] for i in range(0, len(seeds), 10)):
-        order = [(name, seed) for seed in some for name in arms]
-        students = [MLP(784, width, 10, seed=seed) for _, seed in order]
-        targets = [arms[name][0] for name, _ in order]
-        sweeps.fit(
-            students,
-            inputs,
-            [decided if target == "argmax" else labels for target in targets],
-            [logits if target == "soft" else None for target in targets],
-            recipes=[replace(recipe, seed=seed, **arms[name][1]) for name, seed in order],
-            progress=False,
-        )
-        for pile, (images, truth) in {"validation": data.validation, "test": data.test}.items():
-            wrong = (sweeps.predict_logits(students, images).argmax(-1) != truth).sum(-1)
-            for (name, _), count in zip(order, wrong.tolist(), strict=True):
-                found[name][pile].append(count)
-    return found
+        tried = tune(arms, rates, recipe, pile, data, hidden, tried=known["tried"], keep=keep)
+        chosen = {name: best_rate(own) for name, own in tried.items()}
+        more = fixed or {}
+        all_arms = arms | {name: arms[arm] for name, (arm, _) in more.items()}
+        rates = chosen | {name: rate for name, (_, rate) in more.items()}
+        known |= {"tried": tried, **report(all_arms, rates, recipe, pile, data, hidden)}
+        self.save(**facts)
+        print(f"{self.name} {key}: {chosen}, {time.monotonic() - self.start:.0f} s", flush=True)
 
 
-def soft(*temperatures, **settings):
-    """Arms with soft targets at these temperatures."""
-    return {f"T = {t}": ("soft", {"temperature": t, **settings}) for t in temperatures}
+def read():
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
 
 
-def seeds(data):
-    arms = {"hard labels": ("labels", {}), "teacher's argmax": ("argmax", {}), **soft(1, 2, 4)}
-    return {
-        "recipe": str(RECIPE),
-        "images": 2000,
-        "width": 16,
-        "arms": errors_of(arms, RECIPE, range(100), data, *data.first(2000)),
-    }
+def at(arms, *rates):
+    """{"ARM at RATE": (arm, rate)}."""
+    return {f"{arm} at {rate:g}": (arm, rate) for arm in arms for rate in rates}
 
 
-def learning_rate(data):
-    rates = (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1, 2e-1)
-    arms = {"hard labels": ("labels", {}), **soft(1, 4, 20)}
-    runs = []
-    for rate in rates:
-        recipe = replace(RECIPE, learning_rate=rate)
-        runs.append(errors_of(arms, recipe, range(5), data, *data.first(10_000)))
-    return {"recipe": str(RECIPE), "images": 10_000, "width": 16, "learning_rate": rates, "runs": runs}
+def seeds(data, part):
+    arms = {**HARD, "teacher's argmax": ("argmax", {}), **soft(1, 2, 4)}
+    wrong = wrong_of(arms, RECIPE, range(100), data.first(2000), data.piles, (16,))
+    counts = {name: counted(own) for name, own in wrong.items()}
+    errors = {pile: image_errors(wrong, pile) for pile in data.piles}
+    part.save(recipe=str(RECIPE), images=2000, width=16, arms=counts, image_error=errors)
 
 
-def at_rates(arms, rates):
-    """Every arm at every learning rate: {"NAME, rate RATE": (targets, settings)}."""
-    return {
-        f"{name}, rate {rate:g}": (target, {**settings, "learning_rate": rate})
-        for rate in rates
-        for name, (target, settings) in arms.items()
-    }
+def learning_rate(data, part):
+    arms, rates = HARD | soft(1, 4, 20), (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1, 2e-1)
+    fixed = at(("hard labels", "T = 4"), 1e-3, 1e-1)
+    facts = {"recipe": str(RECIPE), "images": 10_000, "width": 16}
+    part.row("16", arms, rates, RECIPE, data.first(10_000), data, (16,), facts, fixed)
 
 
-def steps(data):
-    counts, rates = (100, 400, 1600, 6400), (5e-3, 1e-2, 2e-2, 5e-2, 1e-1)
-    arms = at_rates({"hard labels": ("labels", {}), **soft(1, 4, 20)}, rates)
-    runs = [errors_of(arms, replace(RECIPE, steps=n), range(5), data, *data.first(10_000)) for n in counts]
-    return {"recipe": str(RECIPE), "images": 10_000, "width": 16, "steps": counts, "learning_rate": rates, "runs": runs}
+def steps(data, part):
+    arms, rates = HARD | soft(1, 4, 20), (5e-3, 1e-2, 2e-2, 5e-2, 1e-1)
+    fixed = at(("hard labels", "T = 4"), 1e-2)
+    facts = {"recipe": str(RECIPE), "images": 10_000, "width": 16}
+    for count in (100, 400, 1600, 6400):
+        recipe = replace(RECIPE, steps=count)
+        part.row(count, arms, rates, recipe, data.first(10_000), data, (16,), facts, fixed)
 
 
-def batch_size(data):
+def batch_size(data, part):
     sizes = (16, 32, 64, 128, 256, 512)
-    arms, recipe = {"hard labels": ("labels", {})}, replace(RECIPE, learning_rate=1e-2)
+    recipe = replace(RECIPE, learning_rate=1e-2)
     equal = {"epochs": {size: 10 * 10_000 // size for size in sizes}, "steps": {size: 400 for size in sizes}}
-    runs = {
-        what: [
-            errors_of(arms, replace(recipe, batch_size=size, steps=n), range(5), data, *data.first(10_000))
-            for size, n in steps.items()
-        ]
-        for what, steps in equal.items()
-    }
-    return {"recipe": str(recipe), "images": 10_000, "width": 16, "batch_size": sizes, "equal": runs}
+
+    def run(size, count):
+        own = replace(recipe, batch_size=size, steps=count)
+        wrong = wrong_of(HARD, own, range(5), data.first(10_000), data.piles, (16,))
+        return {name: counted(rows) for name, rows in wrong.items()}
+
+    runs = {what: [run(size, count) for size, count in counts.items()] for what, counts in equal.items()}
+    part.save(recipe=str(recipe), images=10_000, width=16, batch_size=sizes, equal=runs)
 
 
-def width(data):
-    widths, rates = (8, 16, 32, 64, 256), (1e-2, 2e-2, 5e-2, 1e-1)
-    recipe = replace(RECIPE, steps=1200)
-    arms = at_rates({"hard labels": ("labels", {}), **soft(*TEMPERATURES)}, rates)
-    runs = {w: errors_of(arms, recipe, range(5), data, *data.first(10_000), width=w) for w in widths}
-    return {"recipe": str(recipe), "images": 10_000, "widths": widths, "learning_rate": rates, "runs": runs}
+def width(data, part):
+    recipe, rates = replace(RECIPE, steps=1200), (1e-2, 2e-2, 5e-2, 1e-1)
+    for w in (8, 16, 32, 64, 256):
+        arms, pile = HARD | soft(*TEMPERATURES), data.first(10_000)
+        part.row(w, arms, rates, recipe, pile, data, (w,), {"recipe": str(recipe), "images": 10_000})
 
 
-def rematch(data):
-    """Two comparisons of lesson 05, with more learning rates: 10 000 labels and 128 units, 50 000 and a few units."""
+def rematch(data, part):
+    """One learning rate for all, 0.005, as an earlier lesson 05 had it, and tuned ones."""
     rates = (5e-3, 2e-2, 5e-2, 1e-1)
-    arms = at_rates({"hard labels": ("labels", {}), **soft(1, 2, 4)}, rates)
-    inputs, labels = data.images[:50_000], data.labels[:50_000]
-    logits = predict_logits(data.teacher, inputs)
-    runs = {"128": errors_of(arms, replace(RECIPE, steps=600), range(5), data, *data.first(10_000), width=128)}
-    for w in (8, 16, 32):
-        runs[str(w)] = errors_of(arms, replace(RECIPE, steps=1200), range(5), data, inputs, labels, logits, width=w)
-    return {"recipe": str(RECIPE), "learning_rate": rates, "runs": runs}
+    for w, images, count, temperatures in (
+        (128, 10_000, 600, (4,)),
+        (32, 50_000, 1200, (2, 4)),
+        (8, 50_000, 1200, (4,)),
+    ):
+        arms, recipe = HARD | soft(*temperatures), replace(RECIPE, steps=count)
+        part.row(w, arms, rates, recipe, data.first(images), data, (w,), {"recipe": str(RECIPE)}, at(arms, 5e-3))
 
 
 def shifted(images, right, down):
@@ -159,34 +147,36 @@ def shifted(images, right, down):
     return square[:, 2 - down : 30 - down, 2 - right : 30 - right].reshape(len(images), 784)
 
 
-def augmentation(data):
-    images, labels, logits = data.first(10_000)
-    moved = torch.cat([shifted(images, *by) for by in SHIFTS])
-    more = moved, labels.repeat(len(SHIFTS)), predict_logits(data.teacher, moved)
-    recipe, rates = replace(RECIPE, steps=1600), (5e-3, 2e-2, 5e-2)
-    arms = at_rates({"hard labels": ("labels", {}), **soft(4)}, rates)
-    piles = {"as they are": (images, labels, logits), "with shifted copies": more}
-    runs = {
-        w: {what: errors_of(arms, recipe, range(5), data, *pile, width=w) for what, pile in piles.items()}
-        for w in (16, 256)
-    }
-    return {"recipe": str(recipe), "images": 10_000, "shifts": SHIFTS, "learning_rate": rates, "runs": runs}
+def augmentation(data, part):
+    plain = data.first(10_000)
+    moved = torch.cat([shifted(plain[0], *by) for by in SHIFTS])
+    copies = moved, plain[1].repeat(len(SHIFTS)), predict_logits(data.teacher, moved)
+    recipe, arms = replace(RECIPE, steps=1600), HARD | soft(4)
+    facts = {"recipe": str(recipe), "images": 10_000, "shifts": SHIFTS}
+    for w in (16, 256):
+        found = {}
+        for what, pile in (("as they are", plain), ("with shifted copies", copies)):
+            known = part.rows.setdefault(f"{w}, {what}", {"tried": {}})
+            tried = tune(arms, (5e-3, 2e-2, 5e-2), recipe, pile, data, (w,), tried=known["tried"],
+                         keep=lambda tried, known=known: (known.update(tried=tried), part.save(**facts)))  # fmt: skip
+            chosen = {name: best_rate(own) for name, own in tried.items()}
+            wrong = wrong_of(at_rate(arms, chosen), recipe, FRESH, pile, data.piles, (w,))
+            known["tried"] = tried
+            known["arms"] = {name: {"rate": chosen[name], **counted(own)} for name, own in wrong.items()}
+            found |= {f"{name}, {what}": own for name, own in wrong.items()}
+            print(f"augmentation {w} {what}: {chosen}, {time.monotonic() - part.start:.0f} s", flush=True)
+        part.rows[f"{w}, as they are"]["image_error"] = image_errors(found)
+        part.save(**facts)
 
 
 PARTS = {part.__name__: part for part in (seeds, learning_rate, steps, batch_size, rematch, augmentation, width)}
 
 
-def main(chosen):
+def main(arguments):
     torch.set_num_threads(1)
-    data = Data()
-    for name in chosen or PARTS:
-        start = time.monotonic()
-        part = PARTS[name](data)
-        part |= {"torch": torch.__version__, "seconds": round(time.monotonic() - start)}
-        kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        kept |= {"script": "benchmarks/fair_comparisons.py", "python": platform.python_version(), name: part}
-        RESULTS.write_text(json.dumps(kept) + "\n")
-        print(f"{name}: {part['seconds']} s", flush=True)
+    data, again = Data(), "--again" in arguments
+    for name in [name for name in arguments if name != "--again"] or PARTS:
+        PARTS[name](data, Part(name, again))
 
 
 if __name__ == "__main__":

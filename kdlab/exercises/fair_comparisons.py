@@ -710,6 +710,7 @@ ACCUSATIONS = {
     "g": (True, "the arms differ in tuning effort: some have many more settings to choose from"),
     "h": (False, "the students see different training images"),
     "i": (True, "no spread is given, so nobody can tell a gain from luck"),
+    "j": (True, "the soft term is a hundred times too small, so the students hardly hear a teacher"),
 }
 _WHY_NOT = {
     "b": "All three rows of the table are about the same ResNet-8. Look at “student”.",
@@ -717,7 +718,7 @@ _WHY_NOT = {
     "f": "SGD with one schedule for all. Look at “training”.",
     "h": "All learn from the 50 000 training images of CIFAR-100, and nothing else.",
 }
-_WHERE = {"a": "tuned", "c": "chosen by", "e": "reported", "g": "tuned", "i": "result"}
+_WHERE = {"a": "tuned", "c": "chosen by", "e": "reported", "g": "tuned", "i": "result", "j": "loss"}
 
 
 def _ask_faults(answer):
@@ -727,7 +728,7 @@ def _ask_faults(answer):
     answer.holds(isinstance(letters, (list, tuple, set)), 'Write a list of letters, such as ["a", "b"].')
     letters = [str(letter).strip(" ().").lower() for letter in letters]
     unknown = [letter for letter in letters if letter not in ACCUSATIONS]
-    answer.holds(not unknown, f"{', '.join(unknown)}: the accusations are lettered a to i.")
+    answer.holds(not unknown, f"{', '.join(unknown)}: the accusations are lettered a to j.")
     for letter in letters:
         answer.holds(ACCUSATIONS[letter][0], f"({letter}) is no fault of this comparison. {_WHY_NOT.get(letter, '')}")
     missing = [letter for letter, (holds, _) in ACCUSATIONS.items() if holds and letter not in letters]
@@ -743,25 +744,27 @@ faults = Exercise(
     title="What is wrong with this comparison?",
     minutes=8,
     difficulty="medium",
-    reference=["a", "c", "e", "g", "i"],
+    reference=["a", "c", "e", "g", "i", "j"],
     questions=_ask_faults,
     hints=(
         "Go through the checklist row by row. For each row of the table ask: who could have been lucky here?",
         "Count the settings that each arm can choose from. Then ask which images chose.",
-        "Five of the nine accusations hold: two are about what is tuned, two about the test images, one about the result.",
+        "Six of the ten accusations hold: two are about what is tuned, two about the test images, one about the result, and "
+        "one about the loss. What does `nn.KLDivLoss()` divide by, if nobody tells it otherwise?",
     ),
     wrong={
-        "one": (["c"], "4 more to find"),
-        "most": (["a", "c", "e", "g"], "1 more to find"),
+        "one": (["c"], "5 more to find"),
+        "most": (["a", "c", "e", "g"], "2 more to find"),
+        "all but the loss": (["a", "c", "e", "g", "i"], "Look again at the row “loss”"),
         "size": (["c", "b"], "same ResNet-8"),
         "epochs": ("cd", "160 epochs"),
         "optimiser": (["f"], "one schedule"),
         "images": ({"h", "a"}, "CIFAR-100"),
-        "everything": (list("abcdefghi"), "no fault"),
-        "no such letter": (["z"], "lettered a to i"),
+        "everything": (list("abcdefghij"), "no fault"),
+        "no such letter": (["z"], "lettered a to j"),
         "a number": (5, "list of letters"),
     },
-    praise="All five. The idea may be good all the same: this table cannot tell.",
+    praise="All six. The idea may be good all the same: this table cannot tell.",
 )
 
 quiz = Quiz(

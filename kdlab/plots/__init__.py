@@ -12,6 +12,7 @@ from kdlab.plots.distillation_loss import (
     distances,
     gradient_size,
     grouped_bars,
+    loudness,
     towards_matching,
     two_pushes,
     two_voices,
@@ -20,7 +21,6 @@ from kdlab.plots.distilling_an_llm import hours, left_out, next_tokens, overlaps
 from kdlab.plots.fair_comparisons import (
     augmentation,
     batch_sizes,
-    best_rates,
     errors_against,
     optimism,
     seed_pairs,
@@ -47,7 +47,7 @@ from kdlab.plots.language_models import (
     text_against_bits,
     transfer_arms,
 )
-from kdlab.plots.mlp_distillation import hinton_section3, loss_curves, race_over_seeds
+from kdlab.plots.mlp_distillation import hinton_section3, loss_curves, moved_digits, race_over_seeds
 from kdlab.plots.panels import (
     attention_panel,
     bias_panel,

@@ -7,8 +7,10 @@ from kdlab.plots.base import (
     GRAY,
     ORANGE,
     PALETTE,
+    PINK,
     RED,
     SIZE,
+    SKY,
     VOICE,
     draw_bars,
     draw_digit,
@@ -59,6 +61,27 @@ def gradient_size(temperatures, sizes, limit):
     ax.set(xscale="log", yscale="log", xlabel="temperature T", ylabel="mean length of the gradient")
     ax.set_title("gradient of the soft term on the student's logits")
     ax.legend(loc="lower left")
+    return figure
+
+
+@in_course_style
+def loudness(heard):
+    """How many times as long as the hard term's gradient the soft term's is: {step: {temperature: ratio}}."""
+    figure, ax = picture(size=(SIZE[0], 3.2))
+    steps, looks = list(heard), ((SKY, ":", "v"), (BLUE, "-", "o"), (PINK, "--", "P"))
+    for temperature, (color, line, marker) in zip(heard[steps[0]], looks, strict=True):
+        values = [heard[step][temperature] for step in steps]
+        ax.plot(steps, values, color=color, linestyle=line, marker=marker, markersize=4, linewidth=2)
+        words = f"T = {temperature:g}: {values[0]:.1f} → {values[-1]:.1f}"
+        ax.annotate(words, (steps[-1], values[-1]), (6, 0), textcoords="offset points", va="center")
+    ax.axhline(1, color=GRAY, linewidth=0.8)
+    ax.annotate(
+        "as loud as the label", (steps[-1], 1), (6, 4), textcoords="offset points", color=GRAY, fontsize="small"
+    )
+    ax.set(yscale="log", xlabel="step", ylabel="soft over hard", xlim=(0, steps[-1] * 1.28))
+    ax.set_yticks([0.5, 1, 2, 5, 10, 20, 50], ["0.5", "1", "2", "5", "10", "20", "50"])
+    ax.minorticks_off()
+    ax.set_title("length of the soft term's gradient (times T²) over the hard term's, while a student trains")
     return figure
 
 

@@ -108,10 +108,11 @@ def batch_sizes(recorded):
 
 
 @in_course_style
-def width_by_temperature(means, sds, alike, widths, columns):
+def width_by_temperature(means, sds, alike, widths, columns, stars):
     """A heat map for each width's row: errors relative to that width's best column, in percent.
 
-    means, sds (widths, columns) in errors; alike is True where a cell cannot be told from the best of its row.
+    means, sds (widths, columns) in errors; stars has the chosen column of each row, and alike is True where a cell
+    cannot be told from it.
     """
     means, sds = np.asarray(means, dtype=float), np.asarray(sds, dtype=float)
     excess = 100 * (means / means.min(1, keepdims=True) - 1)
@@ -119,7 +120,8 @@ def width_by_temperature(means, sds, alike, widths, columns):
     ax.imshow(np.minimum(excess, 40), cmap="cividis_r", aspect="auto", vmin=0, vmax=40)
     for row, column in np.ndindex(*means.shape):
         dark = excess[row, column] > 18
-        ax.text(column, row - 0.12, f"{means[row, column]:.0f}", ha="center", va="center",
+        star = "★ " if stars[row] == column else ""
+        ax.text(column, row - 0.12, f"{star}{means[row, column]:.0f}", ha="center", va="center",
                 color="white" if dark else "black")  # fmt: skip
         ax.text(column, row + 0.24, f"± {sds[row, column]:.0f}", ha="center", va="center", fontsize="x-small",
                 color="white" if dark else "black")  # fmt: skip
@@ -131,7 +133,7 @@ def width_by_temperature(means, sds, alike, widths, columns):
     ax.set_yticks(range(len(widths)), [f"{width} units" for width in widths])
     ax.grid(False)
     ax.spines[:].set_visible(False)
-    ax.set_title("errors ± sd; framed: not to be told from the best of the row; darker: more errors")
+    ax.set_title("test errors ± sd of 5 seeds; ★: chosen on validation; framed: not to be told from it")
     return figure
 
 
@@ -149,27 +151,6 @@ def optimism(sizes, curves):
     ax.set(xlabel="images that chose the winner", ylabel="percentage points",
            title="how much better the winner looks than it is: its error rate on other images, minus the one it won with")  # fmt: skip
     ax.legend(fontsize="small")
-    return figure
-
-
-@in_course_style
-def best_rates(rates, found, names):
-    """Error rate against learning rate for each optimiser: names with T² (solid), the same without (dashed, open).
-
-    rates {optimiser: learning rates}, found {optimiser: (rates, 2 * names)}: first all with T², then all without.
-    """
-    figure, axes = picture(len(rates), sharey=True, size=(SIZE[0], 3.2))
-    for ax, (optimizer, xs) in zip(axes, rates.items(), strict=True):
-        values = np.asarray(found[optimizer], dtype=float)
-        for k, name in enumerate(names):
-            color, _, marker = OTHERS[k]
-            ax.plot(xs, values[:, k], color=color, marker=marker, linewidth=2, label=f"{name}, with T²")
-            ax.plot(xs, values[:, k + len(names)], color=color, marker=marker, linewidth=1.2, linestyle="--",
-                    markerfacecolor="white", label=f"{name}, without")  # fmt: skip
-        ax.set_xscale("log", base=4)
-        ax.set(xlabel="learning rate", title=optimizer, ylim=(0, 1))
-    axes[0].set_ylabel("share of errors")
-    figure.legend(*axes[0].get_legend_handles_labels(), fontsize="small", ncols=len(names), loc="outside lower center")
     return figure
 
 

@@ -20,27 +20,41 @@ def loss_curves(losses):
 @in_course_style
 def race_over_seeds(recorded):
     """Errors of every arm of benchmarks/race.py: a dot for each seed, a bar for the mean, on validation and test."""
-    names = list(recorded["validation_errors"])
     figure, axes = picture(2, sharey=True, size=(SIZE[0], 3.4))
-    columns = {
-        "validation": {name: recorded["validation_errors"][name]["values"] for name in names},
-        "test (chose nothing)": recorded["test_errors"],
-    }
-    for ax, (title, errors) in zip(axes, columns.items(), strict=True):
-        for row, name in enumerate(names):
-            color = ORANGE if row < 2 else BLUE
-            ax.barh(row, np.mean(errors[name]), color=color, alpha=0.35, height=0.7)
-            ax.plot(errors[name], [row] * len(errors[name]), "o", color=color, markersize=4)
-        key = "validation_errors" if title == "validation" else "test_errors"
-        ax.axvline(recorded["teacher"][key], color=GRAY, linestyle="--")
-        ax.annotate("teacher", (recorded["teacher"][key], len(names) - 0.45), (4, 0), textcoords="offset points",
-                    color=GRAY, fontsize="small")  # fmt: skip
-        ax.set(xlabel="errors of 10 000", title=title, xlim=(0, None))
-        ax.grid(axis="y", visible=False)
-    axes[0].set_yticks(range(len(names)), names)
+    for ax, (title, pile) in zip(
+        axes, {"validation": "validation", "test (chose nothing)": "test"}.items(), strict=True
+    ):
+        _bars_of_seeds(ax, {name: errors[pile] for name, errors in recorded["errors"].items()}, list(recorded["rates"]))
+        ax.set(xlabel="errors of 10 000", title=title)
     axes[0].invert_yaxis()
     figure.suptitle(f"recorded: {len(recorded['seeds'])} seeds, {recorded['script']}", fontsize="small", color=GRAY)
     return figure
+
+
+@in_course_style
+def moved_digits(recorded, arms):
+    """Errors of some arms of benchmarks/race.py on test images as they are, and moved by two pixels."""
+    figure, axes = picture(2, sharey=True, size=(SIZE[0], 2.5))
+    for ax, (title, pile) in zip(axes, {"as they are": "test", "moved by two pixels": "moved"}.items(), strict=True):
+        _bars_of_seeds(ax, {name: errors[pile] for name, errors in recorded["errors"].items()}, arms)
+        ax.set(xlabel="errors of 10 000 test images", title=title)
+    axes[0].invert_yaxis()
+    return figure
+
+
+def _bars_of_seeds(ax, errors, arms):
+    """A bar and dots for each arm, a dashed line for the teacher."""
+    for row, name in enumerate(arms):
+        color = BLUE if name.startswith("soft") else ORANGE
+        ax.barh(row, np.mean(errors[name]), color=color, alpha=0.35, height=0.7)
+        ax.plot(errors[name], [row] * len(errors[name]), "o", color=color, markersize=4)
+    teacher = np.mean(errors["teacher"])
+    ax.axvline(teacher, color=GRAY, linestyle="--")
+    ax.annotate("teacher", (teacher, len(arms) - 0.45), (4, 0), textcoords="offset points", color=GRAY,
+                fontsize="small")  # fmt: skip
+    ax.set_yticks(range(len(arms)), arms)
+    ax.set_xlim(0, None)
+    ax.grid(axis="y", visible=False)
 
 
 @in_course_style

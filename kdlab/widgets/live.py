@@ -83,6 +83,22 @@ class LivePanel(Panel):
             self._deaf = False
         return self
 
+    def show_and_run(self, **values):
+        """Show the panel, then run it (see `run`) to its end, here and now: whoever watches sees it move.
+
+        Where no kernel answers, in a page or an export, the picture of the end stands there.
+        """
+        from IPython.display import display
+
+        shown, before = display(self, display_id=True), self._views
+        self._views = before | {"about to draw"}  # it cannot say so while this cell works
+        try:
+            self.run(**values)
+        finally:
+            self._views -= {"about to draw"}
+            if shown is not None:  # None outside of IPython
+                shown.update(self)
+
     def close(self):
         """Stop the run and close the views."""
         if (

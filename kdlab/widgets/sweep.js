@@ -198,7 +198,7 @@ function render({ model, el }) {
     const n = seeds.length;
     const many = n > 1;
     setText(rule, many
-      ? `Outlined: cannot be told from the best (★): over the same ${n} seeds the mean difference is within 2 standard errors.`
+      ? `Outlined: cannot be told from the best (★): over the same ${n} seeds the mean difference is within its 95 % interval (Student's t, about seeds alone).`
       : "With one seed nothing can be told from anything else: there is no spread to compare with.");
     if (!measured) {
       setText(comparison, `${rows * columns * n} students will train at once: ${rows} × ${columns} cells, ${n} ${many ? "seeds" : "seed"} each.`);
@@ -213,8 +213,8 @@ function render({ model, el }) {
     const wins = behind.filter((d) => d > 0).length;
     const mean = points(average(behind), 2);
     if (!many) return setText(verdict, `The best is ahead by ${mean} points, with one seed.`);
-    const error = points(deviation(behind) / Math.sqrt(n), 2);
-    setText(verdict, `Best less chosen, seed by seed: ${mean} ± ${error} points (standard error), ahead with ${wins} of ${n} seeds: ${now.alike[chosen[0]][chosen[1]] ? "cannot be told apart" : "a difference"}.`);
+    const error = points((now.reach * deviation(behind)) / Math.sqrt(n), 2);
+    setText(verdict, `Best less chosen, seed by seed: ${mean} ± ${error} points (95 % interval), ahead with ${wins} of ${n} seeds: ${now.alike[chosen[0]][chosen[1]] ? "cannot be told apart" : "a difference"}.`);
   }
 
   function drawChoice() {

@@ -6,21 +6,21 @@ import math
 import numpy as np
 import traitlets as t
 
+from kdlab.intervals import student_t
 from kdlab.widgets.base import source
 from kdlab.widgets.driver import READY
 from kdlab.widgets.live import LivePanel
 
 AXES = ("temperature", "alpha", "learning_rate")  # what may differ between students of one sweep, beside the seed
 NARROWEST = 0.01  # of accuracy: what the colours span at least
-APART = 2  # standard errors that a cell must lie below the best one to be told from it
 
 
 def compare_cells(values):
     """Mean and standard deviation of each cell, the best cell, and which cells cannot be told from it.
 
     values (rows, columns, seeds) -> {"mean", "sd": (rows, columns), "best": (row, column), "alike": bool array}.
-    Alike: over the same seeds, the mean difference from the best is at most 2 of its standard errors. With a single
-    seed there is no such error: `sd` is NaN, and only the best itself is alike.
+    Alike: over the same seeds, the 95 % interval of the mean difference from the best (Student's t) holds zero. With
+    a single seed there is no such interval: `sd` is NaN, and only the best itself is alike.
     """
     values = np.asarray(values, dtype=float)
     mean, seeds = values.mean(-1), values.shape[-1]
@@ -30,7 +30,7 @@ def compare_cells(values):
     sd = np.full(mean.shape, np.nan)
     if seeds > 1:
         sd = values.std(-1, ddof=1)
-        alike = behind.mean(-1) <= APART * behind.std(-1, ddof=1) / math.sqrt(seeds) + 1e-12
+        alike = behind.mean(-1) <= student_t(seeds) * behind.std(-1, ddof=1) / math.sqrt(seeds) + 1e-12
     alike[best] = True
     return {"mean": mean, "sd": sd, "best": best, "alike": alike}
 
@@ -199,6 +199,7 @@ class SweepPanel(LivePanel):
             "sd": found["sd"].round(6).tolist() if len(self.seeds) > 1 else None,
             "best": list(found["best"]),
             "alike": found["alike"].tolist(),
+            "reach": student_t(len(self.seeds)) if len(self.seeds) > 1 else None,
             "limits": self._limits,
         }
 

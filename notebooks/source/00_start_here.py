@@ -6,7 +6,7 @@
 # | | |
 # |---|---|
 # | **Time** | 15 minutes alone, 10 in class |
-# | **Builds on** | basic Python; you have seen a neural network before |
+# | **Builds on** | basic Python; you have seen a neural network before. For the lessons after this one: tensors in PyTorch (shapes, indexing, sums along a dimension), the chain rule, expectation and variance |
 #
 # **After this lesson you can**
 #
@@ -83,10 +83,10 @@ widgets.TemperaturePanel(logits, images=images, labels=labels, editable=False)
 # | 00 | Start here | look around | 15 |
 # | 01 | [Softmax and temperature](01_softmax_and_temperature.ipynb) | read what a network knows but does not say | 70 |
 # | 02 | [KL divergence](02_kl_divergence.ipynb) | measure how far one opinion is from another | 80 |
-# | 03 | [The distillation loss](03_distillation_loss.ipynb) | build the loss, and see why T² is in it | 75 |
-# | 04 | [A student that learns while you watch](04_mlp_distillation.ipynb) | race a taught student against an untaught one | 75 |
+# | 03 | [The distillation loss](03_distillation_loss.ipynb) | build the loss, and see why T² is in it | 80 |
+# | 04 | [A student that learns while you watch](04_mlp_distillation.ipynb) | race a taught student against an untaught one | 80 |
 # | 05 | [Dark knowledge](05_dark_knowledge.ipynb) | teach a digit without showing it | 105 |
-# | 06 | [Fair comparisons](06_fair_comparisons.ipynb) | find out why two laboratories disagree | 100 |
+# | 06 | [Fair comparisons](06_fair_comparisons.ipynb) | find out why two laboratories disagree | 95 |
 # | 08 | [Feature distillation](08_feature_distillation.ipynb) | teach a student where to look | 90 |
 # | 11 | [Transformer distillation](11_transformer_distillation.ipynb) | let a pretrained reader teach a small one | 100 |
 # | 12 | [Language models](12_language_models.ipynb) | what a next character can teach | 130 |
@@ -137,6 +137,8 @@ lesson.quiz
 # **References**
 #
 # - G. Hinton, O. Vinyals, J. Dean: *Distilling the Knowledge in a Neural Network*, 2015, arXiv 1503.02531.
-# - C. Buciluă, R. Caruana, A. Niculescu-Mizil: *Model Compression*, KDD 2006, where the idea began.
+# - C. Buciluă, R. Caruana, A. Niculescu-Mizil: *Model Compression*, KDD 2006: a small network learns from an ensemble.
+# - The idea is older: M. Craven, J. Shavlik: *Extracting Tree-Structured Representations of Trained Networks*, NIPS 8,
+#   1996; L. Breiman, N. Shang: *Born Again Trees*, technical report, University of California, Berkeley, 1996.
 #
 # **Next:** [01 · Softmax and temperature](01_softmax_and_temperature.ipynb)

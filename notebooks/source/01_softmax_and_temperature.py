@@ -6,7 +6,7 @@
 # | | |
 # |---|---|
 # | **Time** | 70 minutes alone, 45 in class (skip exercises 1.3, 1.5 and the box in section 5) |
-# | **Builds on** | basic Python; you have seen a neural network before |
+# | **Builds on** | basic Python; you have seen a neural network before; tensors in PyTorch (shapes, indexing, sums along a dimension), $e^x$ and $\ln x$. Later lessons also use the chain rule, expectation and variance |
 #
 # **After this lesson you can**
 #
@@ -391,6 +391,7 @@ lesson.quiz
 #
 # - G. Hinton, O. Vinyals, J. Dean: *Distilling the Knowledge in a Neural Network*, 2015, arXiv 1503.02531. Section 2
 #   introduces the temperature.
+# - G. Hinton, O. Vinyals, J. Dean: *Dark Knowledge*, talk at TTI Chicago, 2014: the name.
 # - C. Guo, G. Pleiss, Y. Sun, K. Weinberger: *On Calibration of Modern Neural Networks*, ICML 2017, arXiv 1706.04599.
 # - Y. LeCun, C. Cortes, C. Burges: the MNIST database of handwritten digits.
 #

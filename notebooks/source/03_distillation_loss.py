@@ -5,14 +5,14 @@
 #
 # | | |
 # |---|---|
-# | **Time** | 75 minutes alone, 50 in class (skip exercises 3.3, 3.5 and 3.6) |
+# | **Time** | 80 minutes alone, 55 in class (skip exercises 3.3, 3.5 and 3.6) |
 # | **Builds on** | lessons [01](01_softmax_and_temperature.ipynb) and [02](02_kl_divergence.ipynb) |
 #
 # **After this lesson you can**
 #
 # - write the distillation loss in four lines, and say what each of its parts is for,
 # - predict, class by class, which way it pushes a student,
-# - explain the factor $T^2$, and name the case in which it hardly matters,
+# - explain the factor $T^2$, what it keeps and what it does not, and name the case in which it hardly matters,
 # - recognise logit matching and label smoothing as the same loss in disguise,
 # - repair a published version of it, and prove that it was broken.
 
@@ -26,7 +26,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 import kdlab
-from kdlab import data, models, plots, teachers, widgets
+from kdlab import data, models, plots, teachers, training, widgets
 from kdlab.exercises import distillation_loss as lesson
 from kdlab.losses import entropy, kl_divergence, soft_targets
 
@@ -49,9 +49,14 @@ plots.two_voices(image, int(label), soft_targets(teacher_logits, 8.0), 8)
 # %% [markdown]
 # > **Predict.** Where do the two voices agree? About which classes do they ask for different things?
 #
+# <details><summary>Answer</summary>
+#
 # Both want the 3 on top. They part over the others: the label puts all nine at zero and calls them equally wrong, the
-# teacher has an order among them. Each voice alone has a weakness. The label is right, but poor. The teacher is rich,
-# but can err. So the student listens to both.
+# teacher has an order among them.
+# </details>
+#
+# Each voice alone has a weakness. The label is (nearly always) right, but poor. The teacher is rich, but can err. So the
+# student listens to both.
 #
 # ## 2 · One loss for both
 #
@@ -115,8 +120,7 @@ lesson.distillation_loss.check(distillation_loss)
 #
 # > **Predict.** The label says 3. Which logits does the hard term push down, and are they all pushed alike?
 #
-# For the hard term the answer is short. With $q$ = what the student says and $y$ = what the label says (1 at the 3,
-# 0 elsewhere), the gradient on logit $i$ is $q_i - y_i$: *what you said, minus what you should have said*.
+# Below, $q$ is what the student says, and $y$ what the label says: 1 at the 3, 0 elsewhere.
 
 # %%
 from kdlab.losses import distillation_loss
@@ -128,8 +132,8 @@ y = F.one_hot(label, 10)
 print("gradient of the hard term is q - y:", torch.allclose(hard_gradient, soft_targets(student_logits) - y, atol=1e-6))
 
 # %% [markdown]
-# So every wrong class is pushed down by exactly the probability that the student wastes on it. The label has no
-# opinion of its own about them.
+# The gradient on logit $i$ is $q_i - y_i$: *what you said, minus what you should have said*. So every wrong class is
+# pushed down by exactly the probability that the student wastes on it. The label has no opinion of its own about them.
 #
 # ### ✎ Exercise 3.2 · What the teacher asks of each logit  (10 minutes, medium)
 #
@@ -184,7 +188,7 @@ widgets.LossPanel(student_logits, teacher_logits, label, image=image, goal=goal)
 #   teacher's logits, up to a constant. With α = 1 it never arrives: the label always wants more.
 # - Take something in between, say α = 0.5 and $T = 20$, and look where it settles: where the two pushes cancel.
 # - Drag the student's 5 far above the teacher's. Now both voices agree.
-# - Choose a *wrong* label. The teacher resists. (That is how distillation survives noisy labels, in lesson 05.)
+# - Choose a *wrong* label. The teacher resists. (Lesson 07 trains on labels of which many are wrong.)
 
 # %%
 from kdlab.widgets.loss import pushes
@@ -221,9 +225,7 @@ print("gradients are the same:", torch.allclose(*gradients, atol=1e-6))
 #
 # > **Predict.** The gradient of the soft term is $(q_T - p_T)/T$. If $T$ doubles, does it halve?
 #
-# No: it shrinks more than that. One factor $1/T$ is written in the formula. A second one hides in $q_T - p_T$: at high
-# temperature both distributions flatten towards 1/10, and their difference shrinks like $1/T$ too. Measured with the
-# real teacher, the fresh student and 500 validation images:
+# Measured with the real teacher, the fresh student and 500 validation images:
 
 # %%
 validation = slice(50_000, 50_500)
@@ -238,9 +240,11 @@ centred = (z - v) - (z - v).mean(-1, keepdim=True)
 plots.gradient_size(temperatures, sizes, limit=(centred / 10).norm(dim=-1).mean().item())
 
 # %% [markdown]
-# On these scales $1/T^2$ is a straight line downwards, and the dashed curve becomes one. Multiplied by $T^2$ it rises
-# until about $T = 4$ and then stays nearly level: from there on, the teacher speaks as loudly at one temperature as at another.
-# (The dotted line is where it ends. Section 5 tells you what it is.)
+# It shrinks more than that. One factor $1/T$ is written in the formula. A second one hides in $q_T - p_T$: at high
+# temperature both distributions flatten towards 1/10, and their difference shrinks like $1/T$ too. On these scales
+# $1/T^2$ is a straight line downwards, and the dashed curve becomes one. Multiplied by $T^2$ it rises until about $T = 4$
+# and then stays nearly level: from there on, the teacher speaks to *this fresh student* as loudly at one temperature as at
+# another. (The dotted line is where it ends. Section 5 tells you what it is.)
 
 
 # %%
@@ -324,9 +328,9 @@ lesson.hidden_alpha.check(hidden_alpha)
 # lesson.hidden_alpha.solution()
 
 # %% [markdown]
-# For $\alpha = 0.1$ and $T = 20$ the answer is $40 / 40.9 \approx 0.98$. They meant to listen to the teacher with
-# nine tenths of their attention, and listened to the label with 98 %. Does that show? Four students, three seeds each,
-# all with Adam, all with 100 steps on the same batches. How far from the teacher does each end up?
+# For $\alpha = 0.1$ and $T = 20$ the answer is $40 / 40.9 \approx 0.98$. They meant to give the teacher nine tenths of
+# the weight, and gave the label 98 %. Does that show? Four students, three seeds each, all with Adam and one learning
+# rate, all with 100 steps on the same batches. How far from the teacher does each end up?
 
 
 # %%
@@ -349,18 +353,73 @@ no_square, hidden = means["α = 0.1, no T²"], means["α = 0.978, with T²"]
 print("forgetting T² is an α of 0.978 in disguise:", abs(no_square - hidden) < 0.03 * hidden)
 nearest = far.pop("α = 0.1, with T²")
 print("with T² it ends nearest to the teacher, at every seed:", all(max(nearest) < min(rest) for rest in far.values()))
-plots.distances({**far, "α = 0.1, with T²": nearest}, "distance from the teacher: KL at T = 4 on validation images")
+plots.distances(
+    {**far, "α = 0.1, with T²": nearest},
+    "distance from the teacher: KL at T = 4 on validation images (± sd of 3 seeds)",
+)
 
 # %% [markdown]
-# The second and third bars are the same student under two names. That is what $T^2$ is for: **it keeps the meaning of
-# alpha when the temperature changes.** Without it, everyone who tunes $T$ tunes $\alpha$ as well, and does not know
-# it. (Nearest to the teacher is not yet best on the labels. Lessons 04 and 06 measure that.)
+# The second and third bars are the same loss under two names. That is what $T^2$ is for: without it, everyone who goes
+# from $T = 4$ to $T = 20$ also makes the teacher 25 times quieter, and does not know it. (Nearest to the teacher is not
+# yet best on the labels. Lessons 04 and 06 measure that.)
+#
+# ### What T² does not keep
+#
+# It is often said that with $T^2$ alpha means the same at every temperature. The figure with the two curves says so, for
+# $T \ge 4$ and a *fresh* student. Let us train one (α = 0.5, $T = 4$) and ask again on the way: how many times as long is
+# the gradient of the soft term, $T^2$ included, as that of the hard term? A 1 says that both voices are equally loud.
+#
+# > **Predict.** At the start the answers for $T = 1$, 4 and 20 are 1.0, 3.4 and 3.6. After 300 steps: all three larger, all
+# > smaller, or each its own way?
+
+
+# %%
+def loudness(student):
+    """Length of the soft term's gradient over that of the hard term's, by temperature, on 500 training images."""
+    z = teachers.predict_logits(student, inputs[:500]).double().requires_grad_()
+    told, true = train_teacher[:500].double(), train_labels[:500]
+    losses = {"hard": F.cross_entropy(z, true)} | {
+        t: t**2 * kl_divergence(z, told, temperature=t) for t in (1.0, 4.0, 20.0)
+    }
+    lengths = {name: torch.autograd.grad(loss, z)[0].norm(dim=-1).mean().item() for name, loss in losses.items()}
+    return {t: lengths[t] / lengths["hard"] for t in (1.0, 4.0, 20.0)}
+
+
+growing = models.MLP(784, 300, 300, 10, seed=0)
+recipe = training.Recipe(temperature=4, alpha=0.5, steps=300, learning_rate=2e-3)
+heard = {0: loudness(growing)}
+for record in training.train(growing, inputs, train_labels, train_teacher, recipe=recipe):
+    if record["step"] % 20 == 19:
+        heard[record["step"] + 1] = loudness(growing)
+
+first, last = heard[0], heard[300]
+print("fresh: T = 4 and T = 20 are equally loud, to a tenth:", abs(first[20.0] / first[4.0] - 1) < 0.1)
+print("trained: T = 20 is more than twice as loud as T = 4:", last[20.0] > 2 * last[4.0])
+print("T = 20 against the label, more than 4 times as loud as at the start:", last[20.0] > 4 * first[20.0])
+print("T = 1 against the label: still equally loud, to a factor of two:", 0.5 < last[1.0] < 2)
+assert last[20.0] > max(2 * last[4.0], 4 * first[20.0]) and 0.5 < last[1.0] < 2
+plots.loudness(heard)
+
+# %% [markdown]
+# Each its own way. The label falls silent as the student learns: where it is sure and right, $q - y$ is almost zero. At
+# $T = 1$ so is $q - p$, and the two stay about equally loud. At high $T$ the soft term still sees how far *all* the logits
+# are from the teacher's, and those are far from alike. So α = 0.5 at $T = 20$ began as "the teacher 3.6 times as loud" and
+# has become more than twenty times, while at $T = 4$ it is about eight.
+#
+# $T^2$ is exact where $T$ is large against the gaps between logits, as section 5 shows. A trained student and its teacher
+# have gaps of ten and more, so for them it is a rule of thumb, better than none: without it, 4 and 20 would be apart by
+# another factor of 25. **Alpha is a weight in a sum, not a share of attention.** Whoever changes $T$ should choose α anew.
 #
 # ## 5 · The hot end: matching logits
 #
 # > **Predict.** At $T = 1000$ every soft target is 1/10, give or take a hair. Is there anything left to learn from?
 #
-# There is, because $T^2$ magnifies the hair. For small $x$, $e^x \approx 1 + x$. Put $z_i/T$ and $v_i/T$ in, centre
+# <details><summary>Answer</summary>
+#
+# There is, because $T^2$ magnifies the hair.
+# </details>
+#
+# For small $x$, $e^x \approx 1 + x$. Put $z_i/T$ and $v_i/T$ in, centre
 # the logits so that each row sums to zero, and the gradient of the soft term becomes
 #
 # $$T^2 \cdot \frac{q_i - p_i}{T} \;\longrightarrow\; \frac{z_i - v_i}{C}
@@ -404,8 +463,8 @@ plots.towards_matching(temperatures, values, limit.item(), cosines)
 # %% [markdown]
 # What changes on the way there? At moderate $T$ the soft term looks mostly at the classes that the teacher finds
 # plausible. Logit matching looks at *all* of them alike, also at the very negative logits, which are the teacher's
-# guesses about what nobody asked. Those may be noise: for Hinton et al. a reason why moderate temperatures suit
-# students that are too small to learn everything.
+# guesses about what nobody asked. Those may be noise: Hinton et al. offer that as a reason why moderate temperatures did
+# best for their smallest students. It is their reading; neither they nor this lesson tested it.
 #
 # ## 6 · A teacher who shrugs
 #
@@ -606,8 +665,9 @@ lesson.quiz
 # - $L = \alpha\,\mathrm{CE}(y, q_1) + (1-\alpha)\,T^2\,\mathrm{KL}(p_T\|q_T)$: label at $T = 1$, teacher and student
 #   softened alike, no gradient into the teacher.
 # - The pushes on a logit are $y - q$ and $T\,(p_T - q_T)$, $T^2$ included. They may contradict each other, class by class.
-# - $T^2$ keeps the two voices in balance when $T$ changes. For the soft term alone it is a learning rate, and Adam
-#   nearly cancels it.
+# - Without $T^2$ a higher $T$ also makes the teacher quieter. With it both voices keep their balance for a fresh student
+#   and $T$ from 4 upwards; as the student learns, the label falls silent and high temperatures take over.
+# - For the soft term alone $T^2$ is a learning rate, and Adam nearly cancels it.
 # - $T \to \infty$ is logit matching, $\frac{1}{2C}\lVert z - v\rVert^2$ on centred logits. A uniform teacher is label
 #   smoothing.
 # - Mix losses, not targets. Use `batchmean`. Put the teacher in eval mode and out of reach of gradients.

@@ -106,11 +106,11 @@ def test_arrow_keys_choose_a_cell(open_notebook):
     expect(alike).to_have_count(notebook.python("int(panel.table['alike'].sum())"))
     best = notebook.python("panel._cells['best']")
     mean, error, wins = notebook.python(
-        "(lambda d: [100 * d.mean(), 100 * d.std(ddof=1) / 3 ** .5, int((d > 0).sum())])"
+        "(lambda d: [100 * d.mean(), 4.303 * 100 * d.std(ddof=1) / 3 ** .5, int((d > 0).sum())])"
         f"(panel.table['accuracy'][{best[0]}, {best[1]}] - panel.table['accuracy'][{worst[0]}, {worst[1]}])"
     )
     expect(panel.locator(".kd-lines")).to_contain_text(
-        f"{mean:.2f} ± {error:.2f} points (standard error), ahead with {wins} of 3"
+        f"{mean:.2f} ± {error:.2f} points (95 % interval), ahead with {wins} of 3"
     )
     expect(panel.locator("[data-figure=dots] circle[visibility=visible]")).to_have_count(6)
     panel.locator("[aria-label$=', the best']").click()
