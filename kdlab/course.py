@@ -172,18 +172,28 @@ def _names(paths):
 
 @dataclass
 class EnvironmentReport:
-    """Rows of (ok, what, advice); shows itself as lines that start with [OK] or [--]."""
+    """Rows of (ok, what, advice); shows itself as lines that start with [OK] or [--].
+
+    In a kernel there is one more line: whether panels work is known only once a page has drawn the `probe` and the
+    kernel has heard of it, after the cell. The page turns it to [OK]; the text form says what is known so far.
+    """
 
     rows: list
+    probe: object = None
 
     @property
     def ok(self):
-        """True when nothing needs to be done."""
+        """True when nothing needs to be done, as far as the rows know."""
         return all(row[0] for row in self.rows)
 
     def __repr__(self):
-        lines = [f"[OK] {what}" if ok else f"[--] {what}\n     {advice}" for ok, what, advice in self.rows]
-        return "\n".join(lines)
+        rows = [*self.rows, self.probe.row] if self.probe else self.rows
+        return "\n".join(f"[OK] {what}" if ok else f"[--] {what}\n     {advice}" for ok, what, advice in rows)
+
+    def _repr_mimebundle_(self, **options):
+        data, metadata = self.probe._repr_mimebundle_(**options) if self.probe else ({}, {})
+        data.pop("image/png", None)  # where no kernel answers, the text says more
+        return {**data, "text/plain": repr(self)}, metadata
 
 
 def check_environment():
@@ -199,7 +209,17 @@ def check_environment():
     inside = hasattr(shell, "kernel")
     rows.append((inside, "running in a Jupyter kernel" if inside else "not in a Jupyter kernel",
                  "Panels need JupyterLab: open the lesson with make lab."))  # fmt: skip
-    return EnvironmentReport(rows)
+    return EnvironmentReport(rows, _make_probe(rows) if inside else None)
+
+
+def _make_probe(rows):
+    """A panel that shows these rows and tries whether panels work; None, and a row that says why, if there can be none."""
+    try:
+        from kdlab.widgets.probe import ProbePanel
+    except ImportError as error:
+        rows.append((False, "panels cannot be shown", str(error)))
+        return None
+    return ProbePanel(rows)
 
 
 def _ranges():

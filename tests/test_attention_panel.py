@@ -206,6 +206,7 @@ RECIPE = training.Recipe(steps=12, batch_size=4, learning_rate=0.01)
 def test_watching_shows_the_student_and_changes_nothing(monkeypatch):
     monkeypatch.setattr("kdlab.widgets.reading.FRAME", 0.0)
     monkeypatch.setattr("kdlab.widgets.reading.SHARE", 1e9)
+    monkeypatch.setattr("kdlab.widgets.base.UNSEEN", 0.0)
     watched, alone = student(dropout=0.3).train(), student(dropout=0.3).train()
     shown, seen = panel(student=watched), []
     for record in shown.watch(training.train(watched, IDS, LABELS, recipe=RECIPE)):

@@ -191,7 +191,7 @@ def test_texts_follow_the_run_and_stay_whole(monkeypatch):
         panel.observe(lambda change: shown.append(change["new"]["hard"]), "_written")
         panel.start()
         await until(lambda: panel.state == FINISHED)
-        await until(lambda: not panel._busy)
+        await until(lambda: not panel._unfinished)
         steps = [step for _, _, step in shown]
         assert steps == sorted(steps) and steps[-1] == 600 and len(set(steps)) > 3
         assert all(len(new + old) == 12 for new, old, _ in shown), "the place of every text is kept"
@@ -206,7 +206,7 @@ def test_pausing_shows_the_present_student():
         panel.start()
         await until(lambda: len(panel.history) > 20)
         panel.pause()
-        await until(lambda: panel.state == PAUSED and not panel._busy)
+        await until(lambda: panel.state == PAUSED and not panel._unfinished)
         assert panel._written["hard"][2] == len(panel.history)
         assert panel.texts["hard"] == written(panel.students["hard"], panel, 24)
         panel.step()

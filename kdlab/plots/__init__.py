@@ -1,4 +1,7 @@
-"""Figures, drawn by matplotlib from plain data. No pyplot: nothing global is touched, any thread may draw.
+"""Figures, drawn by matplotlib from plain data, in the course's own style whatever the reader has set.
+
+No pyplot: any thread may draw. Matplotlib's settings are global, so they are the course's while a figure is drawn, one at
+a time, and the reader's again afterwards.
 
 A room for each lesson, one for what panels look like as stills, and `base` for what all of them share.
 """

@@ -1,10 +1,13 @@
 """What all figures share: the palette, the style, pictures that show themselves, bars and digits."""
 
+import functools
 import io
+import threading
 from collections import defaultdict
+from contextlib import contextmanager
 
 import numpy as np
-from matplotlib import rcParams
+from matplotlib import rcParams, style
 from matplotlib.figure import Figure
 
 # Okabe and Ito's palette: told apart with every common kind of colour vision.
@@ -28,6 +31,7 @@ STYLE = {
     "grid.linewidth": 0.7,
 }
 VOICE = "#f7d9a0"  # the teacher's bars: light, with an orange outline
+_ONE_AT_A_TIME = threading.RLock()  # rcParams are global: threads that draw must not put back each other's
 
 
 def use_style():
@@ -35,8 +39,32 @@ def use_style():
     rcParams.update(STYLE)
 
 
+@contextmanager
+def course_style():
+    """Matplotlib's defaults and the course's style, whatever the reader has set; afterwards all is the reader's again."""
+    with _ONE_AT_A_TIME, style.context(["default", STYLE]):
+        yield
+
+
+def in_course_style(draw):
+    """Decorates every function that draws a figure: it draws in the course's own style."""
+
+    @functools.wraps(draw)
+    def drawn(*args, **kwargs):
+        with course_style():
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
 class Picture(Figure):
-    """A Figure that shows itself as a PNG in a notebook, and as the same words on every run."""
+    """A Figure that shows itself as a PNG in a notebook, and as the same words on every run.
+
+    It is drawn and saved in the course's style too: tick labels, for one, are made only then.
+    """
+
+    draw = in_course_style(Figure.draw)
+    savefig = in_course_style(Figure.savefig)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return {"image/png": to_png(self), "text/plain": repr(self)}

@@ -2,7 +2,21 @@
 
 import numpy as np
 
-from kdlab.plots.base import BLUE, DPI, GRAY, GREEN, ORANGE, PINK, RED, SIZE, Picture, draw_arm, gather, picture
+from kdlab.plots.base import (
+    BLUE,
+    DPI,
+    GRAY,
+    GREEN,
+    ORANGE,
+    PINK,
+    RED,
+    SIZE,
+    Picture,
+    draw_arm,
+    gather,
+    in_course_style,
+    picture,
+)
 
 # How an arm is drawn: colour, dash, marker, as in the panels.
 LOOKS = {
@@ -19,12 +33,14 @@ def _draw(ax, points, name, **options):
     draw_arm(ax, points, LOOKS[name], **({"label": name} | options))
 
 
+@in_course_style
 def source_of(figure, recorded, section):
     """The line that says: recorded, how many seeds, which script."""
     seeds = recorded["sections"][section]["seeds"]
     figure.suptitle(f"recorded: {len(seeds)} seeds, {recorded['script']}", fontsize="small", color=GRAY)
 
 
+@in_course_style
 def few_labels(recorded, of=10_000):
     """Test errors against the number of pictures: true labels, teacher's argmax, soft targets; stars: new to the teacher.
 
@@ -58,6 +74,7 @@ def few_labels(recorded, of=10_000):
     return figure
 
 
+@in_course_style
 def omitted(recorded):
     """How many of the omitted digit's test pictures are recognised, before and after the bias correction."""
     rows = recorded["sections"]["omitted"]["rows"]
@@ -100,6 +117,7 @@ def omitted(recorded):
     return figure
 
 
+@in_course_style
 def noise(recorded, of=10_000):
     """Errors and calibration error against the share of wrong labels, one line for each arm."""
     rows = recorded["sections"]["noise"]["rows"]
@@ -124,6 +142,7 @@ def noise(recorded, of=10_000):
     return figure
 
 
+@in_course_style
 def measures(recorded, shown):
     """One small plot for each measure of `shown` {name: title}: a point for each seed, a bar for each arm's mean."""
     rows = recorded["sections"]["measures"]["rows"]
@@ -150,6 +169,7 @@ def measures(recorded, shown):
     return figure
 
 
+@in_course_style
 def nothing_gained(recorded, of=10_000):
     """Where distillation does nothing or harm: tiny students against temperature, and a poor teacher."""
     tiny, poor = (recorded["sections"][name]["rows"] for name in ("tiny", "poor_teacher"))

@@ -13,10 +13,12 @@ from kdlab.plots.base import (
     draw_bars,
     draw_digit,
     draw_push_bars,
+    in_course_style,
     picture,
 )
 
 
+@in_course_style
 def two_voices(image, label, targets, temperature):
     """An image, the label as a distribution, and the teacher's soft targets."""
     figure, axes = picture(3, width_ratios=[0.55, 1.4, 1.4])
@@ -31,6 +33,7 @@ def two_voices(image, label, targets, temperature):
     return figure
 
 
+@in_course_style
 def two_pushes(hard, soft, temperature):
     """What label and teacher ask of each logit, in one picture."""
     figure, ax = picture()
@@ -41,6 +44,7 @@ def two_pushes(hard, soft, temperature):
     return figure
 
 
+@in_course_style
 def gradient_size(temperatures, sizes, limit):
     """Size of the soft term's gradient against temperature, as it is and times T²."""
     temperatures, sizes = np.asarray(temperatures), np.asarray(sizes)
@@ -58,6 +62,7 @@ def gradient_size(temperatures, sizes, limit):
     return figure
 
 
+@in_course_style
 def distances(values, title=""):
     """One row of dots for each arm (one dot a seed) and its mean: {name: [value, ...]}."""
     figure, ax = picture(size=(SIZE[0], 0.42 * len(values) + 1.1))
@@ -75,6 +80,7 @@ def distances(values, title=""):
     return figure
 
 
+@in_course_style
 def towards_matching(temperatures, values, limit, cosines):
     """T² · KL against temperature with its limit, and how parallel its gradient is to that of logit matching."""
     figure, axes = picture(2)
@@ -88,6 +94,7 @@ def towards_matching(temperatures, values, limit, cosines):
     return figure
 
 
+@in_course_style
 def grouped_bars(rows, title="", ylabel=""):
     """A few distributions side by side in each class: {name: (classes,)}."""
     figure, ax = picture()

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, RED, SIZE, SKY, VOICE, picture
+from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, RED, SIZE, SKY, VOICE, in_course_style, picture
 
 # Colour and marker of each way of training, as in the panel of this lesson.
 LOOKS = {"text only": (RED, "s"), "both": (GREEN, "^"), "probabilities": (BLUE, "o"), "teacher": (GRAY, "*")}
 
 
+@in_course_style
 def next_tokens(before, pieces, columns):
     """A bar for each of the teacher's likeliest next tokens, a group of columns {name: probabilities} for each.
 
@@ -31,6 +32,7 @@ def next_tokens(before, pieces, columns):
     return figure
 
 
+@in_course_style
 def vocabulary_sizes(sizes, shares, chosen, *, teacher=49_152):
     """What is covered by the most frequent tokens: shares {what: [share for each size]} against the size."""
     figure, ax = picture(size=(SIZE[0], 3.1))
@@ -49,6 +51,7 @@ def vocabulary_sizes(sizes, shares, chosen, *, teacher=49_152):
     return figure
 
 
+@in_course_style
 def left_out(counts, kept):
     """How many answers each filter took away, {why: number}, and how many are left."""
     figure, ax = picture(size=(SIZE[0], 0.42 * len(counts) + 0.9))
@@ -62,6 +65,7 @@ def left_out(counts, kept):
     return figure
 
 
+@in_course_style
 def overlaps(groups, *, n=8):
     """Histograms of the share of each test answer's n-grams that were seen: groups {whose: shares}."""
     figure, axes = picture(len(groups), size=(SIZE[0], 2.6), sharey=True, squeeze=False)
@@ -74,6 +78,7 @@ def overlaps(groups, *, n=8):
     return figure
 
 
+@in_course_style
 def three_ways(measures, curves=None, *, recorded="benchmarks/distilling_an_llm.py"):
     """A plot for each measure, {title: {way of training: values over seeds}}; dots are seeds, the bar is their mean.
 
@@ -105,6 +110,7 @@ def three_ways(measures, curves=None, *, recorded="benchmarks/distilling_an_llm.
     return figure
 
 
+@in_course_style
 def hours(rows):
     """Bars of hours on a logarithmic scale: rows of (what, hours, "teacher" or "student")."""
     figure, ax = picture(size=(SIZE[0], 0.5 * len(rows) + 0.8))

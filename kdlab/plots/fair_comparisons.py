@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, PINK, RED, SIZE, SKY, picture
+from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, PINK, RED, SIZE, SKY, in_course_style, picture
 
 # Colour, line and marker of each arm, the same in every figure of the lesson.
 LOOKS = {
@@ -21,6 +21,7 @@ def _look(name, position):
     return {"color": color, "linestyle": line, "marker": marker}
 
 
+@in_course_style
 def seeds_and_spread(values, unit="errors on 10 000 validation images", few=0):
     """A row for each arm: a dot for each seed, ± standard deviation (thin) and ± standard error of the mean (thick).
 
@@ -45,6 +46,7 @@ def seeds_and_spread(values, unit="errors on 10 000 validation images", few=0):
     return figure
 
 
+@in_course_style
 def seed_pairs(reference, others):
     """For each other arm: its errors against the reference's, a dot for each seed, and the line of equality.
 
@@ -66,6 +68,7 @@ def seed_pairs(reference, others):
     return figure
 
 
+@in_course_style
 def errors_against(x, curves, xlabel, *, ylabel="validation errors", title="", log=True, ylim=None, ax=None, marks=()):
     """Mean of each named arm against x, with ± standard deviation over the seeds; curves {name: (len(x), seeds)}."""
     figure = None
@@ -91,6 +94,7 @@ def errors_against(x, curves, xlabel, *, ylabel="validation errors", title="", l
     return figure
 
 
+@in_course_style
 def batch_sizes(recorded):
     """Errors against batch size, at equal epochs and at equal steps, side by side."""
     figure, axes = picture(2, sharey=True, size=(SIZE[0], 2.9))
@@ -103,6 +107,7 @@ def batch_sizes(recorded):
     return figure
 
 
+@in_course_style
 def width_by_temperature(means, sds, alike, widths, columns):
     """A heat map for each width's row: errors relative to that width's best column, in percent.
 
@@ -130,6 +135,7 @@ def width_by_temperature(means, sds, alike, widths, columns):
     return figure
 
 
+@in_course_style
 def optimism(sizes, curves):
     """How much too good the winner looks, in percentage points, against the number of images that chose it."""
     figure, ax = picture(size=(SIZE[0], 3.0))
@@ -146,6 +152,7 @@ def optimism(sizes, curves):
     return figure
 
 
+@in_course_style
 def best_rates(rates, found, names):
     """Error rate against learning rate for each optimiser: names with T² (solid), the same without (dashed, open).
 
@@ -166,6 +173,7 @@ def best_rates(rates, found, names):
     return figure
 
 
+@in_course_style
 def augmentation(runs):
     """Errors with and without shifted copies: a dot for each seed, a bar for the mean. runs {width: {pile: {arm: [..]}}}."""
     figure, axes = picture(len(runs), size=(SIZE[0], 2.6), squeeze=False)

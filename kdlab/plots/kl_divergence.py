@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, RED, SIZE, SKY, draw_digit, picture
+from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, RED, SIZE, SKY, draw_digit, in_course_style, picture
 
 
+@in_course_style
 def answers(image, distributions, titles):
     """An image and several distributions over its classes, side by side on the same scale."""
     figure, axes = picture(len(distributions) + 1, width_ratios=[0.5] + [1] * len(distributions), size=(SIZE[0], 2.6))
@@ -20,6 +21,7 @@ def answers(image, distributions, titles):
     return figure
 
 
+@in_course_style
 def code_prices(p, q, classes):
     """Price in bits (height) times how often (width): the area is the mean price, in p's own code and in q's."""
     p, q = np.asarray(p, dtype=float), np.asarray(q, dtype=float)
@@ -43,6 +45,7 @@ def code_prices(p, q, classes):
     return figure
 
 
+@in_course_style
 def coin_divergences(q, curves, p):
     """Divergences (a dict name -> curve) of a coin with P(heads) = p from one with P(heads) = q."""
     figure, ax = picture()
@@ -57,6 +60,7 @@ def coin_divergences(q, curves, p):
     return figure
 
 
+@in_course_style
 def logarithm_and_tangent():
     """ln x never rises above the line x - 1, and touches it at x = 1 only."""
     x = np.linspace(0.06, 3, 200)
@@ -69,6 +73,7 @@ def logarithm_and_tangent():
     return figure
 
 
+@in_course_style
 def pulls(p, q, *, classes):
     """Teacher, student, and the push p - q that gradient descent gives each of the student's logits."""
     p, q = np.asarray(p, dtype=float), np.asarray(q, dtype=float)
@@ -88,6 +93,7 @@ def pulls(p, q, *, classes):
     return figure
 
 
+@in_course_style
 def calls_of_kl_div(values, right):
     """What each call (name -> value) returned, as bars beside the value that is right."""
     figure, ax = picture(size=(SIZE[0], 0.34 * len(values) + 0.9))
@@ -109,6 +115,7 @@ def calls_of_kl_div(values, right):
     return figure
 
 
+@in_course_style
 def gradient_sizes(gaps, curves):
     """Size of the gradient (a dict name -> curve) against how far the student's logits are off."""
     figure, ax = picture(size=(SIZE[0], 3.2))

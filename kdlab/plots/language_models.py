@@ -2,7 +2,21 @@
 
 import numpy as np
 
-from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, PALETTE, PINK, RED, SIZE, SKY, VOICE, draw_arm, picture
+from kdlab.plots.base import (
+    BLUE,
+    GRAY,
+    GREEN,
+    ORANGE,
+    PALETTE,
+    PINK,
+    RED,
+    SIZE,
+    SKY,
+    VOICE,
+    draw_arm,
+    in_course_style,
+    picture,
+)
 
 # What each arm learns from gives its colour.
 TEXT, TARGETS, BARE, WRITTEN, BOTH = RED, BLUE, ORANGE, GREEN, PINK
@@ -12,6 +26,7 @@ def _character(character):
     return {" ": "␣", "\n": "⏎"}.get(character, character)
 
 
+@in_course_style
 def next_characters(distributions, *, most=10):
     """Bars of the likeliest next characters, a plot for each {title: {character: probability}}."""
     figure, axes = picture(len(distributions), size=(SIZE[0], 2.5), sharey=True, squeeze=False)
@@ -26,6 +41,7 @@ def next_characters(distributions, *, most=10):
     return figure
 
 
+@in_course_style
 def transfer_arms(groups, *, teacher=None):
     """Bits per character of each arm, a plot for each {title: {arm: (colour name, values over seeds)}}.
 
@@ -57,6 +73,7 @@ def transfer_arms(groups, *, teacher=None):
     return figure
 
 
+@in_course_style
 def divergence_measures(measures, references=()):
     """A plot for each {title: {divergence: values over seeds}}; references {title: (words, value)}: dotted lines."""
     figure, axes = picture(len(measures), size=(SIZE[0], 2.7), squeeze=False, sharey=True)
@@ -77,6 +94,7 @@ def divergence_measures(measures, references=()):
     return figure
 
 
+@in_course_style
 def jump_at_the_ends(betas, divergence, forward, reverse):
     """The generalised JSD against beta, with the values that libraries give at the ends, and its two slopes."""
     betas, divergence = np.asarray(betas), np.asarray(divergence)
@@ -100,6 +118,7 @@ def jump_at_the_ends(betas, divergence, forward, reverse):
     return figure
 
 
+@in_course_style
 def exposure(curves, *, first=16, step=8):
     """KL(teacher || student) against the place, a plot for each {title: {what was before: [a list for each seed]}}."""
     looks = {"what the teacher wrote": (BLUE, "-"), "real text": (GRAY, "--"), "what it wrote itself": (RED, "-")}
@@ -118,6 +137,7 @@ def exposure(curves, *, first=16, step=8):
     return figure
 
 
+@in_course_style
 def text_against_bits(arms, *, start=None, title=""):
     """Each arm {name: [(bits on held-out text, teacher's bits on the student's text)]} as points, one for each seed."""
     figure, ax = picture(size=(SIZE[0], 3.8))
@@ -135,6 +155,7 @@ def text_against_bits(arms, *, start=None, title=""):
     return figure
 
 
+@in_course_style
 def cache_curves(kinds, *, full):
     """Against bytes per character: what a student reaches, and how far the kept probabilities are off on average.
 
@@ -167,6 +188,7 @@ def cache_curves(kinds, *, full):
     return figure
 
 
+@in_course_style
 def kept_shares(characters, kinds):
     """What each kind of cache keeps of each character, on average, as a share of what the teacher gives it.
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, RED, SIZE, picture
+from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, RED, SIZE, in_course_style, picture
 
 
+@in_course_style
 def loss_curves(losses):
     """Loss against step for each named run, on a log scale; the line is the mean over 10 steps."""
     figure, ax = picture(size=(SIZE[0], 2.6))
@@ -16,6 +17,7 @@ def loss_curves(losses):
     return figure
 
 
+@in_course_style
 def race_over_seeds(recorded):
     """Errors of every arm of benchmarks/race.py: a dot for each seed, a bar for the mean, on validation and test."""
     names = list(recorded["validation_errors"])
@@ -41,6 +43,7 @@ def race_over_seeds(recorded):
     return figure
 
 
+@in_course_style
 def hinton_section3(recorded):
     """Test errors of the three arms of Hinton et al. (2015), section 3: the paper's figure, and a dot for each run."""
     arms = ("hard", "distilled", "teacher")

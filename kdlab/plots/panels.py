@@ -22,6 +22,7 @@ from kdlab.plots.base import (
     draw_distribution,
     draw_paired_bars,
     draw_push_bars,
+    in_course_style,
     picture,
 )
 
@@ -29,6 +30,7 @@ ARMS = {"teacher": (GRAY, ":"), "distilled": (BLUE, "-"), "hard": (RED, "--")}
 WRITERS = {"teacher": "teacher", "distilled": "distilled", "hard": "hard labels"}
 
 
+@in_course_style
 def soft_targets(logits, probabilities, temperature, *, image=None, classes=None):
     """TemperaturePanel as a still: the image if there is one, logits, soft targets at this temperature."""
     order = np.argsort(-np.asarray(probabilities), kind="stable")
@@ -42,6 +44,7 @@ def soft_targets(logits, probabilities, temperature, *, image=None, classes=None
     return figure
 
 
+@in_course_style
 def race(curves, changes, teacher_accuracy, soft, *, steps, temperature, accuracy_range, image):
     """RacePanel as a still: accuracy of both students against the teacher's, and one image's soft targets."""
     figure = Picture(figsize=(SIZE[0], 3.6), dpi=DPI, facecolor="white", layout="constrained")
@@ -73,6 +76,7 @@ def race(curves, changes, teacher_accuracy, soft, *, steps, temperature, accurac
     return figure
 
 
+@in_course_style
 def drawing(image, answers):
     """DrawPanel as a still: what was drawn, and each model's answer."""
     figure, axes = picture(1 + len(answers), width_ratios=[0.6] + [1] * len(answers), size=(SIZE[0], 2.6))
@@ -84,6 +88,7 @@ def drawing(image, answers):
     return figure
 
 
+@in_course_style
 def divergences(p, q, terms, *, classes):
     """DivergencePanel as a still: both distributions, then each class's share in KL(p||q), KL(q||p) and JS."""
     figure = Picture(figsize=(SIZE[0], 4.4), dpi=DPI, facecolor="white", layout="constrained")
@@ -105,6 +110,7 @@ def divergences(p, q, terms, *, classes):
     return figure
 
 
+@in_course_style
 def gaussian_fits(x, density, forward, reverse):
     """GaussianFitPanel as a still: target, start, some steps on the way and the end of both fits, (steps, 3) each."""
     x = np.asarray(x, dtype=float)
@@ -125,6 +131,7 @@ def gaussian_fits(x, density, forward, reverse):
     return figure
 
 
+@in_course_style
 def loss_panel(student, teacher, label, temperature, alpha, pushes, *, image=None, squared=True, classes=None):
     """LossPanel as a still: logits, soft targets at this temperature, and the push on each student logit."""
     figure = Picture(figsize=(SIZE[0], 4.6), dpi=DPI, facecolor="white", layout="constrained")
@@ -145,6 +152,7 @@ def loss_panel(student, teacher, label, temperature, alpha, pushes, *, image=Non
     return figure
 
 
+@in_course_style
 def seeds_panel(arms, values, seeds, tally, curves, *, worse, paired, measure, most):
     """SeedsPanel as a still: one draw of seeds for two arms, and how often the worse one has won, against n.
 
@@ -182,6 +190,7 @@ def seeds_panel(arms, values, seeds, tally, curves, *, worse, paired, measure, m
     return figure
 
 
+@in_course_style
 def sweep_panel(cells, limits, rows, columns, *, chosen, step):
     """SweepPanel as a still: the map, and the seeds of the chosen cell beside the best one's.
 
@@ -223,6 +232,7 @@ def sweep_panel(cells, limits, rows, columns, *, chosen, step):
     return figure
 
 
+@in_course_style
 def words(text):
     """Text as a picture: what a panel without a figure of its own shows where no kernel answers."""
     lines = [part for line in text.splitlines() for part in textwrap.wrap(line, 104, subsequent_indent=" " * 6) or [""]]
@@ -231,6 +241,7 @@ def words(text):
     return figure
 
 
+@in_course_style
 def bias_panel(curves, bias, digit, plural, name):
     """BiasPanel as a still: errors against the bias, and what images of the digit are called at the present one."""
     figure, (left, right) = picture(2, width_ratios=[1.3, 1], size=(SIZE[0], 3.4))
@@ -268,6 +279,7 @@ def _arm_style(arm):
     return {"color": color, "linestyle": dash}, {"color": color, "linestyle": "", **marker}
 
 
+@in_course_style
 def experiment(arms, curves, outcomes, *, references, steps, stops, x_label, title, range, unit, settings=""):
     """ExperimentPanel as a still: the curves of its latest run, and the outcomes of all, each for one measure.
 
@@ -312,6 +324,7 @@ def experiment(arms, curves, outcomes, *, references, steps, stops, x_label, tit
     return figure
 
 
+@in_course_style
 def reliability_panel(found, measures, model, temperature):
     """ReliabilityPanel as a still: accuracy and confidence of each bin (`metrics.reliability`), and its images."""
     figure, (left, right) = picture(2, size=(SIZE[0], 3.6))
@@ -347,6 +360,7 @@ def reliability_panel(found, measures, model, temperature):
     return figure
 
 
+@in_course_style
 def dark_knowledge_panel(image, names, counts, soft, words, temperature):
     """DarkKnowledgePanel as a still: for each model the map of second choices, and one digit's soft targets."""
     figure = Picture(figsize=(SIZE[0], 4.9), dpi=DPI, facecolor="white", layout="constrained")
@@ -375,6 +389,7 @@ def dark_knowledge_panel(image, names, counts, soft, words, temperature):
     return figure
 
 
+@in_course_style
 def attention_panel(shown):
     """AttentionPanel as a still: for each (title, tokens, map (L, L), chosen row) the map and that row's weights."""
     figure = Picture(figsize=(SIZE[0], 6.2), dpi=DPI, facecolor="white", layout="constrained")
@@ -400,6 +415,7 @@ def attention_panel(shown):
     return figure
 
 
+@in_course_style
 def sentence_panel(words, answers, styles, *, at, classes, temperature, missing):
     """SentencePanel as a still: each model's probability of the second class after every word, and at word `at`."""
     figure, (ax, bars) = picture(2, width_ratios=[2.2, 1], size=(SIZE[0], 3.6))
@@ -431,6 +447,7 @@ def sentence_panel(words, answers, styles, *, at, classes, temperature, missing)
     return figure
 
 
+@in_course_style
 def writing_panel(curves, changes, teacher_bits, texts, expected, *, steps, bits_range, opening, before, true):
     """WritingPanel as a still: bits per character, the three texts, and what each model expects after `before`.
 
@@ -485,6 +502,7 @@ def _seen(text):
     return {" ": "␣", "\n": "↵"}.get(text) or text.replace("\n", "↵")
 
 
+@in_course_style
 def blind_panel(shown, verdict, score, *, of):
     """BlindTestPanel as a still: a pair without names (with them, once it is answered), or the score at the end."""
     if not shown:

@@ -3,9 +3,22 @@
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from kdlab.plots.base import BLUE, DPI, GRAY, ORANGE, RED, SIZE, Picture, draw_bars, draw_digit, picture
+from kdlab.plots.base import (
+    BLUE,
+    DPI,
+    GRAY,
+    ORANGE,
+    RED,
+    SIZE,
+    Picture,
+    draw_bars,
+    draw_digit,
+    in_course_style,
+    picture,
+)
 
 
+@in_course_style
 def logits_of_digit(image, logits):
     """An image beside its logits; the runner-up stands out."""
     logits = np.asarray(logits)
@@ -16,6 +29,7 @@ def logits_of_digit(image, logits):
     return figure
 
 
+@in_course_style
 def two_distributions(first, second, first_title, second_title):
     """Two distributions over the same classes, side by side."""
     figure, axes = picture(2, sharey=True, size=(SIZE[0], 2.6))
@@ -24,6 +38,7 @@ def two_distributions(first, second, first_title, second_title):
     return figure
 
 
+@in_course_style
 def against_temperature(temperatures, curves, highlight=()):
     """Probability of each class (columns of `curves`) against temperature; the classes in `highlight` stand out."""
     curves, highlight = np.asarray(curves), [int(i) for i in highlight]
@@ -42,6 +57,7 @@ def against_temperature(temperatures, curves, highlight=()):
     return figure
 
 
+@in_course_style
 def entropy_curves(images, names, temperatures, curves):
     """Entropy against temperature, one curve for each named image (rows of `curves`), with the images beside.
 
@@ -68,6 +84,7 @@ def entropy_curves(images, names, temperatures, curves):
     return figure
 
 
+@in_course_style
 def resemblance(mean_targets, title=""):
     """Rows: the true class; columns: the mean soft target without the diagonal; each row's largest is framed."""
     values = np.array(mean_targets, dtype=float)
@@ -88,6 +105,7 @@ def resemblance(mean_targets, title=""):
     return figure
 
 
+@in_course_style
 def digits(images, titles):
     """A row of images, each with its title."""
     figure, axes = picture(len(images), size=(SIZE[0], 1.7))

@@ -4,7 +4,21 @@ import textwrap
 
 import numpy as np
 
-from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, PINK, RED, SIZE, SKY, VOICE, draw_arm, gather, picture
+from kdlab.plots.base import (
+    BLUE,
+    GRAY,
+    GREEN,
+    ORANGE,
+    PINK,
+    RED,
+    SIZE,
+    SKY,
+    VOICE,
+    draw_arm,
+    gather,
+    in_course_style,
+    picture,
+)
 
 # Colour, dash and marker of each arm, as in the panels where they appear there.
 LOOKS = {
@@ -17,6 +31,7 @@ LOOKS = {
 }
 
 
+@in_course_style
 def rated_sentences(sentences, ratings, soft):
     """A row for each sentence: its words, how many people gave each rating from -4 to 4, and the soft label of these."""
     rows = len(sentences)
@@ -46,6 +61,7 @@ def rated_sentences(sentences, ratings, soft):
     return figure
 
 
+@in_course_style
 def few_review_labels(rows, teachers=(), *, seeds="3 to 5 seeds"):
     """Accuracy against the number of labels, a plot for each kind of student; small points are seeds.
 
@@ -75,6 +91,7 @@ def few_review_labels(rows, teachers=(), *, seeds="3 to 5 seeds"):
     return figure
 
 
+@in_course_style
 def distilbert_recipe(rows, cost, teacher):
     """Accuracy of three-layer students by initial weights and loss beside their teacher's, and what each costs.
 
@@ -110,6 +127,7 @@ def distilbert_recipe(rows, cost, teacher):
     return figure
 
 
+@in_course_style
 def augmented_reviews(rows, references=()):
     """Accuracy against the number of changed copies of each sentence in the transfer set, one plot for each arm.
 
@@ -137,6 +155,7 @@ def augmented_reviews(rows, references=()):
     return figure
 
 
+@in_course_style
 def short_training(curves):
     """The loss of each named run after each of a few steps; nothing is smoothed."""
     figure, ax = picture(size=(SIZE[0], 2.8))

@@ -62,7 +62,7 @@ function render({ model, el }) {
   const showGoal = goalLine(root, "the fewest validation errors in all (within 1 %)");
 
   const exam = get("_has_test") && html("div", { class: "kd-row kd-exam" }, root);
-  const open = exam && button(exam, "Open the test set", () => canOpen() && model.send({ request: "test" }));
+  const open = exam && button(exam, "Open the test set", () => canOpen() && tell(model, { request: "test" }));
   const verdict = exam && html("span", { role: "status" }, exam);
   const canOpen = () => Math.abs(get("bias")) > 0.05;
 

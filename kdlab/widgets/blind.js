@@ -14,7 +14,7 @@ function render({ model, el }) {
   const top = html("div", { class: "kd-top" }, root);
   const count = html("b", { role: "status" }, top);
   const marks = html("span", { class: "kd-marks-row", "aria-hidden": "true" }, top);
-  const again = button(top, "Restart", () => model.send({ request: "restart" }), { title: "another order, other sides" });
+  const again = button(top, "Restart", () => tell(model, { request: "restart" }), { title: "another order, other sides" });
 
   const place = html("div", { class: "kd-place" }, root);
   const stage = html("div", { class: "kd-stage", tabindex: 0, role: "group", "aria-label": "the question" }, place);
@@ -25,7 +25,7 @@ function render({ model, el }) {
   const row = html("div", { class: "kd-choices" }, stage);
   const number = () => get("_shown").number ?? -1;
   const waiting = () => Boolean(get("_shown").asked && !get("_verdict").said);
-  const say = (value) => waiting() && model.send({ request: "answer", value, number: number() });
+  const say = (value) => waiting() && tell(model, { request: "answer", value, number: number() });
   const buttons = ANSWERS.map(([value, words, key]) => {
     const node = button(row, words, () => say(value));
     node.setAttribute("aria-keyshortcuts", key);
@@ -33,7 +33,7 @@ function render({ model, el }) {
   });
   const foot = html("div", { class: "kd-verdict" }, stage);
   const verdict = html("span", { role: "status" }, foot);
-  const go = button(foot, "Next", () => get("_verdict").said && model.send({ request: "next", number: number() }));
+  const go = button(foot, "Next", () => get("_verdict").said && tell(model, { request: "next", number: number() }));
 
   stage.addEventListener("keydown", (event) => {
     const found = ANSWERS.find(([, , key]) => key === event.key);

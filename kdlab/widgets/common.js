@@ -51,25 +51,115 @@ function keepKeys(root) {
 // Calls draw() now, and once a screen frame after any of these traits changed. Returns the view's clean-up.
 function drawOnChange(model, root, traits, draw) {
   let frame = 0;
+  const releaseKeys = keepKeys(root);
+  const releaseKernel = watchKernel(model, root);
+  const drawing = sayDrawing(model);
   const now = () => {
     frame = 0;
     draw();
     root.dataset.drawn = 1 + Number(root.dataset.drawn || 0);
+    drawing.say();
   };
   const request = () => (frame ||= requestAnimationFrame(now));
   for (const trait of traits) model.on(`change:${trait}`, request);
-  const release = keepKeys(root);
   now();
   return () => {
     for (const trait of traits) model.off(`change:${trait}`, request);
     cancelAnimationFrame(frame);
-    release();
+    releaseKeys();
+    releaseKernel();
+    drawing.leave();
   };
 }
 
+// Both send nothing to a kernel that is gone: JupyterLab would report an error for each try.
 function save(model, values) {
   for (const [name, value] of Object.entries(values)) model.set(name, value);
-  model.save_changes();
+  if (!model.get("_gone")) model.save_changes();
+}
+
+function tell(model, content) {
+  if (!model.get("_gone")) model.send(content);
+}
+
+// ---- The kernel behind a view, and the view as the kernel knows it -------------------------------------
+
+const GONE = "Nothing answers here any more: this panel’s kernel was restarted or shut down, or it has died. Run the notebook’s cells again, from the first one to this one.";
+const LOST = "This page has lost its connection to Jupyter. If Jupyter still runs, all goes on by itself in a moment; if not, start it again (make lab) and reload this page.";
+const DYING = ["terminating", "restarting", "autorestarting", "dead"];
+const PATIENCE = 1500; // milliseconds that a connection may be away before the page says so: a restart takes less
+const OFTEN = 700, LEAVING = 1000; // milliseconds between two signs of life; and until a view that was taken away has left
+
+// JupyterLab's session (of a notebook) or kernel (of a console) behind the model; null where there is no such thing.
+function sessionOf(model) {
+  const manager = model.widget_manager;
+  const found = manager?.context?.sessionContext ?? manager?.kernel;
+  return found?.statusChanged && found.connectionStatusChanged ? found : null;
+}
+
+// Says at the top of the panel when its kernel is gone for good, or the connection for now. `_gone` is an attribute of
+// the model in this page only (Python has no such trait), so that a view that is made later knows it too.
+function watchKernel(model, root) {
+  const session = sessionOf(model);
+  const kernelNow = () => (session.session === undefined ? session : session.session?.kernel)?.id;
+  const first = session && kernelNow();
+  let [notice, waiting] = [null, 0];
+
+  const write = (words) => {
+    if (!words) notice = notice?.remove();
+    else setText((notice ??= make(document.createElement("p"), { class: "kd-notice", role: "alert" })), words);
+    if (notice && !notice.isConnected) root.prepend(notice);
+  };
+  const showGone = () => {
+    write(GONE);
+    root.classList.add("kd-gone");
+    for (const part of root.children) part.inert = part !== notice && !part.classList.contains("kd-recipe"); // to copy from
+  };
+  const end = () => model.get("_gone") || model.set("_gone", true);
+  const onStatus = (_, status) => DYING.includes(status) && end();
+  const onKernel = () => first && kernelNow() !== first && end();
+  const onConnection = (_, status) => {
+    clearTimeout(waiting);
+    if (model.get("_gone")) return;
+    if (status === "connected") write("");
+    else waiting = setTimeout(() => model.get("_gone") || write(LOST), PATIENCE);
+  };
+
+  model.on("change:_gone", showGone);
+  session?.statusChanged.connect(onStatus);
+  session?.connectionStatusChanged.connect(onConnection);
+  session?.kernelChanged?.connect(onKernel);
+  if (model.get("_gone")) showGone();
+  return () => {
+    clearTimeout(waiting);
+    model.off("change:_gone", showGone);
+    session?.statusChanged.disconnect(onStatus);
+    session?.connectionStatusChanged.disconnect(onConnection);
+    session?.kernelChanged?.disconnect(onKernel);
+  };
+}
+
+// Tells Python that this view draws (about once a second while it does), that its page is hidden, and that it has left
+// because its cell was run again, cleared or deleted. A notebook that is closed is none of these: its kernel goes on.
+function sayDrawing(model) {
+  const view = newId();
+  const notebook = model.widget_manager?.context;
+  let last = -Infinity;
+  const seen = () => { last = performance.now(); tell(model, { seen: view }); };
+  const onVisibility = () => (document.hidden ? tell(model, { unseen: view }) : seen());
+  const onLeave = () => tell(model, { unseen: view });
+  model.on("msg:custom", onVisibility); // when another view has left, Python asks who is still there
+  document.addEventListener("visibilitychange", onVisibility);
+  window.addEventListener("pagehide", onLeave);
+  return {
+    say: () => performance.now() - last >= OFTEN && !document.hidden && seen(),
+    leave() {
+      model.off("msg:custom", onVisibility);
+      document.removeEventListener("visibilitychange", onVisibility);
+      window.removeEventListener("pagehide", onLeave);
+      if (notebook) setTimeout(() => notebook.isDisposed || tell(model, { left: view }), LEAVING);
+    },
+  };
 }
 
 // ---- Mathematics and words -----------------------------------------------------------------------------
@@ -296,6 +386,13 @@ function button(parent, text, onClick, { title = "", label = "" } = {}) {
   if (label) node.setAttribute("aria-label", label);
   node.addEventListener("click", onClick);
   return node;
+}
+
+// Copies the text of a field. navigator.clipboard is there on https and on this machine only, and may refuse.
+function copyText(field) {
+  const byHand = () => { field.focus(); field.select(); document.execCommand("copy"); }; // if that fails too, it is selected
+  if (navigator.clipboard) navigator.clipboard.writeText(field.value).then(() => field.select(), byHand);
+  else byHand();
 }
 
 function checkbox(parent, text, onChange) {

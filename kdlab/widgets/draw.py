@@ -5,7 +5,7 @@ import traitlets as t
 
 from kdlab.widgets.base import Panel, soft_targets, source, to_numpy
 from kdlab.widgets.drawing import to_mnist
-from kdlab.widgets.driver import Driver
+from kdlab.widgets.driver import Driver, usual_torch
 
 SURE = 0.5
 FOUR = [
@@ -34,6 +34,7 @@ class DrawPanel(Panel):
     _seen = t.Bytes(b"").tag(sync=True)
     _names = t.List().tag(sync=True)
 
+    @usual_torch()
     def __init__(self, models, *, goal="Draw a digit on which they disagree", strokes=None):
         if not models:
             raise ValueError('DrawPanel needs at least one model, as in {"teacher": teacher}')

@@ -2,10 +2,12 @@
 
 import asyncio
 import signal
+import sys
 import threading
 import time
 import weakref
 from collections import deque
+from contextlib import ExitStack, contextmanager
 
 SLICE = 0.02  # seconds of work between two chances for the kernel to answer
 READY, RUNNING, PAUSED, STOPPED, FINISHED, FAILED = "ready", "running", "paused", "stopped", "finished", "failed"
@@ -20,6 +22,30 @@ def running_loop():
         return None
 
 
+@contextmanager
+def usual_torch():
+    """float32, gradients and the CPU as PyTorch's defaults, as the course expects; afterwards the reader's own again.
+
+    For what a panel does by itself: it must not depend on `set_default_dtype` or `set_grad_enabled` in some cell.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None:  # then nobody can have changed its defaults
+        yield
+        return
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with ExitStack() as stack:
+            if torch.is_inference_mode_enabled():
+                stack.enter_context(torch.inference_mode(False))
+            stack.enter_context(torch.enable_grad())
+            if torch.get_default_device().type != "cpu":
+                stack.enter_context(torch.device("cpu"))
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
+
+
 class Driver:
     """Runs a generator of records, from a task on the event loop or in one go, and takes requests between steps.
 
@@ -30,6 +56,7 @@ class Driver:
     Whatever one of them raises ends the run in the state "failed", with `.error` and a message that says so.
 
     Requests may come from any thread and at any moment; they are only written down, and done between two steps.
+    Steps and requests see PyTorch's usual defaults, whatever the reader has set.
     """
 
     _running = None  # a weak reference to the driver that runs: two runs at once would halve the speed of both
@@ -44,12 +71,19 @@ class Driver:
 
     # --- what others may call, from any thread
 
+    @property
+    def busy(self):
+        """Whether a run is under way, or something has been asked for that is not done yet."""
+        at_work = self._task is not None and not self._task.done()
+        return at_work or self.state in (RUNNING, PAUSED) or bool(self._requests)
+
     def request(self, name, value=None):
         """Ask for something; it is done before the next step."""
         self._requests.append((name, value))
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake)
 
+    @usual_torch()
     def run(self):
         """Go on to the end, here and now. Raises what the run raises; an interrupt stops it and keeps the rest."""
         self._do_requests()
@@ -73,11 +107,12 @@ class Driver:
 
     async def _drive(self):
         while True:
-            self._do_requests()
-            if self.state != RUNNING:
-                break
-            started = time.monotonic()
-            self._work(started)
+            with usual_torch():  # not around the rest: other cells run then
+                self._do_requests()
+                if self.state != RUNNING:
+                    break
+                started = time.monotonic()
+                self._work(started)
             await self._rest(started)
         self._listen_no_more()
 

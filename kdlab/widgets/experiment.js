@@ -153,7 +153,7 @@ function render({ model, el }) {
   const measures = menu(foot, { label: "Show", names: names.map((name) => get("_measures")[name].title), onChoose: (i) => save(model, { measure: names[i] }) });
   measures.row.hidden = names.length < 2;
   const hint = html("span", { class: "kd-hint kd-next" }, foot);
-  const forget = button(foot, "Forget outcomes", () => get("_outcomes").length && model.send({ request: "forget" }));
+  const forget = button(foot, "Forget outcomes", () => get("_outcomes").length && tell(model, { request: "forget" }));
 
   const inWords = outcomeTable(root);
 

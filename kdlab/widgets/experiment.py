@@ -8,7 +8,7 @@ from numbers import Real
 import traitlets as t
 
 from kdlab.widgets.base import source
-from kdlab.widgets.driver import PAUSED, READY
+from kdlab.widgets.driver import PAUSED, READY, usual_torch
 from kdlab.widgets.live import LivePanel, thin
 
 REST, HELD = 0.3, 3.0  # seconds that a control must rest, free or held by the mouse, before a run begins again
@@ -124,6 +124,7 @@ class ExperimentPanel(LivePanel):
     _outcomes = t.List().tag(sync=True)  # {"chosen", "seed", "values": {arm: {measure: value}}}
     _held = t.Bool(False).tag(sync=True)
 
+    @usual_torch()
     def __init__(self, make_runs, controls, measures, *, against, references=None, steps=None, speed=0.0):
         names = [control.name for control in controls]
         if against not in names or len(set(names)) < len(names):

@@ -8,7 +8,7 @@ const LIVE_TRAITS = ["state", "message", "trace", "speed", "done", "steps"];
 // Buttons that the state allows, speed, progress and state. Requests go to Python, which does them between two steps.
 function toolbar(parent, model) {
   const row = html("div", { class: "kd-row", role: "toolbar", "aria-label": "training" }, parent);
-  const ask = (request) => model.send({ request });
+  const ask = (request) => tell(model, { request });
   const active = ["running", "paused"];
   const buttons = [
     ["Start", "start", (state) => state !== "running"],

@@ -1,4 +1,7 @@
-"""What panels with a run in them share: the driver, the toolbar's state, and pictures at most 20 times a second."""
+"""What panels with a run in them share: the driver, the toolbar's state, and pictures at most 20 times a second.
+
+Where nobody watches, a picture a second is enough; the last one of a run is always sent.
+"""
 
 import time
 import traceback
@@ -73,12 +76,18 @@ class LivePanel(Panel):
 
     def run(self):
         """Run to the end, here and now, and return the panel. Raises what the run raises."""
-        self._driver.run()
+        self._deaf = True
+        try:
+            self._driver.run()
+        finally:
+            self._deaf = False
         return self
 
     def close(self):
         """Stop the run and close the views."""
-        if self._driver:
+        if (
+            self._driver and self._driver.busy
+        ):  # else Python, when it frees the panel, would hold it once more by asking
             self._driver.request("stop")
         super().close()
 
@@ -118,10 +127,16 @@ class LivePanel(Panel):
         start = time.thread_time()
         with self.hold_sync():
             self.flush()
-        self._next_picture = time.monotonic() + max(FRAME, (time.thread_time() - start) / SHARE)
+        cost = time.thread_time() - start
+        self._next_picture = time.monotonic() + max(self.time_between(FRAME), cost / SHARE)
 
     def flush(self):
         """Set the traits that the picture is drawn from."""
+
+    @property
+    def busy(self):
+        """Whether there is a run, going on or paused, or something asked for that is not done yet."""
+        return self._driver.busy
 
     @property
     def running(self):

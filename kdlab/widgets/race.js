@@ -28,7 +28,7 @@ function render({ model, el }) {
   const line = recipeLine(root, model);
 
   const exam = html("div", { class: "kd-row kd-exam" }, root);
-  const open = button(exam, "Open the test set", () => canOpen() && model.send({ request: "test" }));
+  const open = button(exam, "Open the test set", () => canOpen() && tell(model, { request: "test" }));
   const verdict = html("span", { role: "status" }, exam);
   const canOpen = () => get("state") === "finished" && !get("test_result");
 

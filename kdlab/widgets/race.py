@@ -6,7 +6,7 @@ import numpy as np
 import traitlets as t
 
 from kdlab.widgets.base import soft_targets, source, to_numpy
-from kdlab.widgets.driver import FINISHED
+from kdlab.widgets.driver import FINISHED, usual_torch
 from kdlab.widgets.steered import ARMS, SteeredRace
 
 SAYING = 0.1  # seconds between two looks at what the students say of the gallery: the dear part of a picture
@@ -40,6 +40,7 @@ class RacePanel(SteeredRace):
     _images = t.Bytes().tag(sync=True)
     _teacher = t.List().tag(sync=True)
 
+    @usual_torch()
     def __init__(self, make_student, train, validation, test, images, teacher, recipe=None, *, speed=100.0,
                  evaluate_every=25, curve_images=2000, accuracy_range=(0.9, 1.0)):  # fmt: skip
         from kdlab.metrics import accuracy
@@ -97,6 +98,7 @@ class RacePanel(SteeredRace):
         if name == "test":
             self.open_test_set()
 
+    @usual_torch()
     def open_test_set(self):
         """Test errors of both students, {"distilled", "hard", "of"}: once, after the run. None before its end."""
         from kdlab.metrics import errors

@@ -7,7 +7,7 @@ import traitlets as t
 
 from kdlab.text import CLS, WordTokenizer, words
 from kdlab.widgets.base import Panel
-from kdlab.widgets.driver import running_loop
+from kdlab.widgets.driver import usual_torch
 
 MOST_WORDS, MOST_LETTERS = 60, 600  # of a sentence; more would not be readable, and slow to compute
 FRAME, SHARE = 0.1, 0.2  # while a student learns: seconds between two pictures at least, and their share of the time
@@ -80,13 +80,12 @@ class ReadingPanel(Panel):
 
     sentence = t.Unicode("").tag(sync=True)
     message = t.Unicode("").tag(sync=True)
-    _loop = None
 
+    @usual_torch()
     def __init__(self, **state):
         self._task, self._stale, self._next_picture = None, False, 0.0
         super().__init__(**state)
         self.refresh()
-        self._loop = running_loop()  # without one, everything is computed at once
         self.observe(lambda _: self._ask(), "sentence")
 
     def read(self):
@@ -97,6 +96,7 @@ class ReadingPanel(Panel):
         """Ask the models again, here and now: they may have learned."""
         self._read_now()
 
+    @usual_torch()
     def _read_now(self):
         self._stale = False
         for _ in self.read():
@@ -104,6 +104,7 @@ class ReadingPanel(Panel):
 
     def watch(self, records):
         """The same records, and up to ten times a second a new picture: `for record in panel.watch(train(...))`."""
+        self._deaf = True
         try:
             for record in records:
                 self.note(record)
@@ -111,6 +112,7 @@ class ReadingPanel(Panel):
                     self._timed_refresh()
                 yield record
         finally:
+            self._deaf = False
             if hasattr(records, "close"):
                 records.close()  # its `finally` leaves the student usable
             self._read_now()
@@ -122,11 +124,11 @@ class ReadingPanel(Panel):
         start = time.monotonic()
         self._read_now()
         now = time.monotonic()
-        self._next_picture = now + max(FRAME, (now - start) / SHARE)
+        self._next_picture = now + max(self.time_between(FRAME), (now - start) / SHARE)
 
     def _ask(self):
         self._stale = True
-        if self._loop is None or self._loop.is_closed():
+        if self._loop is None or self._loop.is_closed():  # then everything is computed at once
             self._read_now()
         else:
             self._loop.call_soon_threadsafe(self._wake)
@@ -137,11 +139,17 @@ class ReadingPanel(Panel):
 
     async def _work(self):
         while self._stale:
-            self._stale = False
-            for _ in self.read():
+            self._stale, pieces = False, self.read()
+            while not self._stale:
+                with usual_torch():  # not around the sleep: other cells run then
+                    if next(pieces, pieces) is pieces:
+                        break
                 await asyncio.sleep(0)
-                if self._stale:
-                    break
+
+    @property
+    def busy(self):
+        """Whether a sentence is being read."""
+        return self._task is not None and not self._task.done()
 
     def settle(self):
         """Compute now what still waits for a free moment."""

@@ -79,10 +79,10 @@ function render({ model, el }) {
   const size = slider(row, { label: "Seeds for each method, n", min: 1, max: most, format: String, marks: ticks(1, most, 4).filter((n) => n > 1).concat(1), onInput: (n) => save(model, { n }) });
   const same = checkbox(row, "same seeds for both", (paired) => save(model, { paired }));
   const tools = html("div", { class: "kd-row" }, root);
-  const draw = (times) => model.send({ request: "draw", times });
+  const draw = (times) => tell(model, { request: "draw", times });
   button(tools, "Draw again", () => draw(1)).classList.add("kd-go");
   button(tools, "Draw 100 times", () => draw(100));
-  const forget = button(tools, "Forget", () => get("_tally").length && model.send({ request: "forget" }), { title: "an empty tally" });
+  const forget = button(tools, "Forget", () => get("_tally").length && tell(model, { request: "forget" }), { title: "an empty tally" });
   const counted = html("span", { class: "kd-counted", role: "status" }, tools);
 
   const bet = html("div", { class: "kd-row" }, root);
@@ -91,7 +91,7 @@ function render({ model, el }) {
     format: (v) => (get("guess") === null ? "?" : `${v} %`), onInput: (v) => save(model, { guess: v / 100 }),
   });
   const canReveal = () => !get("revealed") && get("guess") !== null && get("_tally").length > 0;
-  const reveal = button(bet, "Show exact curve", () => canReveal() && model.send({ request: "reveal" }));
+  const reveal = button(bet, "Show exact curve", () => canReveal() && tell(model, { request: "reveal" }));
 
   const lines = html("div", { class: "kd-lines" }, root);
   const [outcome, answer, effect] = [0, 1, 2].map(() => html("p", {}, lines));

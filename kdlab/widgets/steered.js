@@ -41,15 +41,15 @@ function recipeLine(root, model) {
   const id = newId();
   html("label", { for: id }, recipe, "This run");
   const field = html("input", { type: "text", id, spellcheck: "false", autocomplete: "off" }, recipe);
-  const replay = () => { edited = false; model.send({ request: "replay", value: field.value }); };
+  const replay = () => { edited = false; tell(model, { request: "replay", value: field.value }); };
   let edited = false; // what the reader pastes stays until it is replayed
   field.addEventListener("input", () => (edited = true));
   field.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey) replay();
     if (event.key === "Escape") { edited = false; draw(); }
   });
-  button(recipe, "Copy", () => { field.select(); navigator.clipboard?.writeText(field.value).catch(() => document.execCommand("copy")); });
-  button(recipe, "Replay", replay);
+  button(recipe, "Copy", () => copyText(field));
+  button(recipe, "Replay", replay).classList.add("kd-replay");
   const complaint = html("p", { class: "kd-complaint", role: "alert" }, root);
   html("p", { class: "kd-hint" }, root, "Settings and changes of this run in one line. Paste another run's line and press Replay.");
   const draw = () => {

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import traitlets as t
 
-from kdlab.widgets.driver import PAUSED, READY, RUNNING
+from kdlab.widgets.driver import PAUSED, READY, RUNNING, usual_torch
 from kdlab.widgets.live import LivePanel, thin
 
 ARMS = ("distilled", "hard")
@@ -34,6 +34,7 @@ class SteeredRace(LivePanel):
     changes = t.List().tag(sync=True)
     _held = t.Bool(False).tag(sync=True)
 
+    @usual_torch()
     def __init__(self, make_student, recipe, **state):
         self._given = copy.deepcopy(recipe)
         self._untrained = make_student()

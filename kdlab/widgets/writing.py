@@ -10,7 +10,7 @@ import numpy as np
 import traitlets as t
 
 from kdlab.widgets.base import soft_targets, source, to_numpy
-from kdlab.widgets.driver import SLICE, running_loop
+from kdlab.widgets.driver import SLICE, usual_torch
 from kdlab.widgets.steered import ARMS, SteeredRace
 
 NAMES = ("teacher", *ARMS)
@@ -56,6 +56,7 @@ class WritingPanel(SteeredRace):
     _teacher_bits = t.Float().tag(sync=True)
     _bits_range = t.List().tag(sync=True)
 
+    @usual_torch()
     def __init__(self, make_student, text, teacher_logits, *, tokenizer, teacher, validation, recipe=None, passage=None,
                  prompt="the whale ", characters=120, sampling=0.8, seed=0, speed=0.0, evaluate_every=25,
                  bits_range=None, **options):  # fmt: skip
@@ -71,7 +72,7 @@ class WritingPanel(SteeredRace):
         self._teacher, self._validation, self._seed = teacher, validation, seed
         self._tokenizer, self._ids = tokenizer, torch_ids(tokenizer, passage[:-1])
         self._streams, self._drafts, self._due, self._anew = {}, {}, set(), True
-        self._task, self._next_text, self._loop = None, 0.0, running_loop()
+        self._task, self._next_text = None, 0.0
         level = bits_per_character(teacher, validation)
         low = math.floor(2 * level - 0.2) / 2
         super().__init__(
@@ -163,11 +164,16 @@ class WritingPanel(SteeredRace):
             self._task = self._loop.create_task(self._work())  # kept: the loop holds tasks only weakly
 
     @property
-    def _busy(self):
+    def _unfinished(self):
         return self._anew or self._due or self._streams
 
+    @property
+    def busy(self):
+        """Whether there is a run, or a text is being written."""
+        return super().busy or (self._task is not None and not self._task.done())
+
     async def _work(self):
-        while self._busy and self.comm is not None:  # until it is closed
+        while self._unfinished and self.comm is not None:  # until it is closed
             start = time.monotonic()
             self._write(start + (PIECE if self.running else SLICE))
             spent = time.monotonic() - start
@@ -175,9 +181,10 @@ class WritingPanel(SteeredRace):
 
     def settle(self):
         """Finish the texts now."""
-        while self._busy:
+        while self._unfinished:
             self._write(math.inf)
 
+    @usual_torch()
     def _write(self, until):
         """Some more characters of each text, one after another."""
         if self._anew:
@@ -190,11 +197,16 @@ class WritingPanel(SteeredRace):
         while self._streams and time.monotonic() < until:
             for name in list(self._streams):
                 self._write_one(name)
+        if self.running and not self.watched:
+            return  # the texts come with the next curves
         if not self._streams or time.monotonic() >= self._next_text:
             self._next_text = time.monotonic() + FRAME
-            self._written = {
-                name: [draft.text, draft.old[len(draft.text) :], draft.step] for name, draft in self._drafts.items()
-            }
+            self._show_texts()
+
+    def _show_texts(self):
+        self._written = {
+            name: [draft.text, draft.old[len(draft.text) :], draft.step] for name, draft in self._drafts.items()
+        }
 
     def _write_one(self, name):
         try:
@@ -257,10 +269,11 @@ class WritingPanel(SteeredRace):
     # --- pictures
 
     def flush(self):
-        """The curves, the changes, and what both students now expect all along the passage."""
+        """The curves, the changes, the texts, and what both students now expect all along the passage."""
         from kdlab.language import predict_text
 
         super().flush()
+        self._show_texts()
         said = [predict_text(self.students[arm], self._ids, self._window(self.students[arm])) for arm in ARMS]
         self._said = np.stack([to_numpy(logits, np.float32) for logits in said]).tobytes()
 

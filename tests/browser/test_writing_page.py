@@ -197,7 +197,7 @@ def check_bars(notebook):
 def test_a_run_to_the_end(open_notebook):
     notebook = open_notebook(SETUP, "panel = make_panel(150)\npanel")
     press(notebook, "Start")
-    notebook.wait_python("panel.state == 'finished' and not panel._busy", 120)
+    notebook.wait_python("panel.state == 'finished' and not panel._unfinished", 120)
     same_texts(notebook)
     expect(notebook.panel.locator(".kd-when").last).to_have_text("after 150 steps")
     press(notebook, "Start")
