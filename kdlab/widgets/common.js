@@ -326,11 +326,12 @@ function slider(parent, { label, min, max, log = false, step = 1, marks = [], fo
   const readout = html("span", { class: "kd-readout", "aria-hidden": "true" }, row);
   const track = html("div", { class: "kd-track" }, row);
   const input = html("input", { type: "range", id, min: 0, max: 1000, step: "any" }, track);
-  const span = log ? Math.log(max / min) : max - min;
+  const span = (log ? Math.log(max / min) : max - min) || 1; // of one stop there is no way to go
   const toShare = (value) => (log ? Math.log(value / min) : value - min) / span;
   const toValue = (share) => (log ? min * Math.exp(share * span) : min + share * span);
   const unitOf = (value) => (log ? 10 ** (Math.floor(Math.log10(value) + 1e-9) - 1) : step);
-  const round = (value) => {
+  const round = (wanted) => {
+    const value = clamp(wanted, min, max); // first: a log scale knows nothing at or below 0
     const size = unitOf(value);
     return clamp(Number((Math.round(value / size) * size).toPrecision(10)), min, max);
   };
