@@ -52,7 +52,7 @@ function render({ model, el }) {
   hit.addEventListener("click", (event) => put(wordAt(event)));
   hit.addEventListener("keydown", (event) => {
     const here = get("at") < 0 ? count() : get("at");
-    const to = { ArrowRight: here + 1, ArrowUp: here + 1, ArrowLeft: here - 1, ArrowDown: here - 1, Home: 0, End: count() }[event.key];
+    const to = { ArrowRight: here + 1, ArrowUp: here + 1, ArrowLeft: here - 1, ArrowDown: here - 1, PageUp: here + 5, PageDown: here - 5, Home: 0, End: count() }[event.key];
     if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     put(clamp(to, 0, count()));
