@@ -275,6 +275,8 @@ def _lab_command(target, options):
         command.append(f"--ServerApp.root_dir={target}")
     if not given & {"--LabApp.default_url", "--ServerApp.default_url"}:
         command.append("--LabApp.default_url=/lab/tree/00_start_here.ipynb")
+    if "--ServerApp.jpserver_extensions" not in given:
+        command.append("--ServerApp.jpserver_extensions=kdlab.saving=True")
     screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if sys.platform.startswith("linux") and not screen:
         command.append("--no-browser")  # JupyterLab then prints the address, token included
