@@ -7,6 +7,7 @@ import re
 SNIPPETS = re.compile(
     r"```.*?```|(`+)(?:(?!\1).)+\1|\$\$(?P<block>.+?)\$\$|(?<![\\$\w])\$(?P<inline>[^$\n]+?)\$", re.DOTALL
 )
+PANEL = re.compile(r"<\w+Panel>")  # how a panel is written in text
 TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js -%}{%- endblock -%}
@@ -69,18 +70,18 @@ def to_page(notebook):
     notebook = notebook.copy()
     notebook.metadata = {**notebook.metadata, "title": _title(notebook)}
     formulas = []
-    notebook.cells = [_without_formulas(cell, formulas) for cell in notebook.cells]
+    notebook.cells = [_for_nbconvert(cell, formulas) for cell in notebook.cells]
     exporter = HTMLExporter(
         extra_loaders=[DictLoader({"page.html.j2": TEMPLATE})], template_file="page.html.j2", embed_images=True
     )
     exporter.register_filter("alternative", _alternative)
-    exporter.register_filter("is_panel", lambda output: "widget-view" in " ".join(output.data))
+    exporter.register_filter("is_panel", lambda output: bool(PANEL.fullmatch(output.data.get("text/plain", ""))))
     page, _ = exporter.from_notebook_node(notebook)
     return re.sub(r"kdformula(\d+)x", lambda found: formulas[int(found[1])], page)
 
 
-def _without_formulas(cell, formulas):
-    """The cell with a word in the place of each formula, whose MathML is added to the list: markdown must not see it."""
+def _for_nbconvert(cell, formulas):
+    """The cell as nbconvert is to read it: a word stands for each formula, whose MathML is added to the list."""
     if cell.cell_type != "markdown":
         return cell
 
@@ -90,7 +91,9 @@ def _without_formulas(cell, formulas):
         formulas.append(to_mathml(found["block"] or found["inline"], block=found["block"] is not None))
         return f"kdformula{len(formulas) - 1}x"
 
-    return type(cell)({**cell, "source": SNIPPETS.sub(hide, cell.source)})
+    # nbconvert's markdown needs an empty line where JupyterLab's does not, or all stands behind the closed <details>.
+    source = re.sub(r"\n+</details>", "\n\n</details>", cell.source)
+    return type(cell)({**cell, "source": SNIPPETS.sub(hide, source)})
 
 
 def to_mathml(formula, block=False):

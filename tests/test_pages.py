@@ -35,7 +35,7 @@ def test_every_formula_of_the_course_can_be_written():
     formulas = []
     for path in course.written_lessons().values():
         for cell in nbformat.read(path, as_version=4).cells:
-            pages._without_formulas(cell, formulas)
+            pages._for_nbconvert(cell, formulas)
     assert len(formulas) > 200 and all(formula.startswith("<math") for formula in formulas)
 
 
@@ -51,9 +51,13 @@ def test_pictures_keep_their_words():
 
 
 def test_a_panel_says_that_it_is_a_picture():
-    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "a"}}
-    assert "in the notebook this panel answers" in page_of(picture(**view, **{"text/plain": "<LossPanel>"}))
-    assert "in the notebook this panel answers" not in page_of(picture())
+    assert "in the notebook this panel answers" in page_of(picture(**{"text/plain": "<LossPanel>"}))
+    assert "in the notebook this panel answers" not in page_of(picture(**{"text/plain": "<figure>"}))
+
+
+def test_what_is_folded_stays_folded():
+    page = page_of(words("<details><summary>Why?</summary>\n\nBecause of *this*.\n</details>\n\nAnd on."))
+    assert re.search(r"</summary>\s*<p>Because of <em>this</em>.</p>\s*</details>\s*<p>And on", page)
 
 
 def test_all_pages_link_to_each_other_and_to_nothing_that_is_missing(tmp_path, capsys):
