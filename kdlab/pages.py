@@ -71,9 +71,8 @@ def to_page(notebook):
     notebook.metadata = {**notebook.metadata, "title": _title(notebook)}
     formulas = []
     notebook.cells = [_for_nbconvert(cell, formulas) for cell in notebook.cells]
-    exporter = HTMLExporter(
-        extra_loaders=[DictLoader({"page.html.j2": TEMPLATE})], template_file="page.html.j2", embed_images=True
-    )
+    # Not embed_images: it mends each piece of HTML by itself, and would close a <details> before what it folds.
+    exporter = HTMLExporter(extra_loaders=[DictLoader({"page.html.j2": TEMPLATE})], template_file="page.html.j2")
     exporter.register_filter("alternative", _alternative)
     exporter.register_filter("is_panel", lambda output: bool(PANEL.fullmatch(output.data.get("text/plain", ""))))
     page, _ = exporter.from_notebook_node(notebook)
@@ -91,9 +90,7 @@ def _for_nbconvert(cell, formulas):
         formulas.append(to_mathml(found["block"] or found["inline"], block=found["block"] is not None))
         return f"kdformula{len(formulas) - 1}x"
 
-    # nbconvert's markdown needs an empty line where JupyterLab's does not, or all stands behind the closed <details>.
-    source = re.sub(r"\n+</details>", "\n\n</details>", cell.source)
-    return type(cell)({**cell, "source": SNIPPETS.sub(hide, source)})
+    return type(cell)({**cell, "source": SNIPPETS.sub(hide, cell.source)})
 
 
 def to_mathml(formula, block=False):
