@@ -10,10 +10,12 @@ import numpy as np
 from matplotlib import rcParams, style
 from matplotlib.figure import Figure
 
-# Okabe and Ito's palette: told apart with every common kind of colour vision.
-BLUE, ORANGE, GREEN, PINK, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
+from kdlab.palette import mark
+
+BLUE, ORANGE, GREEN, PINK, SKY, RED, GRAY = map(mark, ("blue", "orange", "green", "pink", "sky", "red", "gray"))
 PALETTE = [BLUE, ORANGE, GREEN, PINK, SKY, RED]
-GRAY = "#5f6a74"
+TEACHER, DISTILLED, HARD, CONTROL = map(mark, ("teacher", "distilled", "hard", "control"))
+RUNNER_UP, NEGATIVE = mark("runner-up"), mark("negative")
 SIZE, DPI = (8.6, 3.0), 110
 
 STYLE = {
@@ -30,7 +32,6 @@ STYLE = {
     "grid.color": "#e4e7ea",
     "grid.linewidth": 0.7,
 }
-VOICE = "#f7d9a0"  # the teacher's bars: light, with an orange outline
 _ONE_AT_A_TIME = threading.RLock()  # rcParams are global: threads that draw must not put back each other's
 
 
@@ -98,7 +99,7 @@ def draw_bars(ax, values, *, classes=None, title="", percent=False, second=None)
     """One bar for each class with its value written on it; bar `second` stands out."""
     values = np.asarray(values, dtype=float)
     classes = [str(i) for i in range(len(values))] if classes is None else classes
-    colors = [RED if i == second else BLUE for i in range(len(values))]
+    colors = [RUNNER_UP if i == second else BLUE for i in range(len(values))]
     drawn = ax.bar(range(len(values)), values, color=colors, width=0.72)
     words = [f"{100 * v:.1f}" for v in values] if percent else [f"{v:.1f}" for v in values]
     ax.bar_label(drawn, words, padding=2, fontsize="small")
@@ -124,8 +125,8 @@ def draw_distribution(ax, values, color, title, classes):
 def draw_paired_bars(ax, teacher, student, classes=None):
     """Teacher and student side by side in each class."""
     places = np.arange(len(teacher))
-    ax.bar(places - 0.2, teacher, 0.38, color=VOICE, edgecolor=ORANGE, label="teacher")
-    ax.bar(places + 0.2, student, 0.38, color=BLUE, label="student")
+    ax.bar(places - 0.2, teacher, 0.38, color=TEACHER, label="teacher")
+    ax.bar(places + 0.2, student, 0.38, color=DISTILLED, label="student")
     ax.set_xticks(places, places if classes is None else classes)
     ax.axhline(0, color=GRAY, linewidth=0.8)
     ax.grid(axis="x", visible=False)
@@ -136,8 +137,8 @@ def draw_push_bars(ax, hard, soft, total=None, classes=None):
     places = np.arange(len(hard))
     width = 0.38 if total is None else 0.27
     first = -width / 2 if total is None else -width - 0.02
-    ax.bar(places + first, hard, width, color=GREEN, label="label")
-    ax.bar(places + first + width + 0.02, soft, width, color=VOICE, edgecolor=ORANGE, label="teacher")
+    ax.bar(places + first, hard, width, color=HARD, label="label")
+    ax.bar(places + first + width + 0.02, soft, width, color=TEACHER, label="teacher")
     if total is not None:
         at = places + 0.29
         ax.plot(at, total, alpha=0)  # arrows do not count for the limits of the axes

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, RED, SIZE, in_course_style, picture
+from kdlab.plots.base import BLUE, DISTILLED, GRAY, GREEN, HARD, RED, SIZE, TEACHER, in_course_style, picture
 
 
 @in_course_style
@@ -28,13 +28,13 @@ def race_over_seeds(recorded):
     }
     for ax, (title, errors) in zip(axes, columns.items(), strict=True):
         for row, name in enumerate(names):
-            color = ORANGE if row < 2 else BLUE
+            color = HARD if row < 2 else DISTILLED
             ax.barh(row, np.mean(errors[name]), color=color, alpha=0.35, height=0.7)
             ax.plot(errors[name], [row] * len(errors[name]), "o", color=color, markersize=4)
         key = "validation_errors" if title == "validation" else "test_errors"
-        ax.axvline(recorded["teacher"][key], color=GRAY, linestyle="--")
+        ax.axvline(recorded["teacher"][key], color=TEACHER, linestyle="--")
         ax.annotate("teacher", (recorded["teacher"][key], len(names) - 0.45), (4, 0), textcoords="offset points",
-                    color=GRAY, fontsize="small")  # fmt: skip
+                    color=TEACHER, fontsize="small")  # fmt: skip
         ax.set(xlabel="errors of 10 000", title=title, xlim=(0, None))
         ax.grid(axis="y", visible=False)
     axes[0].set_yticks(range(len(names)), names)

@@ -23,6 +23,7 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from None
 
+from kdlab.palette import css as palette_css
 from kdlab.widgets.driver import running_loop, usual_torch
 
 FOLDER = Path(__file__).parent
@@ -32,8 +33,12 @@ UNSEEN = 1.0  # seconds between two pictures that nobody sees
 
 
 def source(*names):
-    """The text of these files one after another: no build step, and nothing to fetch from a network."""
-    return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names)
+    """The text of these files one after another: no build step, and nothing to fetch from a network.
+
+    The palette stands in front of common.css, which all panels begin with.
+    """
+    palette = palette_css() if "common.css" in names else ""
+    return palette + "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names)
 
 
 def to_numpy(values, dtype=float):

@@ -33,7 +33,70 @@ const newId = () => `kd-${page}-${++ids}`;
 // ---- The panel and its model ---------------------------------------------------------------------------
 
 function panelRoot(parent, name, label) {
-  return html("div", { class: `kd-panel kd-${name}`, role: "group", "aria-label": label }, parent);
+  const root = html("div", { class: `kd-panel kd-${name}`, role: "group", "aria-label": label }, parent);
+  root.classList.toggle("kd-alone", !document.querySelector(HOSTS)); // then the reader's system tells light from dark
+  if (root.showPopover) presentation(root);
+  return root;
+}
+
+const HOSTS = "[data-jp-theme-light], [data-vscode-theme-kind], html[theme]"; // they say which theme they have
+
+// ---- Presentation: the panel fills the window, as large as it fits there ---------------------------------
+
+const ZOOMS = [2.4, 2.2, 2, 1.8, 1.6, 1.5, 1.4, 1.3, 1.2];
+
+function presentation(root) {
+  const open = () => root.matches(":popover-open");
+  const node = button(root, "", () => (open() ? leave() : enter()), { label: "Presentation: fill the window" });
+  node.classList.add("kd-present");
+  const sign = svg("path", {}, svg("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" }, node));
+  const fit = () => {
+    if (!open()) return;
+    for (const zoom of ZOOMS) {
+      root.style.zoom = zoom;
+      fitText(root); // figures that are wider are higher
+      if (root.scrollHeight <= root.clientHeight && root.clientWidth >= 700) break;
+    }
+  };
+  function enter() {
+    root.popover = "manual"; // the top layer: no ancestor can clip it, and no permission is asked for
+    root.showPopover();
+    window.addEventListener("resize", fit);
+    root.addEventListener("keydown", onKey);
+    show();
+    fit();
+    node.focus();
+  }
+  function leave() {
+    root.hidePopover();
+    root.removeAttribute("popover"); // or the panel would not be seen at all
+    root.style.zoom = "";
+    window.removeEventListener("resize", fit);
+    root.removeEventListener("keydown", onKey);
+    show();
+    node.focus();
+  }
+  const onKey = (event) => event.key === "Escape" && !event.defaultPrevented && leave();
+  const show = () => {
+    sign.setAttribute("d", open() ? "M3 3L13 13M13 3L3 13" : "M2 6V2H6M10 2H14V6M14 10V14H10M6 14H2V10");
+    node.setAttribute("aria-pressed", open());
+    node.title = open() ? "back to the notebook (Esc)" : "presentation: fill the window";
+  };
+  show();
+}
+
+// Text keeps its size whatever the width: the style sheet multiplies it by a figure's units per pixel.
+function fitText(root) {
+  for (const figure of root.querySelectorAll("svg.kd-figure")) {
+    const width = figure.clientWidth;
+    if (width) figure.style.setProperty("--unit", (figure.viewBox.baseVal.width / width).toFixed(3));
+  }
+}
+
+function watchWidth(root) {
+  const observer = new ResizeObserver(() => fitText(root));
+  observer.observe(root);
+  return () => observer.disconnect();
 }
 
 // JupyterLab's one-key commands (arrows, "a", "d d") must not see keys pressed inside a panel; Ctrl+S and
@@ -53,6 +116,7 @@ function drawOnChange(model, root, traits, draw) {
   let frame = 0;
   const releaseKeys = keepKeys(root);
   const releaseKernel = watchKernel(model, root);
+  const releaseWidth = watchWidth(root);
   const drawing = sayDrawing(model);
   const now = () => {
     frame = 0;
@@ -68,6 +132,7 @@ function drawOnChange(model, root, traits, draw) {
     cancelAnimationFrame(frame);
     releaseKeys();
     releaseKernel();
+    releaseWidth();
     drawing.leave();
   };
 }

@@ -87,7 +87,7 @@ function render({ model, el }) {
     const unit = get("bits") ? "bits" : "nats";
     for (const { name, figure, drawn, marks } of distributions) {
       const [own, other] = name === "p" ? [p, q] : [q, p];
-      drawn.update(own, own.map((share) => decimals(100 * share, share > 0 && share < 0.0095 ? 1 : 0)), () => (name === "p" ? "kd-first" : "kd-student"));
+      drawn.update(own, own.map((share) => decimals(100 * share, share > 0 && share < 0.0095 ? 1 : 0)), () => (name === "p" ? "kd-teacher" : "kd-student"));
       const slot = figure.box.width / classes.length;
       marks.forEach((mark, i) => mark.setAttribute("d", `M${figure.box.x + slot * (i + 0.06)} ${figure.y(other[i])}h${slot * 0.88}`));
     }
@@ -97,7 +97,7 @@ function render({ model, el }) {
       now[key] = total(terms);
       figure.setTitle(`${name} = ${number(now[key] / size, 3)} ${unit}`);
       const shown = terms.map((value) => clamp(value / size, TERM_RANGE[0], TERM_RANGE[1]));
-      drawn.update(shown, terms.map((value) => number(value / size)), (i) => (terms[i] < 0 ? "kd-negative" : "kd-first"));
+      drawn.update(shown, terms.map((value) => number(value / size)), (i) => (terms[i] < 0 ? "kd-negative" : "kd-term"));
     }
     bound(now.js, `JS is ${number((100 * now.js) / Math.LN2, 0)} % of log 2`);
     inBits.set(get("bits"));
