@@ -49,6 +49,18 @@ def soft_targets(logits, probabilities, temperature, *, image=None, classes=None
     return figure
 
 
+def _fold_below(ax, low, high):
+    """What lies between 0 and `low` gets the lowest fifth of the y axis, as in the panel: a run begins there."""
+    if low <= 0:
+        ax.set_ylim(low, high)
+        return
+    stops, shares = [0, low, high], [0, 0.2, 1]
+    ax.set_yscale("function", functions=(lambda y: np.interp(y, stops, shares), lambda s: np.interp(s, shares, stops)))
+    ax.set_ylim(0, high)
+    ax.set_yticks([0, *(tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high)])
+    ax.axhspan(0, low, color=GRAY, alpha=0.08, linewidth=0)
+
+
 @in_course_style
 def race(curves, changes, teacher_accuracy, soft, *, steps, temperature, accuracy_range, image):
     """RacePanel as a still: accuracy of both students against the teacher's, and one image's soft targets."""
@@ -66,7 +78,8 @@ def race(curves, changes, teacher_accuracy, soft, *, steps, temperature, accurac
     for step, words in changes:
         ax.axvline(step, color=GRAY, linewidth=0.8)
         ax.annotate(words, (step, accuracy_range[0]), (3, 4), textcoords="offset points", rotation=90, fontsize="small")
-    ax.set(xlim=(0, steps), ylim=accuracy_range, xlabel="step", title="validation accuracy")
+    _fold_below(ax, *accuracy_range)
+    ax.set(xlim=(0, steps), xlabel="step", title="validation accuracy")
     ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     ax.legend(loc="lower right", fontsize="small")
     draw_digit(figure.add_subplot(grid[:, 1]), image)

@@ -91,7 +91,10 @@ function fitText(root) {
     const width = figure.clientWidth;
     if (width) figure.style.setProperty("--unit", (figure.viewBox.baseVal.width / width).toFixed(3));
   }
+  root.dispatchEvent(new Event("kd-fitted")); // for whatever has to choose how many words there is room for
 }
+
+const unitOf = (figure) => Number(figure.style.getPropertyValue("--unit")) || 1;
 
 function watchWidth(root) {
   const observer = new ResizeObserver(() => fitText(root));
@@ -394,10 +397,10 @@ function slider(parent, { label, min, max, log = false, step = 1, marks = [], fo
   const span = (log ? Math.log(max / min) : max - min) || 1; // of one stop there is no way to go
   const toShare = (value) => (log ? Math.log(value / min) : value - min) / span;
   const toValue = (share) => (log ? min * Math.exp(share * span) : min + share * span);
-  const unitOf = (value) => (log ? 10 ** (Math.floor(Math.log10(value) + 1e-9) - 1) : step);
+  const grain = (value) => (log ? 10 ** (Math.floor(Math.log10(value) + 1e-9) - 1) : step);
   const round = (wanted) => {
     const value = clamp(wanted, min, max); // first: a log scale knows nothing at or below 0
-    const size = unitOf(value);
+    const size = grain(value);
     return clamp(Number((Math.round(value / size) * size).toPrecision(10)), min, max);
   };
   let now = min;
@@ -414,7 +417,7 @@ function slider(parent, { label, min, max, log = false, step = 1, marks = [], fo
     const end = { Home: min, End: max }[event.key];
     if (event.ctrlKey || event.metaKey || event.altKey || (up ?? page ?? end) === undefined) return;
     event.preventDefault();
-    if (up) choose(now + up * unitOf(up < 0 ? now * 0.999 : now));
+    if (up) choose(now + up * grain(up < 0 ? now * 0.999 : now));
     else if (page) {
       const far = toValue(clamp(toShare(now) + page, 0, 1));
       choose(round(far) === now ? now + Math.sign(page) * step : far); // of few stops, the next one
@@ -530,6 +533,7 @@ function goalLine(parent, text) {
     line.classList.toggle("kd-reached", reached);
     setText(tick, reached ? "☑" : "☐");
     setText(progress, words);
+    progress.title = words;
     setText(done, reached ? "reached" : "");
   };
 }
