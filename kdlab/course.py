@@ -193,7 +193,8 @@ class EnvironmentReport:
 
     def _repr_mimebundle_(self, **options):
         data, metadata = self.probe._repr_mimebundle_(**options) if self.probe else ({}, {})
-        data.pop("image/png", None)  # where no kernel answers, the text says more
+        for part in (data, metadata):
+            part.pop("image/png", None)  # where no kernel answers, the text says more
         return {**data, "text/plain": repr(self)}, metadata
 
 

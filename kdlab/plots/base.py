@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 from matplotlib import rcParams, style
 from matplotlib.figure import Figure
+from PIL import Image
 
 from kdlab.palette import mark
 
@@ -16,7 +17,7 @@ BLUE, ORANGE, GREEN, PINK, SKY, RED, GRAY = map(mark, ("blue", "orange", "green"
 PALETTE = [BLUE, ORANGE, GREEN, PINK, SKY, RED]
 TEACHER, DISTILLED, HARD, CONTROL = map(mark, ("teacher", "distilled", "hard", "control"))
 RUNNER_UP, NEGATIVE = mark("runner-up"), mark("negative")
-SIZE, DPI = (8.6, 3.0), 110
+SIZE, DPI, SHARPNESS = (8.6, 3.0), 110, 2
 
 STYLE = {
     "figure.figsize": SIZE,
@@ -48,12 +49,19 @@ def course_style():
 
 
 def in_course_style(draw):
-    """Decorates every function that draws a figure: it draws in the course's own style."""
+    """Decorates every function that draws a figure: it draws in the course's own style.
+
+    The first sentence of its docstring is what the figure says of itself where it cannot be seen.
+    """
+    sentence = " ".join((draw.__doc__ or "").split()).partition(". ")[0].rstrip(".")
 
     @functools.wraps(draw)
     def drawn(*args, **kwargs):
         with course_style():
-            return draw(*args, **kwargs)
+            figure = draw(*args, **kwargs)
+        if isinstance(figure, Picture):
+            figure.sentence = figure.sentence or sentence
+        return figure
 
     return drawn
 
@@ -64,11 +72,20 @@ class Picture(Figure):
     It is drawn and saved in the course's style too: tick labels, for one, are made only then.
     """
 
+    sentence = ""  # what it shows
+
     draw = in_course_style(Figure.draw)
     savefig = in_course_style(Figure.savefig)
 
+    @property
+    def alternative(self):
+        """What stands for the figure where it cannot be seen: what it shows, and its titles."""
+        titles = [self.get_suptitle(), *(ax.get_title() for ax in self.axes)]
+        titles = "; ".join(" ".join(title.split()) for title in titles if title.strip())
+        return ": ".join(part for part in (self.sentence, titles) if part)
+
     def _repr_mimebundle_(self, include=None, exclude=None):
-        return {"image/png": to_png(self), "text/plain": repr(self)}
+        return {"image/png": to_png(self), "text/plain": repr(self)}, {"image/png": png_metadata(self)}
 
     def __repr__(self):
         return "<figure>"
@@ -81,10 +98,18 @@ def picture(columns=1, rows=1, *, size=SIZE, **options):
 
 
 def to_png(figure):
-    """The bytes of the figure's PNG."""
-    out = io.BytesIO()
-    figure.savefig(out, format="png", facecolor="white")
+    """The bytes of the figure's PNG: two pixels for each that it takes on the page, and 256 colours, which suffice."""
+    drawn, out = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", facecolor="white", dpi=SHARPNESS * figure.dpi)
+    with Image.open(drawn) as image:
+        small = image.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    small.save(out, "PNG")
     return out.getvalue()
+
+
+def png_metadata(figure):
+    """What a notebook keeps beside the PNG: its width on the page, and words for it."""
+    return {"width": round(figure.get_figwidth() * figure.dpi), "alt": getattr(figure, "alternative", "figure")}
 
 
 def draw_digit(ax, image, title=""):

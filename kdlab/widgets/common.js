@@ -35,7 +35,7 @@ const newId = () => `kd-${page}-${++ids}`;
 function panelRoot(parent, name, label) {
   const root = html("div", { class: `kd-panel kd-${name}`, role: "group", "aria-label": label }, parent);
   root.classList.toggle("kd-alone", !document.querySelector(HOSTS)); // then the reader's system tells light from dark
-  if (root.showPopover) presentation(root);
+  if (root.showPopover && name !== "probe") presentation(root);
   return root;
 }
 
@@ -43,7 +43,7 @@ const HOSTS = "[data-jp-theme-light], [data-vscode-theme-kind], html[theme]"; //
 
 // ---- Presentation: the panel fills the window, as large as it fits there ---------------------------------
 
-const ZOOMS = [2.4, 2.2, 2, 1.8, 1.6, 1.5, 1.4, 1.3, 1.2];
+const ZOOMS = [2.4, 2.2, 2, 1.8, 1.7, 1.6, 1.5, 1.4, 1.3, 1.2]; // in a wide window it scrolls rather than going below 1.5
 
 function presentation(root) {
   const open = () => root.matches(":popover-open");
@@ -55,7 +55,8 @@ function presentation(root) {
     for (const zoom of ZOOMS) {
       root.style.zoom = zoom;
       fitText(root); // figures that are wider are higher
-      if (root.scrollHeight <= root.clientHeight && root.clientWidth >= 700) break;
+      const whole = root.scrollHeight <= root.clientHeight && root.clientWidth >= 700;
+      if (whole || (zoom <= 1.5 && innerWidth >= 1400)) break;
     }
   };
   function enter() {

@@ -29,6 +29,7 @@ function raceCurves(parent, model, { title, range, level, format, width = 380, h
 function foldBelow(figure, [low, high], floor) {
   const { box } = figure;
   const share = (value) => (value >= low ? 0.2 + (0.8 * (value - low)) / (high - low) : (0.2 * (value - floor)) / (low - floor));
+  figure.folded = 0.2 * box.height;
   figure.y = (value) => box.y + box.height * (1 - share(value));
   svg("rect", { x: box.x, y: figure.y(low), width: box.width, height: 0.2 * box.height, class: "kd-folded" }, figure.plot);
 }

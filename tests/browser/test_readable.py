@@ -145,3 +145,26 @@ def test_text_keeps_its_size_at_any_width_and_is_not_cut(plain_page, width):
     wrong += [f"{kind} is {one['wide']} px too wide" for kind, one in found.items() if one["wide"] > 0]
     wrong += [f"{kind}: cut: {words}" for kind, one in found.items() for words in one["cut"] if width >= 1000]
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("width, height", [(1920, 1080), (960, 540)])  # the second is the first at 200 %
+def test_presentation_fills_the_window_and_gives_it_back(plain_page, width, height):
+    plain_page.set_viewport_size({"width": width, "height": height})
+    for kind in KINDS:
+        panel = plain_page.locator(f"#{kind} .kd-panel")
+        before = panel.bounding_box()
+        button = panel.get_by_role("button", name="Presentation")
+        if kind == "ProbePanel":  # lines of text: there is nothing to present
+            assert button.count() == 0
+            continue
+        button.click()
+        box = panel.bounding_box()
+        assert (box["x"], box["y"], box["width"], box["height"]) == (0, 0, width, height), kind
+        found = panel.evaluate(SIZES)
+        assert not found["outside"] and found["wide"] <= 0, (kind, found)
+        zoom = float(panel.evaluate("p => p.style.zoom"))
+        assert zoom >= 1.2
+        assert height < 1000 or zoom > 1.2 or panel.evaluate("p => p.scrollHeight > p.clientHeight"), kind
+        plain_page.keyboard.press("Escape")
+        assert panel.bounding_box() == before and button.get_attribute("aria-pressed") == "false", kind
+        assert button.evaluate("node => node === document.activeElement")
