@@ -59,7 +59,10 @@ function presentation(root) {
       if (whole || (zoom <= 1.5 && innerWidth >= 1400)) break;
     }
   };
+  const room = html("div"); // keeps the panel's place: the notebook must not scroll
   function enter() {
+    room.style.height = `${root.offsetHeight}px`;
+    root.after(room);
     root.popover = "manual"; // the top layer: no ancestor can clip it, and no permission is asked for
     root.showPopover();
     window.addEventListener("resize", fit);
@@ -70,6 +73,7 @@ function presentation(root) {
   }
   function leave() {
     root.hidePopover();
+    room.remove();
     root.removeAttribute("popover"); // or the panel would not be seen at all
     root.style.zoom = "";
     window.removeEventListener("resize", fit);
