@@ -1,6 +1,6 @@
 // SentencePanel: soft labels as bars, and how each model's probability of the second class moves with every word.
 
-const CHART = { width: 780, height: 270, left: 62, right: 42, top: 26, bottom: 86 };
+const CHART = { width: 780, height: 284, left: 62, right: 42, top: 26, bottom: 86 };
 const LEAST = 6; // words that the x axis has room for at least, so that it does not change with the first ones
 
 const sigmoid = (z) => 1 / (1 + Math.exp(-z));
