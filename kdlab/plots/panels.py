@@ -335,7 +335,8 @@ def experiment(arms, curves, outcomes, *, references, steps, stops, x_label, tit
     for (name, value), dash in zip(references.items(), itertools.cycle([(0, (1, 2)), (0, (1, 5)), (0, (5, 2, 1, 2))])):  # noqa: B905
         for ax in (left, right):
             words = f"{name} {scale * value:.3g}{unit_words}" if ax is left else None
-            ax.axhline(value, color=GRAY, linestyle=dash, linewidth=1.6, label=words)
+            color = TEACHER if "teacher" in name.split() else GRAY
+            ax.axhline(value, color=color, linestyle=dash, linewidth=1.6, label=words)
     for ax in (left, right):
         ax.set_ylim(range)
         ax.yaxis.set_major_formatter(lambda value, _: f"{scale * value:.3g}{' %' if unit == '%' else ''}")

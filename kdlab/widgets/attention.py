@@ -61,14 +61,17 @@ def _checked(tokens, attentions, whose):
 
 
 def telling_head(tokens, maps):
-    """(layer, head), from 1, of maps (layers, heads, L, L): the one in which words look most at one other word.
+    """(layer, head), from 1, of maps (layers, heads, L, L): the one in which words look most at one other word far off.
 
-    Weight on itself and on special tokens such as [CLS] does not count; the last layer's first head without words.
+    Weight on itself, on its neighbours and on special tokens such as [CLS] does not count: many heads look there
+    whatever the words. The last layer's first head for fewer than four words.
     """
     words = np.array([not (len(token) > 2 and token[0] == "[" and token[-1] == "]") for token in tokens])
-    if words.sum() < 2:
+    if words.sum() < 4:
         return maps.shape[0], 1
-    among = np.asarray(maps, float)[:, :, words][..., words] * (1 - np.eye(words.sum()))
+    places = np.flatnonzero(words)
+    far = np.abs(places[:, None] - places) > 1
+    among = np.asarray(maps, float)[:, :, words][..., words] * far
     layer, head = np.unravel_index(among.max(-1).mean(-1).argmax(), maps.shape[:2])
     return int(layer) + 1, int(head) + 1
 

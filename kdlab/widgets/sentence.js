@@ -12,7 +12,7 @@ function render({ model, el }) {
 
   const showSentence = sentenceRow(root, get("_examples"), (sentence) => save(model, { sentence }));
   const message = html("p", { class: "kd-complaint", role: "status" }, root);
-  html("p", { class: "kd-hint" }, root, "The curves show each model's answer to the beginning of the sentence, up to every word. Point at a word to see it in the bars.");
+  html("p", { class: "kd-hint" }, root, "Each model's answer to the sentence up to every word. Point at a word to see it in the bars.");
 
   const table = html("div", { class: "kd-labels", role: "group", "aria-label": "soft labels" }, root);
   const head = html("div", { class: "kd-line kd-header" }, table);
