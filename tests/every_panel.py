@@ -83,7 +83,7 @@ def _look(m):
 
 
 def _path(*ends):
-    return np.array([[[0.0, 1.0, 2.0], [end, 1.0, 1.0]] for end in ends])
+    return np.array([[[float(start), 1.0, 2.0], [end, 1.0, 1.0]] for start, end in enumerate(ends)])
 
 
 def make(kind):
@@ -98,7 +98,7 @@ def make(kind):
     makers = {
         "TemperaturePanel": lambda: widgets.TemperaturePanel(m.logits[:3], m.images[:3], m.labels[:3]),
         "DivergencePanel": lambda: widgets.DivergencePanel([0.4, 0.3, 0.3], [0.1, 0.2, 0.7]),
-        "GaussianFitPanel": lambda: widgets.GaussianFitPanel(x, np.exp(-x * x), _path(0.5), _path(1.0)),
+        "GaussianFitPanel": lambda: widgets.GaussianFitPanel(x, np.exp(-x * x), _path(0.5, 0.7), _path(1.0, 0.9)),
         "LossPanel": lambda: widgets.LossPanel(m.logits[0], m.logits[1], 3, image=m.images[0]),
         "RacePanel": lambda: widgets.RacePanel(*_race(m), evaluate_every=10, speed=0),
         "LookPanel": lambda: widgets.LookPanel(*_usual(_look, m), recipe=RECIPE, show=2),
@@ -134,6 +134,22 @@ def make(kind):
         "ProbePanel": lambda: ProbePanel([(True, "Python", ""), (False, "torch is missing", "Install it.")]),
     }
     return makers[kind]()
+
+
+def not_numbers(panel):
+    """The names of the panel's traits that hold a NaN somewhere, however deep."""
+
+    def holds(value):
+        match value:
+            case dict():
+                return any(map(holds, value.values()))
+            case list() | tuple():
+                return any(map(holds, value))
+            case float():
+                return value != value
+        return False
+
+    return [name for name, value in panel.get_state().items() if holds(value)]
 
 
 def _usual(function, *arguments):

@@ -10,7 +10,7 @@ import torch
 from kdlab import models, teachers, text, training
 from kdlab.text import WordTokenizer
 from kdlab.widgets import AttentionPanel, sentence_attention
-from kdlab.widgets.attention import counterpart, places
+from kdlab.widgets.attention import counterpart, places, telling_head
 from kdlab.widgets.reading import MOST_WORDS, tidy
 
 SENTENCES = ["A gripping story, and an unforgettable ending.", "The plot isn't just thin: a bore."]
@@ -315,3 +315,15 @@ def test_the_real_encoder_can_be_the_teacher():
     tokens, attentions = sentence_attention(*teachers.load_pretrained_encoder())("An unforgettable ending.")
     assert tokens[0] == "[CLS]" and tokens[-1] == "[SEP]" and attentions.shape == (6, 12, len(tokens), len(tokens))
     assert torch.allclose(attentions.sum(-1), torch.ones(6, 12, len(tokens)), atol=1e-4)
+
+
+def test_the_first_head_that_is_shown_looks_at_another_word_far_off():
+    tokens = ["[CLS]", "not", "a", "bad", "film", "[SEP]"]
+    attentions = np.full((2, 3, 6, 6), 1 / 6, dtype=np.float32)
+    attentions[0, 1] = np.eye(6)  # itself
+    attentions[0, 2] = np.eye(6, k=-1)  # the one before
+    attentions[1, 0] = np.eye(6)[[0] * 6]  # all look at [CLS]
+    attentions[1, 2] = 0.02
+    attentions[1, 2, 3, 1] = attentions[1, 2, 1, 3] = attentions[1, 2, 4, 1] = 0.9
+    assert telling_head(tokens, attentions) == (2, 3)
+    assert telling_head(["[CLS]", "film", "[SEP]"], np.full((2, 3, 3, 3), 1 / 3)) == (2, 1)

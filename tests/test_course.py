@@ -113,6 +113,7 @@ def test_lab_hands_the_reader_s_options_on(tmp_path, monkeypatch):
     assert command[1:3] == ["-m", "jupyterlab"] and command[-3:] == ["--ip=0.0.0.0", "--port", "8899"]
     assert f"--ServerApp.root_dir={target}" in command and "--ip=127.0.0.1" not in command
     assert (target / "00_start_here.ipynb").exists()
+    assert "--ServerApp.jpserver_extensions=kdlab.saving=True" in command  # so that panels are saved as pictures
     assert course.main(["lab", "--target", str(target)]) == 3
     assert "--ip=127.0.0.1" in commands[1]
 

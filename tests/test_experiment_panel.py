@@ -266,7 +266,7 @@ def test_usual_arms_have_their_usual_colours_and_none_is_like_another():
     panel = make_panel(lambda **_: {n: (i, iter([{"accuracy": 0.5}])) for i, n in enumerate(names)}).run()
     style = {arm["name"]: arm for arm in panel._arms}
     assert list(style) == names
-    assert [style[n]["color"] for n in ("distilled", "hard labels", "teacher's argmax")] == ["blue", "red", "orange"]
+    assert [style[n]["color"] for n in ("distilled", "hard labels", "teacher's argmax")] == ["blue", "red", "gray"]
     for part in ("color", "dash", "marker"):
         assert len({arm[part] for arm in panel._arms}) == 6 == len(STYLES)
     panel.png()

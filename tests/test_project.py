@@ -1,5 +1,6 @@
 """What README, environment.yml, constraints.txt, pyproject.toml and Makefile promise, held against each other."""
 
+import importlib
 import pathlib
 import re
 import shlex
@@ -90,6 +91,9 @@ def test_readme_commands_exist():
             assert all((ROOT / name).exists() for flag, name in zip(rest, rest[1:], strict=False) if flag == "-c")
         elif words[0] == "conda":
             assert words[-1] in ("environment.yml", "kdlab") and (ROOT / "environment.yml").exists()
+        elif words[:2] == ["jupyter", "server"]:
+            assert words[2:] == ["extension", "enable", "--sys-prefix", "kdlab.saving"]
+            assert hasattr(importlib.import_module(words[-1]), "_load_jupyter_server_extension")
         else:
             assert words[0] == "export", f"not known to this test: {words}"
         seen.add(" ".join(words[:2]))

@@ -107,10 +107,10 @@ def test_every_figure_is_drawn_in_the_courses_style(function, readers_settings):
 
 def test_a_figure_is_saved_in_the_courses_style_too(readers_settings):
     figure = plots.coin_divergences(np.linspace(0.01, 0.99, 9), {"KL": np.linspace(0, 2, 9)}, 0.5)
-    expected = figure._repr_mimebundle_()["image/png"]
+    expected = figure._repr_mimebundle_()[0]["image/png"]
     readers_settings()
     figure = plots.coin_divergences(np.linspace(0.01, 0.99, 9), {"KL": np.linspace(0, 2, 9)}, 0.5)
-    assert figure._repr_mimebundle_()["image/png"] == expected
+    assert figure._repr_mimebundle_()[0]["image/png"] == expected
     assert still_theirs()
 
 

@@ -161,7 +161,7 @@ def test_names_have_their_usual_colours():
     panel = SentencePanel({name: Counter() for name in names})
     colors = {style["name"]: style["color"] for style in panel._models}
     assert list(colors) == names and len(set(colors.values())) == 4
-    assert (colors["distilled"], colors["hard labels"], colors["teacher"]) == ("blue", "red", "gray")
+    assert (colors["distilled"], colors["hard labels"], colors["teacher"]) == ("blue", "red", "orange")
 
 
 def test_a_place_in_the_sentence():

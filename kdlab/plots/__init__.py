@@ -6,7 +6,7 @@ a time, and the reader's again afterwards.
 A room for each lesson, one for what panels look like as stills, and `base` for what all of them share.
 """
 
-from kdlab.plots.base import Picture, draw_bars, draw_digit, picture, to_png, use_style
+from kdlab.plots.base import Picture, draw_bars, draw_digit, picture, png_metadata, to_png, use_style
 from kdlab.plots.dark_knowledge import few_labels, measures, noise, nothing_gained, omitted
 from kdlab.plots.distillation_loss import (
     distances,

@@ -9,12 +9,15 @@ from contextlib import contextmanager
 import numpy as np
 from matplotlib import rcParams, style
 from matplotlib.figure import Figure
+from PIL import Image
 
-# Okabe and Ito's palette: told apart with every common kind of colour vision.
-BLUE, ORANGE, GREEN, PINK, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
+from kdlab.palette import mark
+
+BLUE, ORANGE, GREEN, PINK, SKY, RED, GRAY = map(mark, ("blue", "orange", "green", "pink", "sky", "red", "gray"))
 PALETTE = [BLUE, ORANGE, GREEN, PINK, SKY, RED]
-GRAY = "#5f6a74"
-SIZE, DPI = (8.6, 3.0), 110
+TEACHER, DISTILLED, HARD, CONTROL = map(mark, ("teacher", "distilled", "hard", "control"))
+RUNNER_UP, NEGATIVE = mark("runner-up"), mark("negative")
+SIZE, DPI, SHARPNESS = (8.6, 3.0), 110, 2
 
 STYLE = {
     "figure.figsize": SIZE,
@@ -30,7 +33,6 @@ STYLE = {
     "grid.color": "#e4e7ea",
     "grid.linewidth": 0.7,
 }
-VOICE = "#f7d9a0"  # the teacher's bars: light, with an orange outline
 _ONE_AT_A_TIME = threading.RLock()  # rcParams are global: threads that draw must not put back each other's
 
 
@@ -47,12 +49,19 @@ def course_style():
 
 
 def in_course_style(draw):
-    """Decorates every function that draws a figure: it draws in the course's own style."""
+    """Decorates every function that draws a figure: it draws in the course's own style.
+
+    The first sentence of its docstring is what the figure says of itself where it cannot be seen.
+    """
+    sentence = " ".join((draw.__doc__ or "").split()).partition(". ")[0].rstrip(".")
 
     @functools.wraps(draw)
     def drawn(*args, **kwargs):
         with course_style():
-            return draw(*args, **kwargs)
+            figure = draw(*args, **kwargs)
+        if isinstance(figure, Picture):
+            figure.sentence = figure.sentence or sentence
+        return figure
 
     return drawn
 
@@ -63,11 +72,20 @@ class Picture(Figure):
     It is drawn and saved in the course's style too: tick labels, for one, are made only then.
     """
 
+    sentence = ""  # what it shows
+
     draw = in_course_style(Figure.draw)
     savefig = in_course_style(Figure.savefig)
 
+    @property
+    def alternative(self):
+        """What stands for the figure where it cannot be seen: what it shows, and its titles."""
+        titles = [self.get_suptitle(), *(ax.get_title() for ax in self.axes)]
+        titles = "; ".join(" ".join(title.split()) for title in titles if title.strip())
+        return ": ".join(part for part in (self.sentence, titles) if part)
+
     def _repr_mimebundle_(self, include=None, exclude=None):
-        return {"image/png": to_png(self), "text/plain": repr(self)}
+        return {"image/png": to_png(self), "text/plain": repr(self)}, {"image/png": png_metadata(self)}
 
     def __repr__(self):
         return "<figure>"
@@ -80,10 +98,18 @@ def picture(columns=1, rows=1, *, size=SIZE, **options):
 
 
 def to_png(figure):
-    """The bytes of the figure's PNG."""
-    out = io.BytesIO()
-    figure.savefig(out, format="png", facecolor="white")
+    """The bytes of the figure's PNG: two pixels for each that it takes on the page, and 256 colours, which suffice."""
+    drawn, out = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", facecolor="white", dpi=SHARPNESS * figure.dpi)
+    with Image.open(drawn) as image:
+        small = image.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    small.save(out, "PNG")
     return out.getvalue()
+
+
+def png_metadata(figure):
+    """What a notebook keeps beside the PNG: its width on the page, and words for it."""
+    return {"width": round(figure.get_figwidth() * figure.dpi), "alt": getattr(figure, "alternative", "figure")}
 
 
 def draw_digit(ax, image, title=""):
@@ -98,7 +124,7 @@ def draw_bars(ax, values, *, classes=None, title="", percent=False, second=None)
     """One bar for each class with its value written on it; bar `second` stands out."""
     values = np.asarray(values, dtype=float)
     classes = [str(i) for i in range(len(values))] if classes is None else classes
-    colors = [RED if i == second else BLUE for i in range(len(values))]
+    colors = [RUNNER_UP if i == second else BLUE for i in range(len(values))]
     drawn = ax.bar(range(len(values)), values, color=colors, width=0.72)
     words = [f"{100 * v:.1f}" for v in values] if percent else [f"{v:.1f}" for v in values]
     ax.bar_label(drawn, words, padding=2, fontsize="small")
@@ -124,8 +150,8 @@ def draw_distribution(ax, values, color, title, classes):
 def draw_paired_bars(ax, teacher, student, classes=None):
     """Teacher and student side by side in each class."""
     places = np.arange(len(teacher))
-    ax.bar(places - 0.2, teacher, 0.38, color=VOICE, edgecolor=ORANGE, label="teacher")
-    ax.bar(places + 0.2, student, 0.38, color=BLUE, label="student")
+    ax.bar(places - 0.2, teacher, 0.38, color=TEACHER, label="teacher")
+    ax.bar(places + 0.2, student, 0.38, color=DISTILLED, label="student")
     ax.set_xticks(places, places if classes is None else classes)
     ax.axhline(0, color=GRAY, linewidth=0.8)
     ax.grid(axis="x", visible=False)
@@ -136,8 +162,8 @@ def draw_push_bars(ax, hard, soft, total=None, classes=None):
     places = np.arange(len(hard))
     width = 0.38 if total is None else 0.27
     first = -width / 2 if total is None else -width - 0.02
-    ax.bar(places + first, hard, width, color=GREEN, label="label")
-    ax.bar(places + first + width + 0.02, soft, width, color=VOICE, edgecolor=ORANGE, label="teacher")
+    ax.bar(places + first, hard, width, color=HARD, label="label")
+    ax.bar(places + first + width + 0.02, soft, width, color=TEACHER, label="teacher")
     if total is not None:
         at = places + 0.29
         ax.plot(at, total, alpha=0)  # arrows do not count for the limits of the axes

@@ -7,7 +7,6 @@ from kdlab.plots.base import (
     DPI,
     GRAY,
     GREEN,
-    ORANGE,
     PINK,
     RED,
     SIZE,
@@ -21,7 +20,7 @@ from kdlab.plots.base import (
 # How an arm is drawn: colour, dash, marker, as in the panels.
 LOOKS = {
     "hard labels": (RED, "--", "o"),
-    "teacher's argmax": (ORANGE, "-.", "s"),
+    "teacher's argmax": (GRAY, "-.", "s"),
     "distilled": (BLUE, "-", "o"),
     "distilled, same pictures": (GREEN, (0, (8, 3)), "^"),
     "label smoothing": (PINK, ":", "D"),

@@ -5,13 +5,11 @@ import numpy as np
 from kdlab.plots.base import (
     BLUE,
     GRAY,
-    ORANGE,
     PALETTE,
     PINK,
     RED,
     SIZE,
     SKY,
-    VOICE,
     draw_bars,
     draw_digit,
     draw_push_bars,
@@ -90,7 +88,7 @@ def distances(values, title=""):
     """One row of dots for each arm (one dot a seed) and its mean: {name: [value, ...]}."""
     figure, ax = picture(size=(SIZE[0], 0.42 * len(values) + 1.1))
     for row, seeds in enumerate(values.values()):
-        ax.barh(row, np.mean(seeds), 0.55, color=VOICE, edgecolor=ORANGE)
+        ax.barh(row, np.mean(seeds), 0.55, color=SKY, alpha=0.5)
         ax.plot(seeds, np.full(len(seeds), row), "o", color=BLUE, markersize=5)
         words = f"{np.mean(seeds):.3f} ± {np.std(seeds, ddof=1):.3f}"
         ax.annotate(words, (np.max(seeds), row), (8, 0), textcoords="offset points", va="center", fontsize="small")

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, RED, SIZE, SKY, VOICE, in_course_style, picture
+from kdlab.plots.base import BLUE, GRAY, GREEN, RED, SIZE, SKY, TEACHER, in_course_style, picture
 
 # Colour and marker of each way of training, as in the panel of this lesson.
-LOOKS = {"text only": (RED, "s"), "both": (GREEN, "^"), "probabilities": (BLUE, "o"), "teacher": (GRAY, "*")}
+LOOKS = {"text only": (RED, "s"), "both": (GREEN, "^"), "probabilities": (BLUE, "o"), "teacher": (TEACHER, "*")}
 
 
 @in_course_style
@@ -17,9 +17,9 @@ def next_tokens(before, pieces, columns):
     figure, ax = picture(size=(SIZE[0], 2.9))
     places, width = np.arange(len(pieces)), 0.82 / len(columns)
     for n, (name, values) in enumerate(columns.items()):
-        color = VOICE if name == "teacher" else (BLUE, SKY, GREEN)[(n - 1) % 3]
+        color = TEACHER if name == "teacher" else (BLUE, SKY, GREEN)[(n - 1) % 3]
         drawn = ax.bar(places + (n - (len(columns) - 1) / 2) * width, values, width, label=name, color=color,
-                       edgecolor=ORANGE if name == "teacher" else color)  # fmt: skip
+                       edgecolor=color)  # fmt: skip
         if len(columns) == 1:
             ax.bar_label(drawn, [f"{100 * v:.1f} %" for v in values], padding=2, fontsize="small")
     ax.set_xticks(places, [piece.replace(" ", "␣").replace("\n", "↵") for piece in pieces])
@@ -115,8 +115,7 @@ def hours(rows):
     """Bars of hours on a logarithmic scale: rows of (what, hours, "teacher" or "student")."""
     figure, ax = picture(size=(SIZE[0], 0.5 * len(rows) + 0.8))
     for place, (_, value, who) in enumerate(rows):
-        ax.barh(place, value, color=VOICE if who == "teacher" else BLUE, height=0.6,
-                edgecolor=ORANGE if who == "teacher" else BLUE)  # fmt: skip
+        ax.barh(place, value, color=TEACHER if who == "teacher" else BLUE, height=0.6)
         ax.annotate(_in_words(value), (value, place), (4, 0), textcoords="offset points", va="center", fontsize="small")
     ax.set_yticks(range(len(rows)), [what for what, _, _ in rows])
     ax.invert_yaxis()

@@ -2,18 +2,18 @@
 
 import numpy as np
 
-from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, PINK, RED, SIZE, SKY, in_course_style, picture
+from kdlab.plots.base import BLUE, GRAY, GREEN, PINK, RED, SIZE, SKY, in_course_style, picture
 
 # Colour, line and marker of each arm, the same in every figure of the lesson.
 LOOKS = {
     "hard labels": (RED, "--", "s"),
-    "teacher's argmax": (ORANGE, ":", "D"),
+    "teacher's argmax": (GRAY, ":", "D"),
     "T = 1": (SKY, "-.", "v"),
     "T = 2": (GREEN, "-", "^"),
     "T = 4": (BLUE, "-", "o"),
     "T = 20": (PINK, (0, (6, 2, 1, 2)), "P"),
 }
-OTHERS = [(BLUE, "-", "o"), (GREEN, "--", "^"), (ORANGE, "-.", "D"), (PINK, ":", "P"), (SKY, "-", "v")]
+OTHERS = [(BLUE, "-", "o"), (GREEN, "--", "^"), (GRAY, "-.", "D"), (PINK, ":", "P"), (SKY, "-", "v")]
 
 
 def _look(name, position):

@@ -2,9 +2,21 @@
 
 import numpy as np
 
-from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, RED, SIZE, draw_digit, in_course_style, picture
+from kdlab.plots.base import (
+    BLUE,
+    CONTROL,
+    DISTILLED,
+    GRAY,
+    GREEN,
+    HARD,
+    SIZE,
+    TEACHER,
+    draw_digit,
+    in_course_style,
+    picture,
+)
 
-STYLES = {"teacher": (ORANGE, ":"), "distilled": (BLUE, "-"), "hard": (RED, "--")}
+STYLES = {"teacher": (TEACHER, ":"), "distilled": (DISTILLED, "-"), "hard": (HARD, "--")}
 
 
 def _draw_look(ax, pixels, corner, shades=None, title=""):
@@ -42,7 +54,7 @@ def look_panel(pixels, corner, maps, seen, curves, teacher, *, truth, imitate, w
         (slice(2, 4), "share", "Attention in the box"),
     ):
         ax = figure.add_subplot(grid[1, columns])
-        ax.axhline(teacher[name], color=ORANGE, linestyle=":", linewidth=2, label="teacher")
+        ax.axhline(teacher[name], color=TEACHER, linestyle=":", linewidth=2, label="teacher")
         for who in ("distilled", "hard"):
             color, dash = STYLES[who]
             values = curves.get(name, {}).get(who, [])
@@ -85,7 +97,7 @@ def arms(groups, *, baseline, references=None, unit="right answers in %", kinds=
     """
     names = list(next(iter(groups.values())))
     figure, axes = picture(len(groups), size=size or (SIZE[0], 0.4 * len(names) + 1.1), sharey=True, squeeze=False)
-    looks = [(RED, "s"), (BLUE, "o"), (GRAY, "D")]
+    looks = [(HARD, "s"), (DISTILLED, "o"), (CONTROL, "D")]
     for ax, (title, found) in zip(axes[0], groups.items(), strict=True):
         for row, name in enumerate(names):
             values = 100 * np.asarray(found[name], float)
@@ -100,7 +112,7 @@ def arms(groups, *, baseline, references=None, unit="right answers in %", kinds=
         for (name, value), dash in zip(
             (references or {}).get(title, {}).items(), (":", (0, (1, 4)), "-."), strict=False
         ):
-            ax.axvline(100 * value, color=ORANGE, linestyle=dash, linewidth=1.8, label=f"{name} {100 * value:.0f}")
+            ax.axvline(100 * value, color=TEACHER, linestyle=dash, linewidth=1.8, label=f"{name} {100 * value:.0f}")
         if (references or {}).get(title):
             ax.legend(fontsize="x-small", loc="best")
         ax.set_yticks(range(len(names)), names)
@@ -120,7 +132,7 @@ def _paired_interval(values, others):
 def longer(short, long):
     """Validation accuracy on the way, {arm: [curve of each seed]}, for runs of two lengths side by side."""
     figure, axes = picture(2, size=(SIZE[0], 3.0), sharey=True)
-    looks = {"labels": (RED, "--"), "labels + attention": (GREEN, "-."), "labels + hint": (BLUE, "-"),
+    looks = {"labels": (HARD, "--"), "labels + attention": (GREEN, "-."), "labels + hint": (DISTILLED, "-"),
              "labels, pictures moved": (GRAY, ":")}  # fmt: skip
     for ax, found in zip(axes, (short, long), strict=True):
         for arm, (color, dash) in ((arm, looks[arm]) for arm in looks if arm in found):

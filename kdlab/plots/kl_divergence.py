@@ -2,7 +2,20 @@
 
 import numpy as np
 
-from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, RED, SIZE, SKY, draw_digit, in_course_style, picture
+from kdlab.plots.base import (
+    BLUE,
+    DISTILLED,
+    GRAY,
+    GREEN,
+    NEGATIVE,
+    RED,
+    SIZE,
+    SKY,
+    TEACHER,
+    draw_digit,
+    in_course_style,
+    picture,
+)
 
 
 @in_course_style
@@ -11,7 +24,7 @@ def answers(image, distributions, titles):
     figure, axes = picture(len(distributions) + 1, width_ratios=[0.5] + [1] * len(distributions), size=(SIZE[0], 2.6))
     draw_digit(axes[0], image)
     highest = max(float(np.max(np.asarray(p))) for p in distributions)
-    for ax, p, title, color in zip(axes[1:], distributions, titles, (GRAY, BLUE, ORANGE), strict=False):
+    for ax, p, title, color in zip(axes[1:], distributions, titles, (TEACHER, BLUE, SKY), strict=False):
         p = np.asarray(p, dtype=float)
         drawn = ax.bar(range(len(p)), p, color=color, width=0.72)
         ax.bar_label(drawn, [f"{100 * v:.0f}" for v in p], padding=2, fontsize="small")
@@ -65,7 +78,7 @@ def logarithm_and_tangent():
     """ln x never rises above the line x - 1, and touches it at x = 1 only."""
     x = np.linspace(0.06, 3, 200)
     figure, ax = picture(size=(4.6, 2.6))
-    ax.plot(x, x - 1, color=ORANGE, linestyle="--", linewidth=2, label="x − 1")
+    ax.plot(x, x - 1, color=GREEN, linestyle="--", linewidth=2, label="x − 1")
     ax.plot(x, np.log(x), color=BLUE, linewidth=2, label="ln x")
     ax.plot([1], [0], "o", color=GRAY)
     ax.set(xlabel="x", xlim=(0, 3), ylim=(-3, 2.2))
@@ -79,12 +92,12 @@ def pulls(p, q, *, classes):
     p, q = np.asarray(p, dtype=float), np.asarray(q, dtype=float)
     figure, axes = picture(2, size=(SIZE[0], 2.8))
     places = np.arange(len(p))
-    axes[0].bar(places - 0.2, p, 0.38, color=BLUE, label="p, the teacher")
-    axes[0].bar(places + 0.2, q, 0.38, color=ORANGE, hatch="//", edgecolor="white", label="q, the student")
+    axes[0].bar(places - 0.2, p, 0.38, color=TEACHER, label="p, the teacher")
+    axes[0].bar(places + 0.2, q, 0.38, color=DISTILLED, hatch="//", edgecolor="white", label="q, the student")
     axes[0].legend(fontsize="small")
     axes[0].set_title("two answers")
     up = p - q
-    axes[1].bar(places, up, 0.6, color=[GREEN if v >= 0 else RED for v in up])
+    axes[1].bar(places, up, 0.6, color=[GREEN if v >= 0 else NEGATIVE for v in up])
     axes[1].axhline(0, color=GRAY, linewidth=0.8)
     axes[1].set_title("push on each logit: p − q")
     for ax in axes:

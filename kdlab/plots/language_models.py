@@ -4,22 +4,23 @@ import numpy as np
 
 from kdlab.plots.base import (
     BLUE,
+    DISTILLED,
     GRAY,
     GREEN,
-    ORANGE,
+    HARD,
     PALETTE,
     PINK,
     RED,
     SIZE,
     SKY,
-    VOICE,
+    TEACHER,
     draw_arm,
     in_course_style,
     picture,
 )
 
 # What each arm learns from gives its colour.
-TEXT, TARGETS, BARE, WRITTEN, BOTH = RED, BLUE, ORANGE, GREEN, PINK
+TEXT, TARGETS, BARE, WRITTEN, BOTH = HARD, DISTILLED, SKY, GREEN, PINK
 
 
 def _character(character):
@@ -32,7 +33,7 @@ def next_characters(distributions, *, most=10):
     figure, axes = picture(len(distributions), size=(SIZE[0], 2.5), sharey=True, squeeze=False)
     for ax, (title, shares) in zip(axes[0], distributions.items(), strict=True):
         ranked = sorted(shares.items(), key=lambda pair: -pair[1])[:most]
-        ax.bar(range(len(ranked)), [p for _, p in ranked], color=VOICE, edgecolor=ORANGE, width=0.75)
+        ax.bar(range(len(ranked)), [p for _, p in ranked], color=TEACHER, width=0.75)
         ax.set_xticks(range(len(ranked)), [_character(c) for c, _ in ranked])
         ax.set_title(title, fontsize="small", family="monospace", fontweight="normal")
         ax.set(ylim=(0, 1.02))
@@ -59,7 +60,7 @@ def transfer_arms(groups, *, teacher=None):
             ax.annotate(f"{mean:.2f}", (max(values), place), (8, 0), textcoords="offset points", va="center",
                         fontsize="small")  # fmt: skip
         if teacher is not None:
-            ax.axvline(teacher, color=GRAY, linestyle=":")
+            ax.axvline(teacher, color=TEACHER, linestyle=":")
         ax.set_yticks(range(len(arms)), list(arms), fontsize="small")
         ax.set(ylim=(len(arms) - 0.4, -0.6))
         ax.set_title(title, fontsize="small", loc="left")
@@ -78,7 +79,7 @@ def divergence_measures(measures, references=()):
     """A plot for each {title: {divergence: values over seeds}}; references {title: (words, value)}: dotted lines."""
     figure, axes = picture(len(measures), size=(SIZE[0], 2.7), squeeze=False, sharey=True)
     for ax, (title, arms) in zip(axes[0], measures.items(), strict=True):
-        for place, (values, color) in enumerate(zip(arms.values(), (BLUE, SKY, GREEN, ORANGE, RED), strict=False)):
+        for place, (values, color) in enumerate(zip(arms.values(), (BLUE, SKY, GREEN, PINK, RED), strict=False)):
             ax.plot(values, [place] * len(values), "o", color=color, markersize=4, alpha=0.6)
             ax.plot(np.mean(values), place, "|", color=color, markersize=16, markeredgewidth=2.5)
         if title in dict(references):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, RED, SIZE, in_course_style, picture
+from kdlab.plots.base import BLUE, CONTROL, DISTILLED, GRAY, GREEN, HARD, RED, SIZE, in_course_style, picture
 
 
 @in_course_style
@@ -45,12 +45,12 @@ def moved_digits(recorded, arms):
 def _bars_of_seeds(ax, errors, arms):
     """A bar and dots for each arm, a dashed line for the teacher."""
     for row, name in enumerate(arms):
-        color = BLUE if name.startswith("soft") else ORANGE
+        color = DISTILLED if name.startswith("soft") else CONTROL if "smooth" in name else HARD
         ax.barh(row, np.mean(errors[name]), color=color, alpha=0.35, height=0.7)
         ax.plot(errors[name], [row] * len(errors[name]), "o", color=color, markersize=4)
     teacher = np.mean(errors["teacher"])
-    ax.axvline(teacher, color=GRAY, linestyle="--")
-    ax.annotate("teacher", (teacher, len(arms) - 0.45), (4, 0), textcoords="offset points", color=GRAY,
+    ax.axvline(teacher, color=TEACHER, linestyle="--")
+    ax.annotate("teacher", (teacher, len(arms) - 0.45), (4, 0), textcoords="offset points", color=TEACHER,
                 fontsize="small")  # fmt: skip
     ax.set_yticks(range(len(arms)), arms)
     ax.set_xlim(0, None)

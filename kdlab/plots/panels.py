@@ -9,13 +9,18 @@ from matplotlib.ticker import MaxNLocator
 
 from kdlab.plots.base import (
     BLUE,
+    DISTILLED,
     DPI,
     GRAY,
     GREEN,
+    HARD,
+    NEGATIVE,
     ORANGE,
     PINK,
     RED,
     SIZE,
+    SKY,
+    TEACHER,
     Picture,
     draw_bars,
     draw_digit,
@@ -26,7 +31,7 @@ from kdlab.plots.base import (
     picture,
 )
 
-ARMS = {"teacher": (GRAY, ":"), "distilled": (BLUE, "-"), "hard": (RED, "--")}
+ARMS = {"teacher": (TEACHER, ":"), "distilled": (DISTILLED, "-"), "hard": (HARD, "--")}
 WRITERS = {"teacher": "teacher", "distilled": "distilled", "hard": "hard labels"}
 
 
@@ -44,6 +49,18 @@ def soft_targets(logits, probabilities, temperature, *, image=None, classes=None
     return figure
 
 
+def _fold_below(ax, low, high):
+    """What lies between 0 and `low` gets the lowest fifth of the y axis, as in the panel: a run begins there."""
+    if low <= 0:
+        ax.set_ylim(low, high)
+        return
+    stops, shares = [0, low, high], [0, 0.2, 1]
+    ax.set_yscale("function", functions=(lambda y: np.interp(y, stops, shares), lambda s: np.interp(s, shares, stops)))
+    ax.set_ylim(0, high)
+    ax.set_yticks([0, *(tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high)])
+    ax.axhspan(0, low, color=GRAY, alpha=0.08, linewidth=0)
+
+
 @in_course_style
 def race(curves, changes, teacher_accuracy, soft, *, steps, temperature, accuracy_range, image):
     """RacePanel as a still: accuracy of both students against the teacher's, and one image's soft targets."""
@@ -56,12 +73,13 @@ def race(curves, changes, teacher_accuracy, soft, *, steps, temperature, accurac
         words = f"{arm} {100 * values[-1]:.1f} %" if values else arm
         ax.plot(curves.get("steps", []), values, color=color, linestyle=dash, linewidth=2, label=words)
     ax.axhline(
-        teacher_accuracy, color=GRAY, linestyle=":", linewidth=1.6, label=f"teacher {100 * teacher_accuracy:.1f} %"
+        teacher_accuracy, color=TEACHER, linestyle=":", linewidth=1.6, label=f"teacher {100 * teacher_accuracy:.1f} %"
     )
     for step, words in changes:
         ax.axvline(step, color=GRAY, linewidth=0.8)
         ax.annotate(words, (step, accuracy_range[0]), (3, 4), textcoords="offset points", rotation=90, fontsize="small")
-    ax.set(xlim=(0, steps), ylim=accuracy_range, xlabel="step", title="validation accuracy")
+    _fold_below(ax, *accuracy_range)
+    ax.set(xlim=(0, steps), xlabel="step", title="validation accuracy")
     ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     ax.legend(loc="lower right", fontsize="small")
     draw_digit(figure.add_subplot(grid[:, 1]), image)
@@ -93,14 +111,14 @@ def divergences(p, q, terms, *, classes):
     """DivergencePanel as a still: both distributions, then each class's share in KL(p||q), KL(q||p) and JS."""
     figure = Picture(figsize=(SIZE[0], 4.4), dpi=DPI, facecolor="white", layout="constrained")
     grid = figure.add_gridspec(2, 6, height_ratios=[1.1, 1])
-    draw_distribution(figure.add_subplot(grid[0, :3]), p, BLUE, "p, the teacher", classes)
-    draw_distribution(figure.add_subplot(grid[0, 3:]), q, ORANGE, "q, the student", classes)
+    draw_distribution(figure.add_subplot(grid[0, :3]), p, TEACHER, "p, the teacher", classes)
+    draw_distribution(figure.add_subplot(grid[0, 3:]), q, DISTILLED, "q, the student", classes)
     names = {"forward": "KL(p‖q)", "reverse": "KL(q‖p)", "js": "JS(p, q)"}
     for column, (key, values) in enumerate(terms.items()):
         ax = figure.add_subplot(grid[1, 2 * column : 2 * column + 2])
         values = np.asarray(values, dtype=float)
         shown = np.clip(values, -0.4, 1)
-        drawn = ax.bar(range(len(values)), shown, color=[RED if v < 0 else BLUE for v in values], width=0.72)
+        drawn = ax.bar(range(len(values)), shown, color=[NEGATIVE if v < 0 else GRAY for v in values], width=0.72)
         ax.bar_label(drawn, ["∞" if np.isinf(v) else f"{v:.2f}" for v in values], padding=2, fontsize="small")
         ax.axhline(0, color=GRAY, linewidth=0.8)
         ax.set_xticks(range(len(values)), classes, fontsize="small")
@@ -116,7 +134,7 @@ def gaussian_fits(x, density, forward, reverse):
     x = np.asarray(x, dtype=float)
     figure, axes = picture(2, sharey=True)
     paths, names = (np.asarray(forward), np.asarray(reverse)), ("forward KL(p‖q)", "reverse KL(q‖p)")
-    for ax, path, color, name in zip(axes, paths, (BLUE, RED), names, strict=True):
+    for ax, path, color, name in zip(axes, paths, (SKY, PINK), names, strict=True):
         ax.fill_between(x, density, color=GRAY, alpha=0.25, label="p, the target")
         steps = np.unique(np.geomspace(1, len(path), 7).astype(int) - 1)
         for step in steps:
@@ -220,7 +238,7 @@ def sweep_panel(cells, limits, rows, columns, *, chosen, step):
         if cells["alike"][place]:
             corner = (place[1] - 0.46, place[0] - 0.46)
             left.add_patch(Rectangle(corner, 0.92, 0.92, fill=False, edgecolor=ink, linewidth=1.8))
-    for place, color, marker, x in ((cells["best"], BLUE, "o", 0), (tuple(chosen), ORANGE, "s", 1)):
+    for place, color, marker, x in ((cells["best"], SKY, "o", 0), (tuple(chosen), PINK, "s", 1)):
         values = 100 * cells["values"][place]
         right.plot(np.full(len(values), x), values, marker, color=color, fillstyle="none" if x else "full")
         right.plot([x - 0.15, x + 0.15], [values.mean()] * 2, color=color, linewidth=3)
@@ -247,8 +265,8 @@ def bias_panel(curves, bias, digit, plural, name):
     figure, (left, right) = picture(2, width_ratios=[1.3, 1], size=(SIZE[0], 3.4))
     biases = np.asarray(curves["bias"])
     at = int(np.argmin(np.abs(biases - bias)))
-    kinds = {"all": ("errors in all", "black", "-"), "digit": (f"on the {plural}", RED, "--"),
-             "others": ("on the other digits", BLUE, ":")}  # fmt: skip
+    kinds = {"all": ("errors in all", "black", "-"), "digit": (f"on the {plural}", PINK, "--"),
+             "others": ("on the other digits", SKY, ":")}  # fmt: skip
     for key, (words, color, dash) in kinds.items():
         left.plot(biases, curves[key], color=color, linestyle=dash, linewidth=2, label=f"{words}: {curves[key][at]}")
         left.plot(biases[at], curves[key][at], "o", color=color, markersize=5)
@@ -258,7 +276,7 @@ def bias_panel(curves, bias, digit, plural, name):
     left.set_title(f"validation errors, {name}")
     left.legend(fontsize="small", loc="upper center")
     called = curves["answers"][at]
-    drawn = right.bar(range(10), called, color=[GREEN if c == digit else RED for c in range(10)], width=0.72)
+    drawn = right.bar(range(10), called, color=[GREEN if c == digit else PINK for c in range(10)], width=0.72)
     right.bar_label(drawn, called, padding=2, fontsize="small")
     right.set_xticks(range(10))
     right.set(ylim=(0, 1.14 * sum(called)), xlabel="class")
@@ -268,7 +286,16 @@ def bias_panel(curves, bias, digit, plural, name):
 
 
 MARKERS = {"disc": "o", "ring": "o", "square": "s", "triangle": "^", "diamond": "D", "cross": "x"}
-INKS = {"blue": BLUE, "green": GREEN, "pink": PINK, "orange": ORANGE, "red": RED, "text": "black", "gray": GRAY}
+INKS = {
+    "text": "black",
+    "gray": GRAY,
+    "blue": BLUE,
+    "green": GREEN,
+    "pink": PINK,
+    "orange": ORANGE,
+    "red": RED,
+    "sky": SKY,
+}
 
 
 def _arm_style(arm):
@@ -308,7 +335,8 @@ def experiment(arms, curves, outcomes, *, references, steps, stops, x_label, tit
     for (name, value), dash in zip(references.items(), itertools.cycle([(0, (1, 2)), (0, (1, 5)), (0, (5, 2, 1, 2))])):  # noqa: B905
         for ax in (left, right):
             words = f"{name} {scale * value:.3g}{unit_words}" if ax is left else None
-            ax.axhline(value, color=GRAY, linestyle=dash, linewidth=1.6, label=words)
+            color = TEACHER if "teacher" in name.split() else GRAY
+            ax.axhline(value, color=color, linestyle=dash, linewidth=1.6, label=words)
     for ax in (left, right):
         ax.set_ylim(range)
         ax.yaxis.set_major_formatter(lambda value, _: f"{scale * value:.3g}{' %' if unit == '%' else ''}")
@@ -381,7 +409,7 @@ def dark_knowledge_panel(image, names, counts, soft, words, temperature):
         if column == 1:
             ax.set_ylabel("teacher's first choice")
         low = figure.add_subplot(grid[1, column])
-        color = {"distilled": BLUE, "hard labels": RED}.get(name, GRAY)
+        color = {"teacher": TEACHER, "distilled": DISTILLED, "hard labels": HARD}.get(name, GRAY)
         low.bar(range(len(shares)), soft[column - 1], color=color, width=0.72)
         low.set(ylim=(0, 1.05), yticks=[0, 0.5, 1], yticklabels=["0 %", "50 %", "100 %"], xticks=range(len(shares)))
         low.set_title(f"soft targets at T = {temperature:.3g}", fontsize="small")
@@ -406,7 +434,7 @@ def attention_panel(shown):
         if row < 0:
             low.set_title("no token for this word", fontsize="small")
             continue
-        ax.add_patch(Rectangle((-0.5, row - 0.5), len(tokens), 1, fill=False, edgecolor=ORANGE, linewidth=1.6))
+        ax.add_patch(Rectangle((-0.5, row - 0.5), len(tokens), 1, fill=False, edgecolor=PINK, linewidth=1.6))
         low.bar(range(len(tokens)), 100 * np.asarray(weights[row]), color=BLUE, width=0.8)
         low.set_xticks(range(len(tokens)), tokens, rotation=90, fontsize=size)
         low.yaxis.set_major_locator(MaxNLocator(4))
@@ -461,7 +489,7 @@ def writing_panel(curves, changes, teacher_bits, texts, expected, *, steps, bits
         values = curves.get(arm, [])
         words = f"{WRITERS[arm]} {values[-1]:.2f}" if values else WRITERS[arm]
         ax.plot(curves.get("steps", []), values, color=color, linestyle=dash, linewidth=2, label=words)
-    ax.axhline(teacher_bits, color=GRAY, linestyle=":", linewidth=1.6, label=f"teacher {teacher_bits:.2f}")
+    ax.axhline(teacher_bits, color=TEACHER, linestyle=":", linewidth=1.6, label=f"teacher {teacher_bits:.2f}")
     for step, words in changes:
         ax.axvline(step, color=GRAY, linewidth=0.8)
         ax.annotate(words, (step, bits_range[1]), (3, -4), textcoords="offset points", rotation=90, fontsize="small",

@@ -7,8 +7,10 @@ from kdlab.plots.base import (
     BLUE,
     DPI,
     GRAY,
-    ORANGE,
+    GREEN,
+    PINK,
     RED,
+    RUNNER_UP,
     SIZE,
     Picture,
     draw_bars,
@@ -45,7 +47,7 @@ def against_temperature(temperatures, curves, highlight=()):
     figure, ax = picture()
     for c in range(curves.shape[1]):
         place = highlight.index(c) if c in highlight else None
-        color, width = (GRAY, 0.9) if place is None else ((BLUE, RED)[place % 2], 2.4)
+        color, width = (GRAY, 0.9) if place is None else ((BLUE, RUNNER_UP)[place % 2], 2.4)
         ax.plot(temperatures, curves[:, c], color=color, linewidth=width, linestyle="--" if place == 1 else "-")
         if place is not None:
             at = int(np.argmax(curves[:, c] < 0.7)) if place == 0 else int(np.argmax(curves[:, c]))
@@ -68,7 +70,7 @@ def entropy_curves(images, names, temperatures, curves):
     grid = figure.add_gridspec(len(images), 2, width_ratios=[0.14, 1])
     ax = figure.add_subplot(grid[:, 1])
     for row, (image, name, curve) in enumerate(zip(images, names, curves, strict=True)):
-        color, style = (BLUE, ORANGE, RED)[row % 3], ("-", "--", "-.")[row % 3]
+        color, style = (BLUE, GREEN, PINK)[row % 3], ("-", "--", "-.")[row % 3]
         small = figure.add_subplot(grid[row, 0])
         draw_digit(small, image)
         small.set_title(name, fontsize="small", color=color)

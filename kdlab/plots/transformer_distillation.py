@@ -8,12 +8,11 @@ from kdlab.plots.base import (
     BLUE,
     GRAY,
     GREEN,
-    ORANGE,
     PINK,
     RED,
     SIZE,
     SKY,
-    VOICE,
+    TEACHER,
     draw_arm,
     gather,
     in_course_style,
@@ -25,7 +24,7 @@ LOOKS = {
     "hard labels": (RED, "--", "o"),
     "people": (GREEN, (0, (8, 3)), "^"),
     "teacher, same sentences": (PINK, ":", "D"),
-    "teacher's argmax": (ORANGE, "-.", "s"),
+    "teacher's argmax": (GRAY, "-.", "s"),
     "teacher, all sentences": (BLUE, "-", "o"),
     "fine-tuned teacher": (SKY, "-", "v"),
 }
@@ -81,7 +80,7 @@ def few_review_labels(rows, teachers=(), *, seeds="3 to 5 seeds"):
             mine = sorted((row for row in teachers if row["teacher"] == name), key=lambda row: row["labels"])
             points = gather(mine, "labels", lambda row: 100 * row["test"])
             ax.plot([sizes.index(size) for size in points], [np.mean(values) for values in points.values()], marker,
-                    color=GRAY, markersize=9, linestyle=":", label=f"{name}, itself" if points else None)  # fmt: skip
+                    color=TEACHER, markersize=9, linestyle=":", label=f"{name}, itself" if points else None)  # fmt: skip
         ax.set_xticks(range(len(sizes)), [f"{size:,}".replace(",", " ") for size in sizes])
         ax.set(xlabel="labelled sentences", title=student, xlim=(-0.2, len(sizes) - 0.8))
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
@@ -107,14 +106,14 @@ def distilbert_recipe(rows, cost, teacher):
         axes[0].barh(place, np.mean(values), color=colors.get(loss, GRAY), alpha=0.4, height=0.66)
         axes[0].plot(values, [place] * len(values), "o", color=colors.get(loss, GRAY), markersize=4)
         axes[0].annotate(f"{np.mean(values):.1f} %", (50.6, place), va="center", fontsize="small")
-    axes[0].axvline(100 * teacher, color=ORANGE, linewidth=2)
-    axes[0].annotate("teacher", (100 * teacher, -0.62), ha="right", color=ORANGE, fontsize="small", xytext=(-3, 0),
+    axes[0].axvline(100 * teacher, color=TEACHER, linewidth=2)
+    axes[0].annotate("teacher", (100 * teacher, -0.62), ha="right", color=TEACHER, fontsize="small", xytext=(-3, 0),
                      textcoords="offset points", va="center")  # fmt: skip
     axes[0].set_yticks(range(len(arms)), [f"{student},\n{words.get(loss, loss)}" for student, loss in arms])
     axes[0].set(xlim=(50, 100 * teacher + 2), ylim=(len(arms) - 0.5, -0.9), title="test accuracy")
     axes[0].xaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
     for place, row in enumerate(cost):
-        axes[1].barh(place, row["ms_batch_1"], color=VOICE, edgecolor=ORANGE, height=0.66)
+        axes[1].barh(place, row["ms_batch_1"], color=TEACHER, height=0.66)
         millions = row["parameters"] / 1e6
         axes[1].annotate(f"{row['ms_batch_1']:.1f} ms, {millions:.1f} M weights", (row["ms_batch_1"], place), (4, 0),
                          textcoords="offset points", va="center", fontsize="x-small")  # fmt: skip

@@ -1,8 +1,8 @@
 // AttentionPanel: one column for each side; the chosen token's row as shaded words, all maps small, one large.
 
 const SIDES = ["teacher", "student"];
-const OVERVIEW = 132; // pixels, how high all maps together may be
-const HINT = "Choose a word: the others are shaded by how much it takes from them, in %. The small maps are all layers (rows) and heads (columns); the large one shows what each row's token takes from each column's. Dotted: a word that the student does not know.";
+const OVERVIEW = 176; // pixels, how wide and how high all maps together may be
+const HINT = "Choose a word: the others are shaded by how much it takes from them, in %. Point at the large map: each row's token takes from each column's. Dotted: a word that the student does not know.";
 const MAP = { size: 430, left: 84, top: 66 }; // of the large map's SVG
 
 const isSpecial = (token) => token.length > 2 && token[0] === "[" && token.at(-1) === "]";
@@ -25,7 +25,7 @@ function render({ model, el }) {
     columns.style.setProperty("--columns", sides.length);
     views = sides.map((side) => sideView(columns, side));
   }
-  const hover = { side: "", at: -1 }; // the token under the mouse, for this view alone
+  const hover = { side: "", at: -1, from: -1 }; // the token under the mouse and the one it takes from, for this view alone
 
   const linked = () => sides.length === 2 && sides.every((side) => get("_sides")[side].own);
   // The same as AttentionPanel._follow: what the choice of a token on one side chooses on the other.
@@ -36,9 +36,9 @@ function render({ model, el }) {
     if (linked()) word[1 - n] = at ? counterpart(get("_sides")[side].places[at], get("_sides")[SIDES[1 - n]].places) : 0;
     return word;
   }
-  const point = (side, at) => {
-    if (hover.side === side && hover.at === at) return;
-    Object.assign(hover, { side, at });
+  const point = (side, at, from = -1) => {
+    if (hover.side === side && hover.at === at && hover.from === from) return;
+    Object.assign(hover, { side, at, from });
     views.forEach((view) => view.drawRow());
   };
   const shownWord = () => (hover.at >= 0 && hover.at < get("_sides")[hover.side].tokens.length ? follow(hover.side, hover.at) : get("word"));
@@ -54,10 +54,14 @@ function render({ model, el }) {
     const state = html("span", { class: "kd-steps" }, heading);
     const chips = html("div", { class: "kd-chips", role: "radiogroup", "aria-label": `tokens of the ${side}` }, column);
     const said = html("p", { class: "kd-said" }, column);
-    const box = html("div", { class: "kd-overview-box" }, column);
+    const maps_ = html("div", { class: "kd-maps" }, column);
+    const all = html("div", { class: "kd-all" }, maps_);
+    html("p", { class: "kd-all-head" }, all, "all layers (rows) and heads");
+    const box = html("div", { class: "kd-overview-box" }, all);
     const overview = html("canvas", { class: "kd-overview", role: "img" }, box);
     const here = html("div", { class: "kd-here" }, box);
-    const map = largeMap(column, side, point, (at) => save(model, { word: follow(side, at) }));
+    weightScale(all);
+    const map = largeMap(maps_, side, point, (at) => save(model, { word: follow(side, at) }));
     const group = newId();
     let [tokens, maps, tokenNodes, seen, shape] = [[], null, [], null, [0, 0]];
 
@@ -118,13 +122,13 @@ function render({ model, el }) {
       tokenNodes.forEach(({ chip, input, value }, j) => {
         const weight = weights ? weights[j] : 0;
         chip.style.setProperty("--share", `${(100 * Math.sqrt(weight)).toFixed(1)}%`);
-        chip.classList.toggle("kd-on-dark", Math.sqrt(weight) > 0.6);
         chip.classList.toggle("kd-from", j === at);
         input.checked = j === get("word")[SIDES.indexOf(side)];
         setText(value, weights ? (weight >= 0.005 ? decimals(100 * weight, 0) : "·") : "");
         input.setAttribute("aria-label", `${tokens[j]}${weights ? `, ${percent(weight)}` : ""}`);
       });
-      setText(said, weights ? rowWords(tokens, at, weights) : `The ${side} has no token for this word.`);
+      const from = hover.side === side && hover.from < tokens.length ? hover.from : -1;
+      setText(said, weights ? (from >= 0 ? pairWords(tokens, at, from, weights[from]) : rowWords(tokens, at, weights)) : `The ${side} has no token for this word.`);
       said.title = said.textContent;
       bringIntoView(at);
       map.mark(at);
@@ -157,7 +161,7 @@ function render({ model, el }) {
       const cell = Math.min(100 / shape[1], 100);
       setAttributes(here, { style: `left: ${h ? cell * (h - 1) : 0}%; width: ${h ? cell : 100}%; top: ${(100 / shape[0]) * (l - 1)}%; height: ${100 / shape[0]}%` });
       box.style.aspectRatio = `${shape[1]} / ${shape[0]}`;
-      box.style.width = `min(100%, ${(OVERVIEW * shape[1]) / shape[0]}px)`;
+      box.style.width = `min(100%, ${OVERVIEW * Math.min(1, shape[1] / shape[0])}px)`;
       overview.setAttribute("aria-label", `all maps of the ${side}: ${shape[0]} layers as rows, ${shape[1]} heads as columns`);
       map.draw(rowOf, `attention of the ${side}, layer ${l}, ${h ? `head ${h}` : "mean of all heads"}: rows take from columns`);
       drawRow();
@@ -190,6 +194,21 @@ function rowWords(tokens, at, weights) {
   const quoted = (i) => (isSpecial(tokens[i]) ? tokens[i] : `“${tokens[i]}”`);
   const most = ranking(weights).slice(0, 3).map((i) => `${percent(weights[i])} from ${i === at ? "itself" : quoted(i)}`);
   return `${quoted(at)} takes ${most.join(", ")}. Spread: as even as over ${decimals(Math.exp(entropy(weights)))} of ${tokens.length} tokens.`;
+}
+
+function pairWords(tokens, at, from, weight) {
+  const quoted = (i) => (isSpecial(tokens[i]) ? tokens[i] : `“${tokens[i]}”`);
+  return `${quoted(at)} takes ${percent(weight)} from ${from === at ? "itself" : quoted(from)}.`;
+}
+
+// What the shades of the maps mean: ink goes with the square root of the weight, or small ones would not be seen.
+function weightScale(parent) {
+  const root = svg("svg", { viewBox: "0 0 176 40", class: "kd-figure kd-scale", role: "img", "aria-label": "scale of the shades, from 0 to 100 %" }, parent);
+  const steps = 22;
+  for (let i = 0; i < steps; i++)
+    svg("rect", { x: 8 + (160 * i) / steps, y: 4, width: 160 / steps + 0.3, height: 10, class: "kd-shade-step", "fill-opacity": (i + 0.5) / steps }, root);
+  svg("rect", { x: 8, y: 4, width: 160, height: 10, class: "kd-frame" }, root);
+  for (const weight of [0, 0.05, 0.25, 0.5, 1]) svg("text", { x: 8 + 160 * Math.sqrt(weight), y: 30, class: "kd-tick" }, root, weight ? `${100 * weight}` : "0 %");
 }
 
 function fill(select, names) {
@@ -231,7 +250,14 @@ function largeMap(parent, side, point, onPick) {
   const columns = svg("g", {}, root);
   const hit = svg("rect", { x: 0, y: top, width: size, height: wide, class: "kd-map-hit" }, root);
   const tip = svg("title", {}, hit);
-  let [tokens, cell, rowOf] = [[], 1, null];
+  let [tokens, cell, rowOf, chosen] = [[], 1, null, -1];
+  const nameSome = () => { // as many names as there is room for, the chosen row's always
+    const every = Math.ceil((13 * unitOf(root)) / cell);
+    for (const group of [rows, columns])
+      [...group.children].forEach((node, i) => (node.style.visibility = i % every && !(group === rows && i === chosen) ? "hidden" : "visible"));
+    if (every > 1) for (const i of [chosen - 1, chosen + 1]) if (rows.children[i] && chosen % every) rows.children[i].style.visibility = "hidden";
+  };
+  parent.closest(".kd-panel").addEventListener("kd-fitted", nameSome);
   const place = (event) => {
     const area = root.getBoundingClientRect();
     const at = (value, start, extent, offset) => Math.floor((((value - start) / extent) * size - offset) / cell);
@@ -239,7 +265,7 @@ function largeMap(parent, side, point, onPick) {
   };
   hit.addEventListener("pointermove", (event) => {
     const [i, j] = place(event);
-    point(side, i);
+    point(side, i, j);
     setText(tip, j >= 0 && j < tokens.length ? `${tokens[i]} takes ${percent(rowOf(i)[j])} from ${tokens[j]}` : tokens[i]);
   });
   hit.addEventListener("pointerleave", () => point("", -1));
@@ -250,8 +276,6 @@ function largeMap(parent, side, point, onPick) {
       cell = wide / tokens.length;
       rows.replaceChildren();
       columns.replaceChildren();
-      root.style.setProperty("--cell", `${Math.min(24, cell)}px`);
-      root.classList.toggle("kd-crowded", cell < 7.5);
       tokens.forEach((token, i) => {
         const middle = cell * (i + 0.5);
         svg("text", { x: left - 5, y: top + middle, class: "kd-tick kd-end", dy: "0.35em" }, rows, shortened(token, 10));
@@ -272,6 +296,8 @@ function largeMap(parent, side, point, onPick) {
     mark(at) {
       setAttributes(band, { y: top + cell * at - 1, height: cell + 2, visibility: at >= 0 ? "visible" : "hidden" });
       [...rows.children].forEach((node, i) => node.classList.toggle("kd-chosen-row", i === at));
+      chosen = at;
+      nameSome();
     },
   };
 }

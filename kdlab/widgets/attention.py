@@ -60,6 +60,22 @@ def _checked(tokens, attentions, whose):
     return tokens, maps
 
 
+def telling_head(tokens, maps):
+    """(layer, head), from 1, of maps (layers, heads, L, L): the one in which words look most at one other word far off.
+
+    Weight on itself, on its neighbours and on special tokens such as [CLS] does not count: many heads look there
+    whatever the words. The last layer's first head for fewer than four words.
+    """
+    words = np.array([not (len(token) > 2 and token[0] == "[" and token[-1] == "]") for token in tokens])
+    if words.sum() < 4:
+        return maps.shape[0], 1
+    places = np.flatnonzero(words)
+    far = np.abs(places[:, None] - places) > 1
+    among = np.asarray(maps, float)[:, :, words][..., words] * far
+    layer, head = np.unravel_index(among.max(-1).mean(-1).argmax(), maps.shape[:2])
+    return int(layer) + 1, int(head) + 1
+
+
 class AttentionPanel(ReadingPanel):
     """Attention of teacher and student side by side: each token's row, all maps small, one of them large.
 
@@ -107,8 +123,10 @@ class AttentionPanel(ReadingPanel):
         self.student, self.tokenizer = student, tokenizer
         start = sentence if sentence is not None else texts[0] if texts else "A film that is not bad at all."
         super().__init__(sentence=start, _examples=texts)
-        for side in self._maps:
-            setattr(self, f"{side}_layer", self._sides[side]["shape"][0])
+        for side, (tokens, maps) in self._maps.items():
+            layer, head = telling_head(tokens, maps)
+            self.set_trait(f"{side}_layer", layer)
+            self.set_trait(f"{side}_head", head)
 
     @t.validate("teacher_layer", "teacher_head", "student_layer", "student_head")
     def _check_place(self, proposal):

@@ -23,6 +23,7 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from None
 
+from kdlab.palette import css as palette_css
 from kdlab.widgets.driver import running_loop, usual_torch
 
 FOLDER = Path(__file__).parent
@@ -32,8 +33,12 @@ UNSEEN = 1.0  # seconds between two pictures that nobody sees
 
 
 def source(*names):
-    """The text of these files one after another: no build step, and nothing to fetch from a network."""
-    return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names)
+    """The text of these files one after another: no build step, and nothing to fetch from a network.
+
+    The palette stands in front of common.css, which all panels begin with.
+    """
+    palette = palette_css() if "common.css" in names else ""
+    return palette + "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names)
 
 
 def to_numpy(values, dtype=float):
@@ -95,10 +100,15 @@ class Panel(anywidget.AnyWidget):
 
     def png(self):
         """The current state as the bytes of a PNG."""
-        from kdlab.plots import to_png
+        return self._still()[0]
+
+    def _still(self):
+        """The bytes of the PNG, and what a notebook keeps beside it."""
+        from kdlab.plots import png_metadata, to_png
 
         with usual_torch():
-            return to_png(self.figure())
+            figure = self.figure()
+            return to_png(figure), png_metadata(figure)
 
     # --- its views
 
@@ -167,7 +177,9 @@ class Panel(anywidget.AnyWidget):
         # The same words on every run: nbval compares text/plain, and the default holds an address.
         data = {**data, "text/plain": repr(self)}
         try:
-            data["image/png"] = base64.b64encode(self.png()).decode()
+            picture, about = self._still()
+            data["image/png"] = base64.b64encode(picture).decode()
+            metadata = {**metadata, "image/png": about}
         except Exception as error:  # the panel itself does not need it
             words = f"{type(error).__name__}: {error}"
             warnings.warn(f"This panel works, but its still picture could not be drawn ({words}).", stacklevel=2)

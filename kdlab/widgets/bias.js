@@ -48,9 +48,9 @@ function render({ model, el }) {
   called.setY([0, 1.14 * count], ticks(0, count, 3));
   called.root.dataset.figure = "answers";
   const most = Math.max(...curves.taken[curves.all.indexOf(least)].map((n, i) => (i === digit ? 0 : n)));
-  const room = above(Math.max(2 * most, 20));
+  const leastRoom = above(Math.max(2 * most, 20));
+  let shownRoom = 0;
   const wrongly = barAxes(column, classes, { title: "", label: `what is wrongly called a ${digit}`, height: 168, left: 44, xLabel: "class" });
-  wrongly.setY([0, 1.14 * room], ticks(0, room, 3));
   wrongly.root.dataset.figure = "taken";
   const calledBars = bars(called, classes);
   const wronglyBars = bars(wrongly, classes);
@@ -98,6 +98,8 @@ function render({ model, el }) {
     called.setTitle(`${right} of ${count} ${plural} are called ${digit}`);
     calledBars.update(curves.answers[at], curves.answers[at].map((n) => (n ? String(n) : "")), (i) => (i === digit ? "kd-right" : "kd-on-digit"));
     const taken = curves.taken[at].map((n, i) => (i === digit ? 0 : n));
+    const room = Math.max(leastRoom, above(Math.max(...taken))); // higher where the bars are: none is cut
+    if (room !== shownRoom) wrongly.setY([0, 1.14 * (shownRoom = room)], ticks(0, room, 3));
     wrongly.setTitle(`${taken.reduce((a, b) => a + b)} other digits are called ${digit}`);
     wronglyBars.update(taken, taken.map((n) => (n ? String(n) : "")), () => "kd-on-others");
     weight.set(bias);

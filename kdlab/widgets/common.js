@@ -33,7 +33,78 @@ const newId = () => `kd-${page}-${++ids}`;
 // ---- The panel and its model ---------------------------------------------------------------------------
 
 function panelRoot(parent, name, label) {
-  return html("div", { class: `kd-panel kd-${name}`, role: "group", "aria-label": label }, parent);
+  const root = html("div", { class: `kd-panel kd-${name}`, role: "group", "aria-label": label }, parent);
+  root.classList.toggle("kd-alone", !document.querySelector(HOSTS)); // then the reader's system tells light from dark
+  if (root.showPopover && name !== "probe") presentation(root);
+  return root;
+}
+
+const HOSTS = "[data-jp-theme-light], [data-vscode-theme-kind], html[theme]"; // they say which theme they have
+
+// ---- Presentation: the panel fills the window, as large as it fits there ---------------------------------
+
+const ZOOMS = [2.4, 2.2, 2, 1.8, 1.7, 1.6, 1.5, 1.4, 1.3, 1.2]; // in a wide window it scrolls rather than going below 1.5
+
+function presentation(root) {
+  const open = () => root.matches(":popover-open");
+  const node = button(root, "", () => (open() ? leave() : enter()), { label: "Presentation: fill the window" });
+  node.classList.add("kd-present");
+  const sign = svg("path", {}, svg("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" }, node));
+  const fit = () => {
+    if (!open()) return;
+    for (const zoom of ZOOMS) {
+      root.style.zoom = zoom;
+      fitText(root); // figures that are wider are higher
+      const whole = root.scrollHeight <= root.clientHeight && root.clientWidth >= 700;
+      if (whole || (zoom <= 1.5 && innerWidth >= 1400)) break;
+    }
+  };
+  const room = html("div"); // keeps the panel's place: the notebook must not scroll
+  function enter() {
+    room.style.height = `${root.offsetHeight}px`;
+    root.after(room);
+    root.popover = "manual"; // the top layer: no ancestor can clip it, and no permission is asked for
+    root.showPopover();
+    window.addEventListener("resize", fit);
+    root.addEventListener("keydown", onKey);
+    show();
+    fit();
+    node.focus();
+  }
+  function leave() {
+    root.hidePopover();
+    room.remove();
+    root.removeAttribute("popover"); // or the panel would not be seen at all
+    root.style.zoom = "";
+    window.removeEventListener("resize", fit);
+    root.removeEventListener("keydown", onKey);
+    show();
+    node.focus();
+  }
+  const onKey = (event) => event.key === "Escape" && !event.defaultPrevented && leave();
+  const show = () => {
+    sign.setAttribute("d", open() ? "M3 3L13 13M13 3L3 13" : "M2 6V2H6M10 2H14V6M14 10V14H10M6 14H2V10");
+    node.setAttribute("aria-pressed", open());
+    node.title = open() ? "back to the notebook (Esc)" : "presentation: fill the window";
+  };
+  show();
+}
+
+// Text keeps its size whatever the width: the style sheet multiplies it by a figure's units per pixel.
+function fitText(root) {
+  for (const figure of root.querySelectorAll("svg.kd-figure")) {
+    const width = figure.clientWidth;
+    if (width) figure.style.setProperty("--unit", (figure.viewBox.baseVal.width / width).toFixed(3));
+  }
+  root.dispatchEvent(new Event("kd-fitted")); // for whatever has to choose how many words there is room for
+}
+
+const unitOf = (figure) => Number(figure.style.getPropertyValue("--unit")) || 1;
+
+function watchWidth(root) {
+  const observer = new ResizeObserver(() => fitText(root));
+  observer.observe(root);
+  return () => observer.disconnect();
 }
 
 // JupyterLab's one-key commands (arrows, "a", "d d") must not see keys pressed inside a panel; Ctrl+S and
@@ -53,6 +124,7 @@ function drawOnChange(model, root, traits, draw) {
   let frame = 0;
   const releaseKeys = keepKeys(root);
   const releaseKernel = watchKernel(model, root);
+  const releaseWidth = watchWidth(root);
   const drawing = sayDrawing(model);
   const now = () => {
     frame = 0;
@@ -68,6 +140,7 @@ function drawOnChange(model, root, traits, draw) {
     cancelAnimationFrame(frame);
     releaseKeys();
     releaseKernel();
+    releaseWidth();
     drawing.leave();
   };
 }
@@ -326,12 +399,13 @@ function slider(parent, { label, min, max, log = false, step = 1, marks = [], fo
   const readout = html("span", { class: "kd-readout", "aria-hidden": "true" }, row);
   const track = html("div", { class: "kd-track" }, row);
   const input = html("input", { type: "range", id, min: 0, max: 1000, step: "any" }, track);
-  const span = log ? Math.log(max / min) : max - min;
+  const span = (log ? Math.log(max / min) : max - min) || 1; // of one stop there is no way to go
   const toShare = (value) => (log ? Math.log(value / min) : value - min) / span;
   const toValue = (share) => (log ? min * Math.exp(share * span) : min + share * span);
-  const unitOf = (value) => (log ? 10 ** (Math.floor(Math.log10(value) + 1e-9) - 1) : step);
-  const round = (value) => {
-    const size = unitOf(value);
+  const grain = (value) => (log ? 10 ** (Math.floor(Math.log10(value) + 1e-9) - 1) : step);
+  const round = (wanted) => {
+    const value = clamp(wanted, min, max); // first: a log scale knows nothing at or below 0
+    const size = grain(value);
     return clamp(Number((Math.round(value / size) * size).toPrecision(10)), min, max);
   };
   let now = min;
@@ -348,7 +422,7 @@ function slider(parent, { label, min, max, log = false, step = 1, marks = [], fo
     const end = { Home: min, End: max }[event.key];
     if (event.ctrlKey || event.metaKey || event.altKey || (up ?? page ?? end) === undefined) return;
     event.preventDefault();
-    if (up) choose(now + up * unitOf(up < 0 ? now * 0.999 : now));
+    if (up) choose(now + up * grain(up < 0 ? now * 0.999 : now));
     else if (page) {
       const far = toValue(clamp(toShare(now) + page, 0, 1));
       choose(round(far) === now ? now + Math.sign(page) * step : far); // of few stops, the next one
@@ -464,6 +538,7 @@ function goalLine(parent, text) {
     line.classList.toggle("kd-reached", reached);
     setText(tick, reached ? "☑" : "☐");
     setText(progress, words);
+    progress.title = words;
     setText(done, reached ? "reached" : "");
   };
 }

@@ -70,7 +70,7 @@ function render({ model, el }) {
   const four = names.length === 4 ? "kd-four" : ""; // two by two in a narrow cell
   const columns = html("div", { class: `kd-columns ${four}`, style: `--columns: ${names.length}` }, root);
   const parts = names.map((name, who) => {
-    const column = html("div", { style: `--model: var(--kd-${get("_colors")[who]}); --ink: var(--kd-${who ? get("_colors")[who] : "text"})` }, columns);
+    const column = html("div", { style: `--model: var(--kd-${get("_colors")[who]}); --ink: var(--kd-${get("_colors")[who]})` }, columns);
     const map = heatMap(column, name, get("_counts")[who], pick);
     const figure = barAxes(column, classes, { label: `soft targets, ${name}`, width: 290, height: 164, left: 40, top: 22, bottom: 40, xLabel: "class" });
     figure.root.dataset.figure = name;
@@ -189,7 +189,7 @@ function heatMap(parent, name, counts, onPick) {
       const [x, y] = [left + cell * j, top + cell * i];
       svg("rect", { x: x + 0.5, y: y + 0.5, width: cell - 1, height: cell - 1, rx: 2, style: `--share: ${(100 * Math.sqrt(share)).toFixed(1)}%` }, group);
       if (i === j) svg("path", { d: `M${x + 4} ${y + 4}l${cell - 8} ${cell - 8}`, class: "kd-none" }, group);
-      else if (share >= 0.095) svg("text", { x: x + cell / 2, y: y + cell / 2 + 3.5, class: share > 0.4 ? "kd-on-dark" : "" }, group, String(Math.round(100 * share)));
+      else if (share >= 0.095) svg("text", { x: x + cell / 2, y: y + cell / 2 + 3.5 }, group, String(Math.round(100 * share)));
       svg("title", {}, group, i === j ? "" : `of ${sum} digits that the teacher calls ${i}, the second choice is ${j} for ${n}`);
       if (i !== j) group.addEventListener("click", () => onPick([i, j]));
     });

@@ -7,7 +7,7 @@ from kdlab.widgets.base import Panel, Temperature, check_classes, soft_targets, 
 
 SHOWN = 9  # digits of a group: one row in a narrow cell
 TEACHER = "teacher"
-USUAL = {TEACHER: "teacher", "distilled": "blue", "hard labels": "red", "teacher's argmax": "orange"}
+USUAL = {TEACHER: "teacher", "distilled": "blue", "hard labels": "red", "teacher's argmax": "gray"}
 
 
 def second_choices(logits, first):

@@ -1,6 +1,7 @@
 // DivergencePanel: two distributions, and how far apart they are. All sums are done here, at once.
 
-const TERM_RANGE = [-0.4, 1];
+const BOUNDS = [1, 2, 4, 8]; // the axes of terms end at one of these
+const LEAST = -0.4; // no term is below -1/e
 
 // p ln(p / q): nothing where p is 0, infinite where only q is 0.
 const klTerm = (p, q) => (p <= 0 ? 0 : q <= 0 ? Infinity : p * Math.log(p / q));
@@ -57,17 +58,25 @@ function render({ model, el }) {
   const three = html("div", { class: "kd-three" }, root);
   const measures = Object.entries(MEASURES).map(([key, measure]) => {
     const figure = barAxes(three, classes, { title: measure.name, label: measure.name, width: 290, height: 172, left: 34, xLabel: measure.words });
-    figure.setY(TERM_RANGE, [0, 0.5, 1]);
     figure.root.dataset.figure = key;
     return { key, ...measure, figure, drawn: bars(figure, classes) };
   });
+
+  // All three have one axis, which only ever grows until all is as it was given.
+  let bound = 0;
+  function setBound(most, given) {
+    const wanted = BOUNDS.find((end) => end >= most) ?? BOUNDS.at(-1);
+    if (wanted === bound || (wanted < bound && !given)) return;
+    bound = wanted;
+    for (const { figure } of measures) figure.setY([LEAST * Math.sqrt(bound), bound], ticks(0, bound, 2));
+  }
 
   const row = html("div", { class: "kd-row" }, root);
   button(row, "Swap p and q", () => save(model, { p: get("q"), q: get("p") }));
   button(row, "Copy p to q", () => save(model, { q: get("p") }));
   const undo = button(row, "Reset", () => save(model, { p: get("_given")[0], q: get("_given")[1] }));
   const inBits = checkbox(row, "in bits", (bits) => save(model, { bits }));
-  const bound = meter(row, "Jensen-Shannon divergence", Math.LN2);
+  const share = meter(row, "Jensen-Shannon divergence", Math.LN2);
   const showGoal = goal && goalLine(root, goal.text);
 
   const number = (value, digits = 2) => (value === Infinity ? "∞" : decimals(Math.abs(value) < 0.5 * 10 ** -digits ? 0 : value, digits));
@@ -87,21 +96,24 @@ function render({ model, el }) {
     const unit = get("bits") ? "bits" : "nats";
     for (const { name, figure, drawn, marks } of distributions) {
       const [own, other] = name === "p" ? [p, q] : [q, p];
-      drawn.update(own, own.map((share) => decimals(100 * share, share > 0 && share < 0.0095 ? 1 : 0)), () => (name === "p" ? "kd-first" : "kd-student"));
+      drawn.update(own, own.map((share) => decimals(100 * share, share > 0 && share < 0.0095 ? 1 : 0)), () => (name === "p" ? "kd-teacher" : "kd-student"));
       const slot = figure.box.width / classes.length;
       marks.forEach((mark, i) => mark.setAttribute("d", `M${figure.box.x + slot * (i + 0.06)} ${figure.y(other[i])}h${slot * 0.88}`));
     }
     const now = {};
-    for (const { key, name, term, figure, drawn } of measures) {
-      const terms = p.map((share, i) => term(share, q[i]));
+    const all = measures.map(({ term }) => p.map((one, i) => term(one, q[i])));
+    const given = JSON.stringify([p, q]) === JSON.stringify(get("_given"));
+    setBound(Math.max(...all.flat().map((value) => value / size)), given);
+    for (const [m, { key, name, figure, drawn }] of measures.entries()) {
+      const terms = all[m];
       now[key] = total(terms);
       figure.setTitle(`${name} = ${number(now[key] / size, 3)} ${unit}`);
-      const shown = terms.map((value) => clamp(value / size, TERM_RANGE[0], TERM_RANGE[1]));
-      drawn.update(shown, terms.map((value) => number(value / size)), (i) => (terms[i] < 0 ? "kd-negative" : "kd-first"));
+      const shown = terms.map((value) => Math.min(value / size, bound));
+      drawn.update(shown, terms.map((value) => number(value / size)), (i) => (terms[i] < 0 ? "kd-negative" : "kd-term"));
     }
-    bound(now.js, `JS is ${number((100 * now.js) / Math.LN2, 0)} % of log 2`);
+    share(now.js, `JS is ${number((100 * now.js) / Math.LN2, 0)} % of log 2`);
     inBits.set(get("bits"));
-    undo.disabled = JSON.stringify([p, q]) === JSON.stringify(get("_given"));
+    undo.disabled = given;
     if (goal) drawGoal(now);
   }
 

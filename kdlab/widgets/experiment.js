@@ -25,8 +25,9 @@ function armLine(parent, arm, name = "") {
   return svg("path", { class: `kd-curve kd-arm ${name}`, "stroke-dasharray": arm.dash, style: `--arm: var(--kd-${arm.color})` }, parent);
 }
 
-function referenceLine(parent, i) {
-  return svg("path", { class: "kd-curve kd-reference", "stroke-dasharray": REFERENCE_DASHES[i % REFERENCE_DASHES.length] }, parent);
+function referenceLine(parent, i, name) {
+  const teacher = /\bteacher\b/.test(name) ? "kd-of-teacher" : "";
+  return svg("path", { class: `kd-curve kd-reference ${teacher}`, "stroke-dasharray": REFERENCE_DASHES[i % REFERENCE_DASHES.length] }, parent);
 }
 
 // Names of stops as marks of a slider: as many as there is room for, the first always.
@@ -62,7 +63,7 @@ function key(parent) {
         armLine(ground, arm).setAttribute("d", "M1 7H39");
         marker(ground, arm).setAttribute("transform", "translate(20 7)");
       }));
-      rows.push(...references.map((name, i) => entry(name, (ground) => referenceLine(ground, i).setAttribute("d", "M1 7H39"))));
+      rows.push(...references.map((name, i) => entry(name, (ground) => referenceLine(ground, i, name).setAttribute("d", "M1 7H39"))));
     },
     update: (words) => rows.forEach(({ name, value }) => setText(value, words[name] ?? "")),
   };
@@ -257,7 +258,7 @@ function render({ model, el }) {
       curves.rebuild(arms);
       for (const group of references) {
         group.replaceChildren();
-        marks.forEach((_, i) => referenceLine(group, i));
+        marks.forEach(([name], i) => referenceLine(group, i, name));
       }
     }
     references.forEach((group, k) => marks.forEach(([, value], i) => {

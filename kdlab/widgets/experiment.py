@@ -18,7 +18,7 @@ STYLES = [
     {"color": "blue", "dash": "", "marker": "disc"},
     {"color": "green", "dash": "10 3", "marker": "triangle"},
     {"color": "pink", "dash": "3 3", "marker": "diamond"},
-    {"color": "orange", "dash": "9 3 2 3", "marker": "square"},
+    {"color": "gray", "dash": "9 3 2 3", "marker": "square"},
     {"color": "red", "dash": "7 4", "marker": "ring"},
     {"color": "text", "dash": "12 3 2 3 2 3", "marker": "cross"},
 ]

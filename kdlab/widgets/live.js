@@ -75,7 +75,7 @@ function legend(figure, kinds, { width = 150, at = "bottom" } = {}) {
   const { box } = figure;
   const group = svg("g", { class: "kd-legend" }, figure.root);
   const height = 18 * kinds.length + 4;
-  const top = at === "top" ? box.y + 4 : box.y + box.height - height - 4;
+  const top = at === "top" ? box.y + 4 : box.y + box.height - (figure.folded ?? 0) - height - 4;
   const left = box.x + box.width - width - 6;
   Object.assign(figure, { legendLeft: left, legendTop: top, legendBottom: top + height, legendAt: at });
   svg("rect", { x: left, y: top, width, height, rx: 4, class: "kd-legend-ground" }, group);

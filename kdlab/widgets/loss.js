@@ -90,6 +90,17 @@ function render({ model, el }) {
   select.addEventListener("change", () => save(model, { label: Number(select.value) }));
   legend(top, [["teacher", "teacher"], ["student", "student"]]);
 
+  const settings = html("div", { class: "kd-row" }, root);
+  const heat = slider(settings, { label: "Temperature T", min: COLDEST, max: HOTTEST, log: true, marks: [1, 4, 20], onInput: (temperature) => save(model, { temperature }) });
+  const weight = slider(settings, { label: "Weight α", min: 0, max: 1, step: 0.01, marks: [0, 0.5, 1], onInput: (alpha) => save(model, { alpha }) });
+  const row = html("div", { class: "kd-row kd-moves" }, root);
+  const squared = checkbox(row, "soft term times T²", (on) => save(model, { squared: on }));
+  html("span", { class: "kd-gap" }, row);
+  button(row, "One step", () => { pause(); step(); model.save_changes(); }, { title: "move the student's logits a little along the total push" });
+  const follow = button(row, "Follow the push", () => (timer ? pause() : start()));
+  button(row, "Reset", () => { pause(); limits = [0, 0]; save(model, get("_given")); }, { title: "logits and label as they were given" });
+
+
   const pair = html("div", { class: "kd-pair" }, root);
   const left = barAxes(pair, classes, { title: "Logits", height: 200, xLabel: "class (drag the bars, or use the arrow keys)", yRange: range });
   const right = barAxes(pair, classes, { title: "Soft targets", height: 200, xLabel: "class" });
@@ -120,16 +131,6 @@ function render({ model, el }) {
   const totals = arrows(wide, classes, 0.8);
   legend(root, [["hard", "label: α (y − q)"], ["soft", "teacher: (1 − α) T² (p − q) / T"], ["total", "total, with its value"]]);
   const formula = root.lastChild.children[1];
-
-  const settings = html("div", { class: "kd-row" }, root);
-  const heat = slider(settings, { label: "Temperature T", min: COLDEST, max: HOTTEST, log: true, marks: [1, 4, 20], onInput: (temperature) => save(model, { temperature }) });
-  const weight = slider(settings, { label: "Weight α", min: 0, max: 1, step: 0.01, marks: [0, 0.5, 1], onInput: (alpha) => save(model, { alpha }) });
-  const row = html("div", { class: "kd-row kd-moves" }, root);
-  const squared = checkbox(row, "soft term times T²", (on) => save(model, { squared: on }));
-  html("span", { class: "kd-gap" }, row);
-  button(row, "One step", () => { pause(); step(); model.save_changes(); }, { title: "move the student's logits a little along the total push" });
-  const follow = button(row, "Follow the push", () => (timer ? pause() : start()));
-  button(row, "Reset", () => { pause(); limits = [0, 0]; save(model, get("_given")); }, { title: "logits and label as they were given" });
 
   const facts = html("div", { class: "kd-facts" }, root);
   const value = html("span", { class: "kd-loss-value" }, facts);

@@ -5,11 +5,11 @@ function render({ model, el }) {
   const views = model.get("questions").map(({ text, options }, number) => {
     const group = newId();
     const box = html("fieldset", {}, root);
-    html("legend", {}, box, `${number + 1}. ${text}`);
+    write(html("legend", {}, box), `${number + 1}. ${text}`);
     const inputs = options.map(([words], i) => {
       const label = html("label", { class: "kd-option" }, box);
       const input = html("input", { type: "radio", name: group }, label);
-      html("span", {}, label, words);
+      write(html("span", {}, label), words);
       input.addEventListener("change", () => save(model, { chosen: model.get("chosen").with(number, i) }));
       return input;
     });
@@ -25,12 +25,22 @@ function render({ model, el }) {
       inputs.forEach((input, i) => (input.checked = i === chosen));
       feedback.classList.toggle("kd-right", chosen >= 0 && options[chosen][2]);
       feedback.classList.toggle("kd-wrong", chosen >= 0 && !options[chosen][2]);
-      setText(feedback, chosen < 0 ? "" : `${options[chosen][2] ? "✔" : "✘"} ${options[chosen][1]}`);
+      write(feedback, chosen < 0 ? "" : `${options[chosen][2] ? "✔" : "✘"} ${options[chosen][1]}`);
       right += chosen >= 0 && options[chosen][2];
     });
     setText(score, `${right} of ${views.length} right`);
   };
   return drawOnChange(model, root, ["chosen"], draw);
+}
+
+// A text in which *stars* set words apart and `ticks` set code apart.
+function write(node, text) {
+  if (node.dataset.text === text) return;
+  node.dataset.text = text;
+  node.replaceChildren(...text.split(/(\*[^*\s][^*]*\*|`[^`]+`)/).map((part) => {
+    const tag = /^\*.+\*$/.test(part) ? "em" : /^`.+`$/.test(part) ? "code" : null;
+    return tag ? html(tag, {}, null, part.slice(1, -1)) : document.createTextNode(part);
+  }));
 }
 
 export default { render };

@@ -1,5 +1,7 @@
 """QuizPanel: multiple-choice questions whose every option answers in words."""
 
+import re
+
 import traitlets as t
 
 from kdlab.widgets.base import Panel, source
@@ -25,4 +27,4 @@ class QuizPanel(Panel):
         """The questions as a picture, for viewers without a kernel."""
         from kdlab.plots import words
 
-        return words(self._words)
+        return words(re.sub(r"\*([^*\s][^*]*)\*|`([^`]+)`", r"\1\2", self._words))

@@ -9,7 +9,7 @@ function render({ model, el }) {
 
   const pair = html("div", { class: "kd-pair" }, root);
   const percents = { tick: (mark) => `${short(100 * mark)} %`, words: (value) => `${decimals(100 * value)} %` };
-  const curves = raceCurves(pair, model, { title: `Accuracy on ${get("curve_images")} validation images`, range: get("accuracy_range"), level: get("teacher_accuracy"), format: percents });
+  const curves = raceCurves(pair, model, { title: `Accuracy on ${get("curve_images")} validation images`, range: get("accuracy_range"), level: get("teacher_accuracy"), format: percents, floor: get("accuracy_range")[0] > 0 ? 0 : null });
 
   const column = html("div", {}, pair);
   const classes = get("_teacher")[0].map((_, i) => String(i));

@@ -1,6 +1,6 @@
 // SentencePanel: soft labels as bars, and how each model's probability of the second class moves with every word.
 
-const CHART = { width: 880, height: 284, left: 52, right: 46, top: 26, bottom: 86 };
+const CHART = { width: 780, height: 284, left: 62, right: 42, top: 26, bottom: 86 };
 const LEAST = 6; // words that the x axis has room for at least, so that it does not change with the first ones
 
 const sigmoid = (z) => 1 / (1 + Math.exp(-z));
@@ -12,7 +12,7 @@ function render({ model, el }) {
 
   const showSentence = sentenceRow(root, get("_examples"), (sentence) => save(model, { sentence }));
   const message = html("p", { class: "kd-complaint", role: "status" }, root);
-  html("p", { class: "kd-hint" }, root, "The curves show each model's answer to the beginning of the sentence, up to every word. Point at a word to see it in the bars.");
+  html("p", { class: "kd-hint" }, root, "Each model's answer to the sentence up to every word. Point at a word to see it in the bars.");
 
   const table = html("div", { class: "kd-labels", role: "group", "aria-label": "soft labels" }, root);
   const head = html("div", { class: "kd-line kd-header" }, table);
@@ -52,7 +52,7 @@ function render({ model, el }) {
   hit.addEventListener("click", (event) => put(wordAt(event)));
   hit.addEventListener("keydown", (event) => {
     const here = get("at") < 0 ? count() : get("at");
-    const to = { ArrowRight: here + 1, ArrowUp: here + 1, ArrowLeft: here - 1, ArrowDown: here - 1, Home: 0, End: count() }[event.key];
+    const to = { ArrowRight: here + 1, ArrowUp: here + 1, ArrowLeft: here - 1, ArrowDown: here - 1, PageUp: here + 5, PageDown: here - 5, Home: 0, End: count() }[event.key];
     if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     put(clamp(to, 0, count()));
@@ -120,6 +120,7 @@ function render({ model, el }) {
     drawAt();
   }
 
+  root.addEventListener("kd-fitted", () => { nameWords(figure, get("_words")); drawAt(); });
   return drawOnChange(model, root, ["sentence", "message", "temperature", "at", "_words", "_margins", "_failed"], draw);
 }
 
@@ -133,13 +134,15 @@ function turnOf(values, words) {
 // The words below the axis: upright while they fit, else slanted.
 function nameWords(figure, words) {
   const extent = Math.max(words.length, LEAST);
-  const texts = words.length ? ["(start)", ...words.map((word) => shortened(word, 15))] : [];
+  const unit = unitOf(figure.root); // the narrower the figure, the fewer and the shorter the words
+  const texts = words.length ? ["(start)", ...words.map((word) => shortened(word, clamp(Math.floor(15 / unit), 6, 15)))] : [];
   figure.setX([0, extent], texts.map((_, k) => k), texts);
   const step = figure.box.width / extent;
-  const slanted = texts.some((text) => text.length * 9.5 > Math.min(step, 2 * CHART.right));
-  figure.root.style.setProperty("--step", `${step}px`);
+  const slanted = texts.some((text) => text.length * 8.5 * unit > Math.min(step, 2 * CHART.right));
+  const every = Math.ceil((15 * unit) / step);
   [...figure.names.children].forEach((node, k) => {
     if (!slanted) return;
+    if (k % every) node.style.visibility = "hidden";
     node.setAttribute("class", "kd-tick kd-end kd-slanted");
     setAttributes(node, { x: 0, y: 0, transform: `translate(${figure.x(k) + 4} ${figure.box.y + figure.box.height + 12}) rotate(-50)` });
   });

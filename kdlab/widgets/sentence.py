@@ -11,7 +11,7 @@ from kdlab.widgets.reading import MOST_WORDS, ReadingPanel, tidy
 
 DEFAULT = "A slow start, but the ending is wonderful."
 PIECE = 0.1  # seconds that a model may work in one go, as soon as it is known how long one sentence takes
-TEACHER = {"color": "gray", "dash": "2 4", "marker": "ring"}
+TEACHER = {"color": "orange", "dash": "2 4", "marker": "ring"}
 
 
 class SentencePanel(ReadingPanel):

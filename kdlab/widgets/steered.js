@@ -4,11 +4,12 @@ const STEERED_TRAITS = [...LIVE_TRAITS, "temperature", "alpha", "line", "line_er
 const KINDS = ["teacher", "distilled", "hard"];
 
 // What both students have reached, the teacher's level and the changes. `level` is the teacher's value, `format` words one.
-function raceCurves(parent, model, { title, range, level, format, width = 380, height = 318, legendWidth = 176, legendAt = "bottom" }) {
+function raceCurves(parent, model, { title, range, level, format, width = 380, height = 318, legendWidth = 176, legendAt = "bottom", floor = null }) {
   const get = (name) => model.get(name);
   const figure = axes(parent, { title, xLabel: "step", width, height, bottom: 36, left: 44 });
   figure.root.dataset.figure = "curves";
-  figure.setY(range, undefined, format.tick);
+  if (floor !== null) foldBelow(figure, range, floor);
+  figure.setY(range, floor === null ? undefined : [floor, ...ticks(...range)], format.tick);
   const changes = marks(figure);
   const lines = Object.fromEntries(KINDS.map((kind) => [kind, curve(figure, kind)]));
   const key = legend(figure, KINDS, { width: legendWidth, at: legendAt });
@@ -22,6 +23,15 @@ function raceCurves(parent, model, { title, range, level, format, width = 380, h
     const now = (arm) => (curves[arm]?.length ? ` ${format.words(curves[arm].at(-1))}` : "");
     key([`teacher ${format.words(level)}`, `distilled${now("distilled")}`, `hard labels${now("hard")}`]);
   };
+}
+
+// What lies between the floor and the range gets the lowest fifth of the axis: a run begins there, and ends above.
+function foldBelow(figure, [low, high], floor) {
+  const { box } = figure;
+  const share = (value) => (value >= low ? 0.2 + (0.8 * (value - low)) / (high - low) : (0.2 * (value - floor)) / (low - floor));
+  figure.folded = 0.2 * box.height;
+  figure.y = (value) => box.y + box.height * (1 - share(value));
+  svg("rect", { x: box.x, y: figure.y(low), width: box.width, height: 0.2 * box.height, class: "kd-folded" }, figure.plot);
 }
 
 // The sliders of temperature and alpha. `heatOptions` are those of the temperature's slider.

@@ -58,9 +58,9 @@ function render({ model, el }) {
     const ring = svg("rect", { class: "kd-ring", x: x + 5.8, y: y + 5.8, width: cw - 11.6, height: ch - 11.6, rx: 1 }, cell);
     const between = spread ? clamp(0.3 * ch, 11, 14) : 0; // the two lines of words
     const middle = y + ch / 2 + (0.72 * size - between) / 2;
-    const value = svg("text", { class: "kd-cell-value", x: x + cw / 2, y: middle, style: `font-size: ${size.toFixed(1)}px` }, cell);
-    const sd = svg("text", { x: x + cw / 2, y: middle + between, style: "font-size: 10.5px" }, cell);
-    const star = svg("text", { x: x + cw - 11, y: y + 14.5, style: "font-size: 9px" }, cell);
+    const value = svg("text", { class: "kd-cell-value", x: x + cw / 2, y: middle, style: `font-size: max(${size.toFixed(1)}px, 11px * var(--unit, 1))` }, cell);
+    const sd = svg("text", { x: x + cw / 2, y: middle + between, style: "font-size: calc(11px * var(--unit, 1))" }, cell);
+    const star = svg("text", { x: x + cw - 11, y: y + 14.5, style: "font-size: calc(11px * var(--unit, 1))" }, cell);
     cell.addEventListener("click", () => choose(r, c));
     return { cell, ground, ring, value, sd, star };
   }

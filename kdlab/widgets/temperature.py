@@ -72,7 +72,10 @@ class TemperaturePanel(Panel):
             editable=editable,
             goal=goal,
             temperature=float(temperature),
-            labels=[str(label) for label in (labels if labels is not None else [])],
+            labels=[
+                str(label.item() if hasattr(label, "item") else label)
+                for label in (labels if labels is not None else [])
+            ],
             classes=[str(name) for name in (range(width) if classes is None else classes)],
             _images=None if images is None else images.tobytes(),
         )

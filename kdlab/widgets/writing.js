@@ -30,7 +30,7 @@ function render({ model, el }) {
 
   const below = html("div", { class: "kd-pair kd-expect" }, root);
   const reading = html("div", {}, below);
-  html("p", { class: "kd-heading" }, reading, "What comes next in a text that none of them has seen?");
+  html("p", { class: "kd-heading" }, reading, "What comes next in a text that is new to all?");
   const place = passage(reading, get("_passage"), (at) => save(model, { at }));
   html("p", { class: "kd-explain" }, reading, "Choose a character by mouse or arrow keys: the models read what stands before it.");
   const key = Object.keys(NAMES).map((name) => answer(html("div", { class: "kd-answer" }, reading), name));

@@ -559,7 +559,7 @@ print("200 labels: the student of the frozen encoder is at least 4 points ahead 
 #
 # > **Goal 2.** With *all* labels, does the frozen teacher still help?
 #
-# Here is the whole picture, *recorded*, with the teachers themselves in gray. This student is not even a transformer
+# Here is the whole picture, *recorded*, with the teachers themselves in amber. This student is not even a transformer
 # but a **bag of words**: the mean of the words' vectors and one hidden layer, which knows nothing of their order. The
 # teachers' heads are linear, too, but trained to the end, with a penalty chosen by cross-validation within the same
 # labels.

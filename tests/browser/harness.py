@@ -86,6 +86,7 @@ def jupyterlab(home):
         f"--IdentityProvider.token={token}",
         f"--ServerApp.root_dir={root}",
         "--LabApp.expose_app_in_browser=True",
+        "--ServerApp.jpserver_extensions=kdlab.saving=True",  # as the course's own server
     ]
     log = home / "lab.log"
     with log.open("w") as out:

@@ -16,7 +16,9 @@ GONE = re.compile(
 )
 LOST = re.compile("^This page has lost its connection to Jupyter.")
 # What JupyterLab itself reports when a kernel or the network goes away.
-ITS_OWN = re.compile("Could not restore the debugger state|net::ERR_|WebSocket connection to")
+ITS_OWN = re.compile(
+    "Could not restore the debugger state|Canceled future for create_subshell|net::ERR_|WebSocket connection to"
+)
 SESSION = "window.jupyterapp.shell.currentWidget.sessionContext"
 OPEN = "len(ipywidgets.widgets.widget._instances)"
 

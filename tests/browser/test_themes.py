@@ -1,6 +1,8 @@
-"""Panels follow JupyterLab's theme, in both directions, while they are on the page."""
+"""Panels follow JupyterLab's theme, in both directions, while they are on the page. (test_readable.py has all panels.)"""
 
 import pytest
+
+from kdlab import palette
 
 pytestmark = pytest.mark.browser
 
@@ -11,20 +13,16 @@ teacher, student = np.linspace(-2, 8, 10), np.linspace(1, -1, 10)
 LossPanel(student, teacher, 3)
 """
 
-# WCAG's contrast between the words and the curves' background, which a panel leaves to the notebook.
-CONTRAST = """panel => {
-    const light = (css) => css.match(/[\\d.]+/g).slice(0, 3).map((v) => v / 255)
-        .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)).reduce((s, v, i) => s + v * [0.2126, 0.7152, 0.0722][i], 0);
-    const words = light(getComputedStyle(panel.querySelector('svg text')).fill);
-    const probe = Object.assign(document.createElement('i'), { style: 'color: var(--jp-layout-color0)' });
-    const ground = light(getComputedStyle(document.body.appendChild(probe)).color);
-    probe.remove();
-    return [words > ground, (Math.max(words, ground) + 0.05) / (Math.min(words, ground) + 0.05)] }"""
+LOOK = """panel => { const hex = (css) => "#" + css.match(/\\d+/g).slice(0, 3).map((v) => (+v).toString(16).padStart(2, "0")).join("");
+    const style = getComputedStyle(panel);
+    return { ground: hex(style.backgroundColor), words: hex(getComputedStyle(panel.querySelector("svg text.kd-title")).fill),
+        teacher: hex(getComputedStyle(panel.querySelector("rect.kd-teacher")).fill), scheme: style.colorScheme }; }"""
 
 
-def test_words_are_light_on_dark_and_dark_on_light(open_notebook):
+def test_a_panel_has_the_palette_of_the_theme(open_notebook):
     notebook = open_notebook(CELL)
-    for theme in ("Dark", "Light"):
+    for theme in ("Dark", "Light", "Dark"):
         notebook.theme(theme)
-        lighter, contrast = notebook.panel.evaluate(CONTRAST)
-        assert lighter == (theme == "Dark") and contrast > 4.5, (theme, contrast)
+        name = theme.lower()
+        colors = {"ground": palette.PALETTE[name]["ground"], "words": palette.PALETTE[name]["text"]}
+        assert notebook.panel.evaluate(LOOK) == colors | {"teacher": palette.mark("teacher", name), "scheme": name}
