@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kdlab.plots.base import BLUE, CONTROL, DISTILLED, GRAY, GREEN, HARD, RED, SIZE, in_course_style, picture
+from kdlab.plots.base import BLUE, CONTROL, DISTILLED, GRAY, GREEN, HARD, RED, SIZE, TEACHER, in_course_style, picture
 
 
 @in_course_style
