@@ -198,7 +198,7 @@ function render({ model, el }) {
     const n = seeds.length;
     const many = n > 1;
     setText(rule, many
-      ? `Outlined: cannot be told from the best (★): over the same ${n} seeds the mean difference is within its 95 % interval (Student's t, about seeds alone).`
+      ? `Outlined: cannot be told from the best (★): over the same ${n} seeds the mean difference is within its 95 % interval.`
       : "With one seed nothing can be told from anything else: there is no spread to compare with.");
     if (!measured) {
       setText(comparison, `${rows * columns * n} students will train at once: ${rows} × ${columns} cells, ${n} ${many ? "seeds" : "seed"} each.`);

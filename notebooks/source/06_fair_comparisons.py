@@ -200,7 +200,7 @@ assert abs(sign_test(4, 5) - 0.375) < 1e-9 and sign_test(5, 5) > 0.05 and sign_t
 # %% [markdown]
 # And what are *wins* worth? Toss a fair coin five times: in 38 of 100 cases one side, whichever it is, comes up four times or
 # more. So “better with 4 of 5 seeds” is next to nothing, and even 5 of 5 happens to an arm that is no better in 6 of 100
-# cases. 95 of 100 does not happen by luck.
+# cases. 95 of 100 does not happen by the luck of seeds.
 #
 # For a true difference $d$ to be twice its standard error takes $n = (2\,\mathrm{sd}/d)^2$ seeds, with the sd of
 # strangers or the smaller one of pairs. (And with just so many, luck will put every second experiment below two. Take more.)
