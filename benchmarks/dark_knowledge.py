@@ -1,164 +1,147 @@
-"""The experiments of lesson 05 over five seeds: python benchmarks/dark_knowledge.py [--workers 2] [section ...]
+"""The experiments of lesson 05: python benchmarks/dark_knowledge.py [--again] [section ...], some minutes on one core.
 
-About half an hour on one core; every run is independent, so more workers are quicker. Inputs are the first 10 000
-training images unless said otherwise; validation images are training images 50 000 to 59 999, which the teacher did not
-see either; test figures are recorded but chose nothing. All arms of a section have the same steps and learning rate,
-and for a seed the same initial weights. Writes the sections to benchmarks/results/dark_knowledge.json, keeping others.
+Students 784-128-10. Inputs are the first 10 000 training images unless said otherwise; validation images are training
+images 50 000 to 59 999, which the teacher did not see either. Every arm's learning rate is chosen for it (tuned.py);
+test figures chose nothing.
+
+few_labels  labelled images, or a transfer set of which only the teacher's answers are used
+omitted     a transfer set without one digit; the bias of its logit is chosen on validation images
+measures    10 000 labels, and more ways to measure than accuracy
 """
 
-import argparse
-import json
-import platform
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import product
-from pathlib import Path
 
+import sections
 import torch
-from tqdm import tqdm
+from tuned import SERIES, START, both_errors, facts, part, test_errors, tuned, validation_errors, world
 
-from kdlab.data import load_mnist
-from kdlab.labels import balanced_draw, flip_labels
-from kdlab.metrics import accuracy, agreement, errors, expected_calibration_error, macro_f1, negative_log_likelihood
-from kdlab.models import MLP, to_inputs
-from kdlab.teachers import load_mnist_teacher, predict_logits
-from kdlab.training import Recipe, fit
+from kdlab.labels import balanced_draw
+from kdlab.metrics import (
+    accuracy,
+    agreement,
+    copied_mistakes,
+    errors,
+    expected_calibration_error,
+    macro_f1,
+    negative_log_likelihood,
+)
+from kdlab.teachers import predict_logits
+from kdlab.training import Recipe
 
-SEEDS = range(5)
+RECORD = sections.Record("dark_knowledge", facts)
 TEMPERATURES = (1, 2, 4, 8, 20)
-BIASES = [0.25 * k for k in range(-8, 41)]
-QUICK = Recipe(temperature=4, alpha=0, steps=300, learning_rate=2e-2)
+BIASES = [0.5 * k for k in range(-4, 61)]  # -2 to 30
+QUICK = Recipe(temperature=4, alpha=0, steps=300)
 OMIT = replace(QUICK, steps=500)
-PLAIN = Recipe(temperature=4, alpha=0, steps=600, learning_rate=5e-3)
-TINY = Recipe(alpha=0.1, steps=1200, learning_rate=5e-3)
-RESULTS = Path(__file__).parent / "results" / "dark_knowledge.json"
+PLAIN = Recipe(temperature=4, alpha=0.1, steps=600)
 
 
-@cache
-def world():
-    """Inputs, labels and teacher logits of all training and test images."""
-    mnist, teacher = load_mnist(), load_mnist_teacher()
-    train, test = to_inputs(mnist.train_images), to_inputs(mnist.test_images)
-    labels, test_labels = torch.from_numpy(mnist.train_labels), torch.from_numpy(mnist.test_labels)
-    return (train, labels, predict_logits(teacher, train)), (test, test_labels, predict_logits(teacher, test))
+def few_labels(arm, labels=None, transfer=None, unseen=False):
+    @cache
+    def task(seed):
+        x, y, v = part(0, 10_000)
+        if labels:  # the same number of each digit; which ones is drawn for each seed
+            places = balanced_draw(y, labels // 10, torch.Generator().manual_seed(seed))
+            x, y, v = x[places], y[places], v[places]
+        else:
+            x, y, v = part(55_000, 60_000) if unseen else part(0, transfer)
+            y = v.argmax(-1)
+        return x, y, v if arm.startswith("distilled") else None
 
-
-def part(start, stop):
-    """Inputs, labels and teacher logits of training images start to stop."""
-    return tuple(values[start:stop] for values in world()[0])
-
-
-def learn(recipe, seed, inputs, labels, teacher_logits=None, width=128, **settings):
-    """A student 784-width-10 trained by this recipe."""
-    student = MLP(784, width, 10, seed=seed)
-    fit(student, inputs, labels, teacher_logits, recipe=replace(recipe, seed=seed, **settings))
-    return student
-
-
-def both_errors(student, start=50_000, stop=60_000):
-    """Errors on validation images, and on the test set."""
-    found = {}
-    for name, (inputs, labels, _) in {"validation": part(start, stop), "test": world()[1]}.items():
-        found[f"{name}_errors"] = errors(predict_logits(student, inputs), labels)
-    return found
-
-
-def few_labels(arm, seed, labels=None, transfer=None, unseen=False):
-    """Few labelled digits (the same number of each), or a transfer set of which only the teacher's answers are used."""
-    x, y, v = part(0, 10_000)
-    if labels:
-        places = balanced_draw(y, labels // 10, torch.Generator().manual_seed(seed))
-        x, y, v = x[places], y[places], v[places]
-    else:
-        x, _, v = part(55_000, 60_000) if unseen else part(0, transfer)
-        y = v.argmax(-1)
-    soft = arm.startswith("distilled")
-    student = learn(QUICK, seed, x, y, v if soft else None)
-    return both_errors(student, 50_000, 55_000 if unseen or transfer == 5000 else 60_000)
+    stop = 55_000 if transfer == 5000 else 60_000  # the same for the images that the teacher has not seen
+    measure = lambda student: {"test_errors": test_errors(student)}  # noqa: E731
+    # With few labels there can be two good rates, a small and a large one: begin with more of them.
+    return tuned(task, QUICK, measure, partial(validation_errors, stop=stop), start=SERIES[3:9] if labels else START)
 
 
 def few_labels_jobs():
     arms = ("hard labels", "distilled, same pictures")
-    yield from ({"arm": a, "labels": n, "seed": s} for a, n, s in product(arms, (20, 100, 500), SEEDS))
+    yield from ({"arm": a, "labels": n} for a, n in product(arms, (20, 100, 500, 5000)))
     arms = ("teacher's argmax", "distilled")
-    yield from ({"arm": a, "transfer": n, "seed": s} for a, n, s in product(arms, (100, 1000, 5000, 10_000), SEEDS))
-    yield from ({"arm": a, "transfer": 5000, "unseen": True, "seed": s} for a, s in product(arms, SEEDS))
+    yield from ({"arm": a, "transfer": n} for a, n in product(arms, (100, 1000, 5000, 10_000)))
+    yield from ({"arm": a, "transfer": 5000, "unseen": True} for a in arms)
 
 
-def omitted(arm, digit, seed, temperature=1):
-    """A transfer set without one digit; the bias on its logit is chosen on one set of images and judged on the test set."""
+def omitted(arm, digit, temperature=4):
     x, y, v = part(0, 10_000)
     keep = y != digit
-    student = learn(OMIT, seed, x[keep], y[keep], None if arm == "hard labels" else v[keep], temperature=temperature)
-    (x, y, _), (test, test_labels, _) = part(50_000, 55_000), world()[1]
-    raise_by = torch.zeros(10)
-    raise_by[digit] = 1
-    logits, final = predict_logits(student, x), predict_logits(student, test)
-    bias = min(BIASES, key=lambda b: errors(logits + b * raise_by, y))
+    x, y, v = x[keep], y[keep], None if arm == "hard labels" else v[keep]
+    (inputs, labels, _), (test, test_labels, _) = part(50_000, 60_000), world()[1]
+    raised = torch.eye(10)[digit]
     gone = test_labels == digit
-    row = {"bias": bias, "omitted_count": int(gone.sum())}
-    for name, z in {"": final, "corrected_": final + bias * raise_by}.items():
-        row[f"{name}omitted_errors"] = errors(z[gone], test_labels[gone])
-        row[f"{name}other_errors"] = errors(z[~gone], test_labels[~gone])
-    return row
+
+    def best_bias(student):
+        logits = predict_logits(student, inputs)
+        return min((errors(logits + b * raised, labels), abs(b), b) for b in BIASES)  # of equals the one near 0
+
+    def measure(student):
+        logits, bias = predict_logits(student, test), best_bias(student)[-1]
+        row = {"bias": bias, "auc": area_under_curve(margin(logits, digit), gone)}
+        for name, z in {"": logits, "corrected_": logits + bias * raised}.items():
+            row[f"{name}found"] = accuracy(z[gone], test_labels[gone])
+            row[f"{name}errors"] = errors(z, test_labels)
+        return row
+
+    recipe = replace(OMIT, temperature=temperature)
+    return tuned(lambda seed: (x, y, v), recipe, measure, lambda student: best_bias(student)[0])
+
+
+def margin(logits, digit):
+    """How far the logit of this digit stands above (or below) the highest of the others."""
+    others = logits.clone()
+    others[:, digit] = -torch.inf
+    return logits[:, digit] - others.amax(-1)
+
+
+def area_under_curve(scores, positive):
+    """The probability that one of the positive has the higher score than one of the others."""
+    ranks = scores.argsort().argsort().double()
+    count = int(positive.sum())
+    return float((ranks[positive].sum() - count * (count - 1) / 2) / (count * (len(scores) - count)))
 
 
 def omitted_jobs():
-    yield from ({"arm": "hard labels", "digit": 3, "seed": s} for s in SEEDS)
-    yield from ({"arm": "distilled", "digit": 3, "temperature": t, "seed": s} for t, s in product(TEMPERATURES, SEEDS))
-    others = [digit for digit in range(10) if digit != 3]
-    yield from ({"arm": "distilled", "digit": d, "temperature": 8, "seed": s} for d, s in product(others, SEEDS))
+    yield {"arm": "hard labels", "digit": 3}
+    yield from ({"arm": "distilled", "digit": 3, "temperature": t} for t in TEMPERATURES)
+    yield from ({"arm": "distilled", "digit": d, "temperature": 8} for d in range(10) if d != 3)
 
 
-def noise(arm, share, seed):
-    """A share of the labels is wrong. The clean teacher has alpha = 0 or 0.3; the noisy one learned from these labels."""
+def measures(arm):
     x, y, v = part(0, 10_000)
-    noisy = flip_labels(y, share, torch.Generator().manual_seed(seed))
-    if arm == "hard labels":
-        student = learn(PLAIN, seed, x, noisy)
-    elif arm == "label smoothing":  # distillation from a teacher without an opinion (lesson 03)
-        student = learn(PLAIN, seed, x, noisy, torch.zeros_like(v), temperature=1, alpha=0.8)
-    elif arm == "noisy teacher":
-        teacher = MLP(784, 300, 300, 10, seed=50 + seed)
-        fit(teacher, x, noisy, recipe=replace(PLAIN, seed=50 + seed))
-        student = learn(PLAIN, seed, x, noisy, predict_logits(teacher, x))
+    recipe = PLAIN
+    if arm.startswith("label smoothing"):
+        v, recipe = torch.zeros_like(v), replace(PLAIN, temperature=1, alpha=0.9)
+    elif arm.startswith("soft"):
+        recipe = replace(PLAIN, temperature=float(arm.split()[-1]))
+    elif arm == "teacher's argmax":
+        y, v = v.argmax(-1), None
     else:
-        student = learn(PLAIN, seed, x, noisy, v, alpha=0.3 if arm == "distilled, alpha 0.3" else 0)
-    inputs, labels, _ = part(50_000, 60_000)
+        v = None
+    return tuned(lambda seed: (x, y, v), recipe, all_measures)
+
+
+def all_measures(student):
+    """On the test images; only the errors on validation images are recorded too."""
+    inputs, labels, teacher_logits = world()[1]
     z = predict_logits(student, inputs)
     return both_errors(student) | {
-        "ece": expected_calibration_error(z, labels),
-        "nll": negative_log_likelihood(z, labels),
-    }
-
-
-def noise_jobs():
-    arms = ("hard labels", "label smoothing", "distilled", "distilled, alpha 0.3", "noisy teacher")
-    yield from ({"arm": a, "share": n, "seed": s} for a, n, s in product(arms, (0.0, 0.2, 0.4, 0.6), SEEDS))
-
-
-def measures(arm, seed):
-    """Students of 10 000 labelled images, and more ways to measure them than accuracy."""
-    x, y, v = part(0, 10_000)
-    settings = {"alpha": 0.1} | ({"temperature": float(arm.split()[-1])} if arm.startswith("soft") else {})
-    if arm == "label smoothing":
-        v, settings = torch.zeros_like(v), {"temperature": 1, "alpha": 0.9}
-    targets = v.argmax(-1) if arm == "teacher's argmax" else y
-    student = learn(PLAIN, seed, x, targets, v if arm.startswith(("soft", "label")) else None, **settings)
-    inputs, labels, teacher_logits = part(50_000, 60_000)
-    z = predict_logits(student, inputs)
-    wrong = teacher_logits.argmax(-1) != labels
-    return {
         "accuracy": accuracy(z, labels),
         "macro_f1": macro_f1(z, labels),
         "nll": negative_log_likelihood(z, labels),
         "ece": expected_calibration_error(z, labels),
         "agreement": agreement(z, teacher_logits),
-        "copied_mistakes": float((z.argmax(-1) == teacher_logits.argmax(-1))[wrong].double().mean()),
+        "copied_mistakes": copied_mistakes(*validation_answers(student)),
         "second_choice": float((second(z) == second(teacher_logits)).double().mean()),
         "rank_correlation": wrong_class_rank_correlation(z, teacher_logits),
     }
+
+
+def validation_answers(student):
+    """The student's and the teacher's logits and the labels of validation images: the teacher errs on more of them."""
+    inputs, labels, teacher_logits = part(50_000, 60_000)
+    return predict_logits(student, inputs), teacher_logits, labels
 
 
 def second(logits):
@@ -177,82 +160,14 @@ def wrong_class_rank_correlation(student_logits, teacher_logits):
 
 def measures_jobs():
     arms = ("hard labels", "label smoothing", "teacher's argmax", "soft, T = 1", "soft, T = 4", "soft, T = 20")
-    yield from ({"arm": a, "seed": s} for a, s in product(arms, SEEDS))
-
-
-def tiny(arm, width, seed, temperature=1):
-    """Small students with 50 000 labelled images."""
-    x, y, v = part(0, 50_000)
-    v = None if arm == "hard labels" else v
-    return both_errors(learn(TINY, seed, x, y, v, width=width, temperature=temperature))
-
-
-def tiny_jobs():
-    widths = (8, 16, 32)
-    yield from ({"arm": "hard labels", "width": w, "seed": s} for w, s in product(widths, SEEDS))
-    soft = product(widths, TEMPERATURES, SEEDS)
-    yield from ({"arm": "distilled", "width": w, "temperature": t, "seed": s} for w, t, s in soft)
-
-
-def poor_teacher(arm, seed, alpha=1.0):
-    """10 000 labelled images and a teacher that learned from 500 of them, beside the good teacher."""
-    x, y, v = part(0, 10_000)
-    row = {}
-    if arm == "poor teacher":
-        teacher = learn(QUICK, 50 + seed, x[:500], y[:500])
-        v, row = predict_logits(teacher, x), both_errors(teacher)
-        row = {f"teacher_{name}": value for name, value in row.items()}
-    student = learn(PLAIN, seed, x, y, None if arm == "hard labels" else v, alpha=alpha)
-    return row | both_errors(student)
-
-
-def poor_teacher_jobs():
-    yield from ({"arm": "hard labels", "seed": s} for s in SEEDS)
-    arms = ("poor teacher", "good teacher")
-    yield from ({"arm": a, "alpha": w, "seed": s} for a, w, s in product(arms, (0.0, 0.1, 0.5), SEEDS))
+    yield from ({"arm": arm} for arm in arms)
 
 
 SECTIONS = {
-    "few_labels": (few_labels, few_labels_jobs, QUICK),
-    "omitted": (omitted, omitted_jobs, OMIT),
-    "noise": (noise, noise_jobs, PLAIN),
-    "measures": (measures, measures_jobs, PLAIN),
-    "tiny": (tiny, tiny_jobs, TINY),
-    "poor_teacher": (poor_teacher, poor_teacher_jobs, PLAIN),
+    "few_labels": (few_labels, few_labels_jobs),
+    "omitted": (omitted, omitted_jobs),
+    "measures": (measures, measures_jobs),
 }
 
-
-def run(section, settings):
-    torch.set_num_threads(1)
-    return settings | SECTIONS[section][0](**settings)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("sections", nargs="*", metavar="section", help=", ".join(SECTIONS))
-    parser.add_argument("--workers", type=int, default=1)
-    given = parser.parse_args()
-    wanted = given.sections or list(SECTIONS)
-    if unknown := set(wanted) - set(SECTIONS):
-        parser.error(f"no such section: {', '.join(sorted(unknown))}")
-    result = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"sections": {}}
-    result |= {
-        "script": "benchmarks/dark_knowledge.py",
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
-    with ProcessPoolExecutor(given.workers) as pool:
-        jobs = {name: [pool.submit(run, name, settings) for settings in SECTIONS[name][1]()] for name in wanted}
-        progress = tqdm(total=sum(map(len, jobs.values())))
-        for name, futures in jobs.items():
-            rows = []
-            for future in futures:
-                rows.append(future.result())
-                progress.update()
-            recipe = str(SECTIONS[name][2])
-            result["sections"][name] = {"recipe": recipe, "seeds": list(SEEDS), "rows": rows}
-            RESULTS.write_text(json.dumps(result, indent=1) + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    sections.main(RECORD, SECTIONS, __doc__.splitlines()[0])

@@ -1,8 +1,9 @@
-"""Labels as they come in practice: few of them, or some of them wrong."""
+"""Labels as they come in practice, few of them or some of them wrong; soft targets with something taken away."""
 
 import torch
 
 from kdlab.checks import check_fraction
+from kdlab.losses import check_labels, check_logits
 
 
 def balanced_draw(labels, per_class, generator):
@@ -35,3 +36,28 @@ def flip_labels(labels, share, generator, classes=10):
     noisy = labels.clone()
     noisy[chosen] = (labels[chosen] + moves[chosen]) % classes
     return noisy
+
+
+def class_means(teacher_logits, labels):
+    """Logits (N, classes) in which each picture has the mean row of all pictures with its label (N,).
+
+    What is left of soft targets: how much the classes resemble each other, and nothing of the single picture.
+    """
+    check_logits("teacher_logits", teacher_logits)
+    check_labels(labels, teacher_logits)
+    means = torch.stack([teacher_logits[labels == label].mean(0) for label in range(teacher_logits.shape[-1])])
+    return means[labels]
+
+
+def permute_wrong(logits, generator):
+    """A copy of logits (N, classes) in which, in each row, all but the largest change places at random.
+
+    What is left of soft targets: how sure the teacher is of each picture, and no resemblance.
+    """
+    check_logits("logits", logits)
+    wrong = torch.ones_like(logits, dtype=torch.bool).scatter(-1, logits.argmax(-1, keepdim=True), False)
+    others = logits[wrong].view(len(logits), -1)
+    order = torch.rand(others.shape, generator=generator, device=generator.device).argsort(-1).to(logits.device)
+    permuted = logits.clone()
+    permuted[wrong] = others.gather(-1, order).flatten()
+    return permuted

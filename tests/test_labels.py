@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kdlab.labels import balanced_draw, flip_labels
+from kdlab.labels import balanced_draw, class_means, flip_labels, permute_wrong
 
 LABELS = torch.arange(10).repeat_interleave(torch.arange(30, 40))[torch.randperm(345, generator=torch.Generator())]
 
@@ -58,3 +58,23 @@ def test_neither_touches_the_global_random_numbers():
     assert torch.equal(state, torch.random.get_rng_state())
     with pytest.raises(ValueError, match="share"):
         flip_labels(LABELS, 1.2, seeded())
+
+
+def test_class_means_are_the_same_for_all_pictures_of_a_class():
+    logits = torch.randn(len(LABELS), 10, generator=seeded())
+    means = class_means(logits, LABELS)
+    for c in range(10):
+        assert len(means[LABELS == c].unique(dim=0)) == 1
+        assert torch.allclose(means[LABELS == c][0], logits[LABELS == c].mean(0))
+    with pytest.raises(ValueError, match="labels"):
+        class_means(logits, LABELS[:5])
+
+
+def test_permuting_keeps_each_row_s_numbers_and_its_first_choice():
+    logits = torch.randn(500, 10, generator=seeded())
+    permuted = permute_wrong(logits, seeded())
+    assert torch.equal(permuted.sort(-1).values, logits.sort(-1).values)
+    assert torch.equal(permuted.argmax(-1), logits.argmax(-1))
+    assert torch.equal(permuted, permute_wrong(logits, seeded()))
+    second = permuted.topk(2).indices[:, 1] == logits.topk(2).indices[:, 1]
+    assert abs(second.double().mean() - 1 / 9) < 0.05

@@ -7,7 +7,7 @@ A room for each lesson, one for what panels look like as stills, and `base` for 
 """
 
 from kdlab.plots.base import Picture, draw_bars, draw_digit, picture, png_metadata, to_png, use_style
-from kdlab.plots.dark_knowledge import few_labels, measures, noise, nothing_gained, omitted
+from kdlab.plots.dark_knowledge import few_labels, measures, omitted
 from kdlab.plots.distillation_loss import (
     distances,
     gradient_size,
@@ -82,3 +82,4 @@ from kdlab.plots.transformer_distillation import (
     rated_sentences,
     short_training,
 )
+from kdlab.plots.why_it_works import noise, nothing_gained, taken_apart

@@ -3,6 +3,7 @@
 Where nobody watches, a picture a second is enough; the last one of a run is always sent.
 """
 
+import sys
 import time
 import traceback
 from pathlib import Path
@@ -29,6 +30,15 @@ def readers_trace(error):
     while calls.tb_next and Path(calls.tb_frame.f_code.co_filename).parent == FOLDER:
         calls = calls.tb_next
     return "".join(traceback.format_exception(type(error), error, calls))
+
+
+def on_a_page():
+    """Whether a page has sent the cell that works now: JupyterLab and its kin name the cell, programs do not.
+
+    There a panel must not be shown anew in its place: ipywidgets' renderer stumbles over the view that it has.
+    """
+    kernel = getattr(sys.modules["IPython"].get_ipython(), "kernel", None)
+    return kernel is not None and "cellId" in kernel.get_parent().get("metadata", {})
 
 
 class LivePanel(Panel):
@@ -96,7 +106,7 @@ class LivePanel(Panel):
             self.run(**values)
         finally:
             self._views -= {"about to draw"}
-            if shown is not None:  # None outside of IPython
+            if shown is not None and not on_a_page():
                 shown.update(self)
 
     def close(self):

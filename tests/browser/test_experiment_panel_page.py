@@ -188,3 +188,18 @@ def test_an_error_in_make_runs_is_shown(open_notebook):
     trace = notebook.panel.locator("pre")
     expect(trace).to_contain_text("return make_runs(labelled, temperature / 0, seed)")
     expect(trace).not_to_contain_text("driver.py")
+
+
+def test_a_panel_that_is_shown_and_then_runs_moves_and_stays_in_use(open_notebook):
+    cell = (
+        "panel, pictures = make_panel(), []\nflush = panel.flush\npanel.flush = lambda: (pictures.append(1), flush())\n"
+    )
+    notebook = open_notebook(SETUP, cell + "panel.show_and_run()")
+    assert notebook.python("len(pictures)") > 5 and notebook.python("panel.state") == "finished"
+    (output,) = notebook.stored().cells[1].outputs
+    assert {"image/png", "application/vnd.jupyter.widget-view+json"} <= set(output["data"])
+    expect(outcomes(notebook)).to_have_count(4)
+    assert notebook.page.locator(".kd-panel").count() == 1
+    press(notebook, "Start")
+    expect(outcomes(notebook)).to_have_count(8)
+    notebook.wait_python("panel.watched and 'about to draw' not in panel._views")

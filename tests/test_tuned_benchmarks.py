@@ -1,0 +1,64 @@
+"""The records behind lessons 05 and 07: complete, every arm at a rate of its own, and what the lessons say of them."""
+
+import pytest
+import torch
+from scripts import load_script
+
+from kdlab.data import load_results
+from kdlab.intervals import t_interval
+
+SCRIPTS = ("dark_knowledge", "why_it_works")
+
+
+def row_of(name, section, **settings):
+    (row,) = (row for row in load_results(name)[section] if settings.items() <= row.items() and "unseen" not in row)
+    return row
+
+
+def more(ours, theirs):
+    """The 95 % interval of ours - theirs, as (lowest, highest)."""
+    middle, half = t_interval([a - b for a, b in zip(ours, theirs, strict=True)])
+    return middle - half, middle + half
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_section_is_recorded_in_full(name):
+    results = load_results(name)
+    for section, (_, jobs) in load_script(name).SECTIONS.items():
+        missing = [job for job in jobs() if not any(job.items() <= row.items() for row in results[section])]
+        assert not missing, f"{section}: {missing[:3]}"
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_arm_has_the_best_of_its_rates_and_it_is_not_at_the_edge(name):
+    results = load_results(name)
+    assert not set(results["seeds"]) & set(results["trial_seeds"])
+    for section in load_script(name).SECTIONS:
+        for row in results[section]:
+            tried = {float(rate): score for rate, score in row["tried"].items()}
+            assert row["learning_rate"] == min(tried, key=tried.get), row
+            assert min(tried) < row["learning_rate"] < max(tried), row
+            assert all(len(value) == 5 for value in row.values() if isinstance(value, list))
+
+
+def test_the_area_under_the_curve_by_hand():
+    script = load_script("dark_knowledge")
+    logits = torch.tensor([[1.0, 3.0, 0.0], [2.0, 1.0, 0.0], [0.0, 1.0, 4.0], [1.0, 2.0, 0.0]])
+    scores = script.margin(logits, 1)
+    assert scores.tolist() == [2.0, -1.0, -3.0, 1.0]
+    assert script.area_under_curve(scores, torch.tensor([True, False, False, False])) == 1
+    assert script.area_under_curve(scores, torch.tensor([False, True, False, True])) == 0.5
+
+
+def test_an_arm_is_tuned_on_seeds_that_are_not_reported(monkeypatch):
+    script, scored = load_script("tuned"), []
+
+    def score(run):
+        scored.append(run)
+        return abs(run[0] - 0.001)
+
+    monkeypatch.setattr(script, "learn", lambda task, recipe, runs, width: runs)
+    row = script.tuned(None, None, lambda run: {"seed": run[1], "rate": run[0]}, score)
+    assert row["learning_rate"] == 0.001 and row["rate"] == [0.001] * 5 and row["seed"] == list(script.SEEDS)
+    assert {seed for _, seed in scored} == set(script.TRIAL_SEEDS) and len(scored) == len(set(scored))
+    assert {rate for rate, _ in scored} == {0.0005, 0.001, 0.002, 0.005, 0.01, 0.02}
