@@ -203,7 +203,7 @@ flip_labels = Exercise(
         ),
         "moved on where it stayed": (
             _flip_by(lambda y, g: torch.where((new := _rand(0, 10, y, g)) == y, (y + 1) % 10, new)),
-            "moved on by 1 2.",
+            "is moved on by 1 ",
         ),
     },
 )

@@ -16,7 +16,7 @@ def noise(recorded):
         look = LOOKS["distilled" if name.startswith("clean") else name]
         for ax, (key, of) in zip(axes, (("test_errors", 10_000), ("ece", 1)), strict=True):
             draw_named(ax, {row["share"]: percent(row[key], of) for row in mine}, look, words.get(name, name))
-    alone = {"clean teacher": (BLUE, "clean teacher, no labels"), "clean teacher's argmax": (ORANGE, "its argmax")}
+    alone = {"clean teacher": (BLUE, "clean teacher, no labels"), "clean teacher's argmax": (GRAY, "its argmax")}
     for name, (color, label) in alone.items():
         (row,) = rows_of(recorded, "noise", arm=name)
         for ax, (key, of) in zip(axes, (("test_errors", 10_000), ("ece", 1)), strict=True):

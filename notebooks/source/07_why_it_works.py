@@ -47,7 +47,7 @@ validation_teacher_logits = predict_logits(teacher, validation_inputs)
 #
 # Every arm below has its own learning rate, chosen on validation pictures (whose labels are right) by seeds that are
 # not shown. ± is a 95 % interval of Student's t over five seeds, paired where two arms are compared: initial weights,
-# batches and wrong labels vary, the teacher, the training pictures and the test pictures do not.
+# batches, wrong labels and the nets that learn from them vary, our teacher, the training and the test pictures do not.
 #
 # ## 1 · Wrong labels
 #
@@ -315,7 +315,8 @@ lesson.permute_wrong.check(permute_wrong)
 # %%
 from kdlab.labels import class_means, permute_wrong
 
-picture = int((teacher_logits / 4).softmax(-1).topk(2).values[:, 1].argmax())  # its second choice is a strong one
+right = teacher_logits.argmax(-1) == labels
+picture = int(((teacher_logits / 4).softmax(-1).topk(2).values[:, 1] * right).argmax())  # a strong second choice
 versions = {
     "real": teacher_logits,
     "class mean": class_means(teacher_logits, labels),
@@ -350,9 +351,9 @@ for arm, other in pairs:
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# How sure the teacher is, without resemblance (permuted), gives something between nothing and half of the gain: the
-# interval is wide. Class means give about three fifths. The last two fifths need what the teacher says about *this
-# picture*.
+# How sure the teacher is, without resemblance (permuted), gives something, and less than half of the gain. Class means
+# give about three fifths, give or take a fifth. The rest needs what the teacher says about *this picture*: how sure it
+# is, or what it resembles. Class means lack both, so this figure cannot say which.
 #
 # But look at smoothing before you write "resemblance of classes". It knows of no resemblance, and the seeds cannot tell
 # it from class means here. What resemblance *as such* adds is therefore not shown by this figure; that the single
@@ -457,8 +458,8 @@ for teacher_name, alpha in (("good", 0.0), ("good", 0.5), ("poor", 0.0), ("poor"
 # | reading: soft targets help because ... | what speaks for it here | what does not, or is open |
 # |---|---|---|
 # | the teacher knows the truth | wrong labels: its bare decisions bring most of the gain | right labels: they bring none |
-# | they say what a picture resembles | real ones beat class means | why that helps is not shown |
-# | they say what classes resemble | class means beat permuted ones | smoothing, without resemblance, is not told apart from class means |
+# | they speak of this very picture | real ones beat class means | whether by how sure they are, or by what it resembles |
+# | they say what classes resemble | class means beat permuted ones, which differ in two things | smoothing, without resemblance, is not told apart from class means |
 # | they are softer than labels, whatever they say | smoothing helps, with right labels | it helps half as much, and costs calibration |
 # | the student copies its teacher | mistakes are copied, a little | it agrees less than it could; a small student at high T is harmed |
 #
