@@ -1,12 +1,14 @@
-"""What a saved notebook keeps of its panels: their pictures, which JupyterLab shows when it is opened again.
+"""What is seen of a notebook's panels when it is opened again: themselves while their kernel lives, then their pictures.
 
 A live panel's output names a widget in the kernel's memory and holds a picture beside it. Once the kernel is gone,
 JupyterLab would show "Error displaying widget: model not found", and not the picture. So a server that has this
-extension keeps only the picture when it saves, with a line that says how the panel comes back to life; what is on the
-page stays as it is. `python -m kdlab.course lab` brings it along; any other server has it after
+extension hands a notebook without a running kernel on with the pictures alone, and a line that says how the panels
+come back to life. `python -m kdlab.course lab` brings it along; any other server has it after
 
     jupyter server extension enable --sys-prefix kdlab.saving
 """
+
+import inspect
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 NOTE = (
@@ -15,8 +17,8 @@ NOTE = (
 )
 
 
-def keep_pictures(*, model, path="", **_):
-    """A pre-save hook of a Jupyter server's contents manager: changes the notebook in `model` that is to be saved."""
+def keep_pictures(*, model, **_):
+    """Change the notebook in a contents manager's `model`: pictures alone. Also fit to be a pre-save hook."""
     if model.get("type") != "notebook" or not isinstance(model.get("content"), dict):
         return
     for cell in model["content"].get("cells", []):
@@ -25,7 +27,7 @@ def keep_pictures(*, model, path="", **_):
 
 
 def _kept(output):
-    """The outputs that are saved in this one's place."""
+    """The outputs that take this one's place."""
     data = output.get("data") or {}
     if VIEW not in data or "image/png" not in data:
         return [output]
@@ -39,4 +41,17 @@ def _jupyter_server_extension_points():
 
 
 def _load_jupyter_server_extension(server):
-    server.contents_manager.register_pre_save_hook(keep_pictures)
+    contents, read = server.contents_manager, server.contents_manager.get
+    if not inspect.iscoroutinefunction(read):  # it cannot ask which kernels run: pictures alone are saved
+        contents.register_pre_save_hook(keep_pictures)
+        return
+
+    async def get(path, *args, **options):
+        model = await read(path, *args, **options)
+        if model.get("type") == "notebook" and model.get("content"):
+            sessions = await server.session_manager.list_sessions()
+            if path.strip("/") not in {session["path"].strip("/") for session in sessions}:
+                keep_pictures(model=model)
+        return model
+
+    contents.get = get

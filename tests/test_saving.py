@@ -1,5 +1,6 @@
-"""What a server with kdlab.saving writes for a notebook with panels."""
+"""What a server with kdlab.saving hands on of a notebook with panels."""
 
+import asyncio
 import copy
 from types import SimpleNamespace
 
@@ -48,10 +49,32 @@ def test_what_is_no_notebook_is_left_alone(model):
     assert model["content"] in ("text", None)
 
 
-def test_a_server_takes_it_as_an_extension():
+def server_with(read, *running):
+    async def list_sessions():
+        return [{"path": path} for path in running]
+
     hooks = []
-    server = SimpleNamespace(contents_manager=SimpleNamespace(register_pre_save_hook=hooks.append))
+    contents = SimpleNamespace(get=read, register_pre_save_hook=hooks.append)
     (point,) = saving._jupyter_server_extension_points()
     assert point == {"module": saving.__name__}
+    server = SimpleNamespace(contents_manager=contents, session_manager=SimpleNamespace(list_sessions=list_sessions))
     saving._load_jupyter_server_extension(server)
-    assert hooks == [saving.keep_pictures]
+    return contents, hooks
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_server_hands_on_pictures_where_no_kernel_runs(running):
+    async def read(path, content=True):
+        cell = nbformat.v4.new_code_cell("panel", outputs=[nbformat.from_dict(PANEL)])
+        return {"type": "notebook", "content": nbformat.v4.new_notebook(cells=[cell]) if content else None}
+
+    contents, hooks = server_with(read, *(["day/a.ipynb"] if running else ["day/b.ipynb"]))
+    model = asyncio.run(contents.get("/day/a.ipynb", content=True))
+    assert (saving.VIEW in model["content"].cells[0].outputs[0]["data"]) is running
+    assert asyncio.run(contents.get("/day/a.ipynb", content=False))["content"] is None and not hooks
+
+
+def test_a_server_that_cannot_ask_saves_pictures():
+    read = lambda path: {}  # noqa: E731
+    contents, hooks = server_with(read)
+    assert contents.get is read and hooks == [saving.keep_pictures]

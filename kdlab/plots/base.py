@@ -198,3 +198,18 @@ def draw_arm(ax, points, look, *, label=None, at=None, filled=True):
             markerfacecolor=face, markeredgecolor=color)  # fmt: skip
     for x, values in zip(xs, points.values(), strict=True):
         ax.plot([x] * len(values), values, ".", color=color, markersize=4, alpha=0.55)
+
+
+def draw_named(ax, points, look, label, **options):
+    """One arm, {x: values over seeds}, in the order of x."""
+    draw_arm(ax, dict(sorted(points.items())), look, label=label, **options)
+
+
+def rows_of(recorded, section, **wanted):
+    """The rows of a section with these settings."""
+    return [row for row in recorded[section] if wanted.items() <= row.items()]
+
+
+def percent(counts, of=10_000):
+    """Counts of so many, in percent; shares are of 1."""
+    return [100 * count / of for count in counts]

@@ -11,9 +11,11 @@ from kdlab.plots.base import (
     RED,
     SIZE,
     Picture,
-    draw_arm,
+    draw_named,
     in_course_style,
+    percent,
     picture,
+    rows_of,
 )
 
 # How an arm is drawn: colour, dash, marker, as in the panels.
@@ -25,21 +27,6 @@ LOOKS = {
     "label smoothing": (PINK, ":", "D"),
     "noisy teacher": (GREEN, (0, (8, 3)), "^"),
 }
-
-
-def draw_named(ax, points, look, label, **options):
-    """One arm, {x: values over seeds}, in the order of x."""
-    draw_arm(ax, dict(sorted(points.items())), look, label=label, **options)
-
-
-def rows_of(recorded, section, **wanted):
-    """The rows of a section with these settings."""
-    return [row for row in recorded[section] if wanted.items() <= row.items()]
-
-
-def percent(counts, of=10_000):
-    """Counts of so many, in percent; shares are of 1."""
-    return [100 * count / of for count in counts]
 
 
 @in_course_style

@@ -2,8 +2,21 @@
 
 import numpy as np
 
-from kdlab.plots.base import BLUE, GRAY, GREEN, ORANGE, PINK, RED, SIZE, in_course_style, picture
-from kdlab.plots.dark_knowledge import LOOKS, draw_named, percent, rows_of, source_of
+from kdlab.plots.base import (
+    BLUE,
+    GRAY,
+    GREEN,
+    ORANGE,
+    PINK,
+    RED,
+    SIZE,
+    draw_named,
+    in_course_style,
+    percent,
+    picture,
+    rows_of,
+)
+from kdlab.plots.dark_knowledge import LOOKS, source_of
 
 
 @in_course_style

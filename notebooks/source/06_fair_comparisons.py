@@ -749,4 +749,4 @@ lesson.quiz
 #   imirzadeh/Teacher-Assistant-Knowledge-Distillation as of commit 7d4739d (`train.py`, `search_space.json`); figures from its issue 7; the
 #   criticism and the answer: its issue 19.
 #
-# **Next:** [07 · Why it works](07_why_it_works.ipynb): take things away from a teacher, and see what is missed.
+# **Next:** [07 · Why it works](07_why_it_works.ipynb).

@@ -537,7 +537,7 @@ panel = widgets.ExperimentPanel(
     references=teacher_line,
     steps=recipe.steps,
 )
-panel.run()
+panel.show_and_run()
 
 # %%
 race = dict(panel.students)  # the four students, kept for section 7, whatever you do in the panel
@@ -803,4 +803,4 @@ lesson.quiz
 # - C. J. Hutto, E. Gilbert: *VADER: A Parsimonious Rule-Based Model for Sentiment Analysis of Social Media Text*,
 #   ICWSM 2014: the ratings. B. Pang, L. Lee: *Seeing Stars*, ACL 2005: the sentences.
 #
-# **Next:** 12 · Language models: what a next character can teach.
+# **Next:** [12 · Language models](12_language_models.ipynb): what a next character can teach.

@@ -363,7 +363,7 @@ panel = widgets.WritingPanel(
     make_student, few, few_logits, tokenizer=tokenizer, teacher=teacher, validation=validation[:3000],
     recipe=recipe, length=32, evaluate_every=50, characters=100,
 )  # fmt: skip
-panel.run()
+panel.show_and_run()
 
 # %%
 race = {name: copy.deepcopy(student) for name, student in panel.students.items()}
@@ -879,4 +879,4 @@ lesson.quiz
 # - The jump at the ends of the generalised JSD: issues 3043 and 6780 of huggingface/trl.
 # - H. Melville: *Moby-Dick; or, The Whale*, 1851.
 #
-# **Next:** 12 · Distilling a large language model.
+# **Next:** [13 · Distilling an LLM](13_distilling_an_llm.ipynb).

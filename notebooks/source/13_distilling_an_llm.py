@@ -517,7 +517,7 @@ panel = widgets.ExperimentPanel(
     against="count",
     steps=40,
 )
-panel.run()
+panel.show_and_run()
 
 # %% tags=["nbval-ignore-output"]
 outcome = panel.outcomes[0]
@@ -732,4 +732,4 @@ lesson.quiz
 # - A. Askell et al.: *A General Language Assistant as a Laboratory for Alignment*, 2021, arXiv 2112.00861: context
 #   distillation.
 #
-# **Next:** 13 · Compression: prune, factorise, quantise.
+# **Next:** 14 · The student's own steps.
