@@ -184,6 +184,7 @@ def test_prompts(prompt, opening, words):
 def test_texts_follow_the_run_and_stay_whole(monkeypatch):
     """Each text is finished before the next begins; at the end it is the trained student's."""
     monkeypatch.setattr("kdlab.widgets.writing.SHARE", 0.5)  # these steps are short, so are the texts
+    monkeypatch.setattr("kdlab.widgets.base.UNSEEN", 0.0)  # no page looks on, and each picture counts here
 
     async def main():
         panel = make(Recipe(temperature=1.0, steps=600, batch_size=4), evaluate_every=3, characters=12)
