@@ -245,7 +245,8 @@ for n in (20, 100, 500, 5000):
 # zero: which pictures were drawn, which differs from seed to seed, matters more.
 # </details>
 #
-# Three honest remarks.
+# Four honest remarks. Learning rates were chosen on thousands of *labelled* validation pictures, which somebody with
+# twenty labels does not have; that is the first.
 #
 # - The teacher was trained on 50 000 labels, these pictures among them. It brings knowledge along that the student
 #   with twenty labels never had.
@@ -323,8 +324,8 @@ threes = dict(digit_panel.students)  # the first run's, kept for later
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# The distilled student calls many 3s by their name, the other one none. It has read about them between the lines: in
-# the soft targets of the 8s, the 5s and the 2s.
+# The distilled student calls many 3s by their name, the other one none. It must have it from the soft targets, since
+# nothing else spoke of 3s; our reading: in the soft targets of the 8s, the 5s and the 2s.
 # </details>
 #
 # > **Goal 1.** Run all five temperatures. Which way do the blue points go, and up to where? Keep an explanation ready:
