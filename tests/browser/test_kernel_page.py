@@ -124,6 +124,11 @@ def test_a_page_without_a_connection_says_so_and_goes_on(open_notebook_of):
     page, panel = notebook.page, panels(notebook.page)
     page.context.set_offline(True)
     page.evaluate(f"() => {{ {SESSION}.session.kernel._ws.close() }}")
+    # JupyterLab itself asks the server now and then, and puts a dialog above all else when none answers: have it ask now.
+    page.evaluate("() => { window.jupyterapp.serviceManager.sessions.refreshRunning().catch(() => {}) }")
+    dialog = page.locator(".jp-Dialog", has_text="Server Connection Error")
+    dialog.get_by_role("checkbox").check()  # once is enough
+    dialog.get_by_role("button", name="Close").click()
     notice = panel.locator(".kd-notice")
     expect(notice).to_have_text(LOST, timeout=20_000)
     expect(panel).not_to_have_class(re.compile("kd-gone"))
