@@ -41,8 +41,8 @@ bench: $(VENV)/ready-for-test  ## speed, as ratios within one run
 	$(BIN)/python benchmarks/panels.py
 	$(BIN)/python benchmarks/lessons.py
 
-reproduce: $(VENV)/ready-for-lab  ## the long runs (hours); stop and go on whenever you like
-	$(BIN)/python benchmarks/hinton_section3.py
+reproduce: $(VENV)/ready-for-lab  ## the longest run (minutes on a GPU, most of a day on one core); stop and go on
+	$(BIN)/python benchmarks/patience.py
 
 # Looked at every time, but made only where there is none that works, or PYTHON=... names another.
 $(VENV)/pyvenv.cfg: FORCE

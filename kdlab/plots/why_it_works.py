@@ -4,12 +4,16 @@ import numpy as np
 
 from kdlab.plots.base import (
     BLUE,
+    CONTROL,
+    DISTILLED,
     GRAY,
     GREEN,
+    HARD,
     ORANGE,
     PINK,
     RED,
     SIZE,
+    TEACHER,
     draw_named,
     in_course_style,
     percent,
@@ -17,6 +21,33 @@ from kdlab.plots.base import (
     rows_of,
 )
 from kdlab.plots.dark_knowledge import LOOKS, source_of
+
+
+@in_course_style
+def patience(recorded):
+    """Test errors against epochs for five ways to use a picture: labels or the teacher's answer, as it is or moved."""
+    looks = {
+        "labels": (HARD, "-", "o", "true labels"),
+        "labels_moved": (HARD, "--", "s", "true labels, moved pictures"),
+        "cached": (DISTILLED, "-", "o", "cached answers"),
+        "stale": (CONTROL, "--", "^", "moved pictures, stale answers"),
+        "same_view": (DISTILLED, "--", "s", "the same view: teacher asked anew"),
+    }
+    figure, ax = picture(size=(SIZE[0], 3.9))
+    lengths = sorted({row["epochs"] for row in recorded["students"]})
+    for arm, (*look, words) in looks.items():
+        points = {n: [row["errors"][arm] for row in rows_of(recorded, "students", epochs=n)] for n in lengths}
+        draw_named(ax, points, look, words)
+    (taught,) = (row["errors"] for row in rows_of(recorded, "teachers", on="all"))
+    ax.axhline(np.mean(taught), color=TEACHER, linestyle=":", linewidth=1.5, label="the teachers' mean")
+    ax.set_xscale("log")
+    ax.set_xticks(lengths, [f"{n} epochs" for n in lengths])
+    ax.minorticks_off()
+    ax.set(ylabel="test errors of 10 000", ylim=(0, None))
+    ax.legend(fontsize="small", loc="center left", bbox_to_anchor=(1.01, 0.5))
+    words = f"recorded: {len(taught)} seeds, each arm at its own learning rate; {recorded['script']}"
+    figure.suptitle(words, fontsize="small", color=GRAY)
+    return figure
 
 
 @in_course_style
