@@ -42,7 +42,7 @@ bench: $(VENV)/ready-for-test  ## speed, as ratios within one run
 	$(BIN)/python benchmarks/lessons.py
 
 reproduce: $(VENV)/ready-for-lab  ## the longest run (minutes on a GPU, most of a day on one core); stop and go on
-	$(BIN)/python benchmarks/patience.py
+	$(BIN)/python benchmarks/patient_teacher.py
 
 # Looked at every time, but made only where there is none that works, or PYTHON=... names another.
 $(VENV)/pyvenv.cfg: FORCE

@@ -396,12 +396,12 @@ widgets.DrawPanel({"teacher": teacher, "student": finished["distilled"]})
 # layers of 800 units and no such help made **146**. The same small net, given the additional task of matching the large
 # one's soft targets at T = 20 on the unshifted pictures, made **74**: it learned about shifts although it never saw one.
 #
-# (The last clause is the paper's reading.) We repeated it (*recorded*; `benchmarks/patience.py`: ten minutes on a large GPU,
+# (The last clause is the paper's reading.) We repeated it (*recorded*; `benchmarks/patient_teacher.py`: ten minutes on a large GPU,
 # most of a day on one core). Our student hears nothing but the teacher, on pictures that never move. Both students had the
 # same six learning rates to choose from, on validation images, and 60 epochs.
 
 # %%
-patience = data.load_results("patience")
+patience = data.load_results("patient_teacher")
 runs = [row["errors"] for row in patience["students"] if row["epochs"] == 60]
 (taught,) = (row["errors"] for row in patience["teachers"] if row["on"] == "all")
 ours = {"hard": [row["labels"] for row in runs], "distilled": [row["cached"] for row in runs], "teacher": taught}

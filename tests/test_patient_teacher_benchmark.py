@@ -1,4 +1,4 @@
-"""benchmarks/patience.py: many networks at once learn what each would alone, and the recorded runs are complete."""
+"""benchmarks/patient_teacher.py: many networks at once learn what each would alone, and the recorded runs are complete."""
 
 import math
 
@@ -16,7 +16,7 @@ AT_THE_EDGE = {(20, "same_view"), (180, "labels")}  # the lesson says so
 
 @pytest.fixture(scope="module")
 def script():
-    module = load_script("patience")
+    module = load_script("patient_teacher")
     module.STUDENT, module.TEACHER, module.BATCH, module.DEVICE = (784, 6, 10), (784, 5, 10), 8, torch.device("cpu")
     return module
 
@@ -100,7 +100,7 @@ def test_networks_out_of_the_order_of_their_rates_are_refused(script):
 
 
 def test_the_recorded_runs_are_complete_and_their_rates_were_chosen_on_validation_images(script):
-    recorded = load_results("patience")
+    recorded = load_results("patient_teacher")
     edges = {min(script.RATES), max(script.RATES)}
     for epochs in script.LENGTHS:
         (tuned,) = (row for row in recorded["tuning"] if row["epochs"] == epochs)

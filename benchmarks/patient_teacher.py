@@ -1,6 +1,6 @@
 """Patience and the same view (Beyer et al. 2022), with the networks of Hinton, Vinyals & Dean (2015), section 3.
 
-    python benchmarks/patience.py [--again] [section ...]
+    python benchmarks/patient_teacher.py [--again] [section ...]
 
 A teacher 784-1200-1200-10 (dropout, pictures moved by up to 2 pixels) and students 784-800-800-10, for 20, 60 and 180
 epochs. What a student hears for a picture:
@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from kdlab.data import load_mnist
 from kdlab.models import MLP, to_inputs
 
-RUNS = Path(__file__).parent / "runs" / "patience"
+RUNS = Path(__file__).parent / "runs" / "patient_teacher"
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 BATCH, TEMPERATURE, SHIFT, SIDE = 128, 20.0, 2, 28
 TEACHER, STUDENT, SCALE = (784, 1200, 1200, 10), (784, 800, 800, 10), 0.5
@@ -48,7 +48,7 @@ def device_facts():
     return {"device": name, "batch": BATCH, "temperature": TEMPERATURE, "of": 10_000}
 
 
-RECORD = Record("patience", device_facts)
+RECORD = Record("patient_teacher", device_facts)
 
 
 # --- pictures
@@ -267,7 +267,7 @@ def weights_file(on, seed):
 def teacher_weights(on, seed):
     file = weights_file(on, seed)
     if not file.exists():
-        raise SystemExit(f"{file.name} is gone: python benchmarks/patience.py --again teachers")
+        raise SystemExit(f"{file.name} is gone: python benchmarks/patient_teacher.py --again teachers")
     return [w.to(DEVICE) for _, w in sorted(load_file(file).items())]
 
 
