@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kdlab.intervals import t_interval
 from kdlab.plots.base import (
     BLUE,
     CONTROL,
@@ -66,9 +67,6 @@ def look_panel(pixels, corner, maps, seen, curves, teacher, *, truth, imitate, w
     return figure
 
 
-T_VALUES = {3: 4.303, 5: 2.776}  # of Student's t, 95 %, two-sided, for so many seeds
-
-
 @in_course_style
 def cluttered(pixels, corners, labels, maps=None):
     """A row of pictures with their boxes (None for no box); under it one row of attention for each entry of maps.
@@ -106,7 +104,7 @@ def arms(groups, *, baseline, references=None, unit="right answers in %", kinds=
             ax.plot([values.mean()] * 2, [row - 0.3, row + 0.3], color=color, linewidth=2.4)
             words = f"{values.mean():.1f}"
             if name != baseline and len(values) == len(found[baseline]) > 1:
-                gap, width = _paired_interval(values, 100 * np.asarray(found[baseline], float))
+                gap, width = t_interval(values - 100 * np.asarray(found[baseline], float))
                 words += f"  ({gap:+.1f} ± {width:.1f})".replace("-", "−")
             ax.annotate(words, (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize="small")
         for (name, value), dash in zip(
@@ -120,12 +118,6 @@ def arms(groups, *, baseline, references=None, unit="right answers in %", kinds=
         ax.set(title=title, xlabel=unit)
     axes[0, 0].invert_yaxis()
     return figure
-
-
-def _paired_interval(values, others):
-    """The mean of the differences over the seeds that both share, and half the width of its 95 % interval."""
-    gaps = np.asarray(values, float) - np.asarray(others, float)
-    return gaps.mean(), T_VALUES[len(gaps)] * gaps.std(ddof=1) / len(gaps) ** 0.5
 
 
 @in_course_style
