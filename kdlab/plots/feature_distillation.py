@@ -10,6 +10,7 @@ from kdlab.plots.base import (
     GRAY,
     GREEN,
     HARD,
+    PINK,
     SIZE,
     TEACHER,
     draw_digit,
@@ -125,7 +126,7 @@ def longer(short, long):
     """Validation accuracy on the way, {arm: [curve of each seed]}, for runs of two lengths side by side."""
     figure, axes = picture(2, size=(SIZE[0], 3.0), sharey=True)
     looks = {"labels": (HARD, "--"), "labels + attention": (GREEN, "-."), "labels + hint": (DISTILLED, "-"),
-             "labels, pictures moved": (GRAY, ":")}  # fmt: skip
+             "labels, pictures moved": (GRAY, ":"), "labels + hint, pictures moved": (PINK, (0, (7, 1.5)))}  # fmt: skip
     for ax, found in zip(axes, (short, long), strict=True):
         for arm, (color, dash) in ((arm, looks[arm]) for arm in looks if arm in found):
             steps = np.array([step for step, _ in found[arm][0]])
@@ -135,4 +136,20 @@ def longer(short, long):
         ax.set(xlabel="step", title=f"{steps[-1] + 1} steps", ylim=(0, 100))
     axes[0].set_ylabel("right answers in %")
     axes[0].legend(fontsize="small", loc="upper left")
+    return figure
+
+
+@in_course_style
+def over_weights(found, baseline):
+    """Right answers over the weight of a hint, {targets: {weight: values over seeds}}, beside labels alone (values)."""
+    figure, ax = picture(size=(7.0, 3.2))
+    looks = [(DISTILLED, "-", "o"), (PINK, "--", "D"), (GREEN, "-.", "^")]
+    for (name, by_weight), (color, dash, marker) in zip(found.items(), looks, strict=False):
+        weights = sorted(by_weight)
+        values = 100 * np.array([by_weight[weight] for weight in weights])
+        ax.plot(weights, values.mean(1), color=color, linestyle=dash, marker=marker, linewidth=2, label=name)
+        ax.fill_between(weights, values.min(1), values.max(1), color=color, alpha=0.12, linewidth=0)
+    ax.axhline(100 * np.mean(baseline), color=HARD, linestyle="--", linewidth=1.8, label="labels alone")
+    ax.set(xscale="log", xlabel="weight of the hint", ylabel="right answers in %")
+    ax.legend(fontsize="small", loc="lower left")
     return figure
