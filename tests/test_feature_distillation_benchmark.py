@@ -77,7 +77,7 @@ def test_a_hint_on_moved_pictures_teaches_and_leaves_the_projection_behind(scrip
 
 
 TUNED = ["clutter", "clutter_long", "narrow", "new_classes", "few", "deep", "deeper", "targets", "temperatures"]
-FEW_TRIES = {"clutter_long": 3, "temperatures": 5}
+FEW_TRIES = {"clutter_long": 3, "temperatures": 3}
 
 
 @pytest.mark.parametrize("section", TUNED)

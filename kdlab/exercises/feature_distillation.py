@@ -552,6 +552,21 @@ quiz = Quiz(
         ),
     ),
     Question(
+        "A student that knows the digits 0 to 4 is frozen; a new head on it reads 5 to 9 with 78 %. Ten labels a class, guessing "
+        "is 20 %. Does its knowledge transfer?",
+        (
+            Option("Yes: 58 points above guessing.", "The head has labels; it may owe the student nothing."),
+            Option(
+                "Yes, if an untrained student gives less.", "An untrained student throws pixels away. What gives more?"
+            ),
+            Option(
+                "Not known, until the same head has read the pixels themselves.",
+                "Right: in the lesson they gave 78 %, too.",
+                True,
+            ),
+        ),
+    ),
+    Question(
         "A student took features and beats the one with labels, and an untrained teacher's features do nothing. In the same "
         "table a student with the teacher's ten logits is as good. What do you ship?",
         (

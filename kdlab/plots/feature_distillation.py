@@ -151,5 +151,7 @@ def over_weights(found, baseline):
         ax.fill_between(weights, values.min(1), values.max(1), color=color, alpha=0.12, linewidth=0)
     ax.axhline(100 * np.mean(baseline), color=HARD, linestyle="--", linewidth=1.8, label="labels alone")
     ax.set(xscale="log", xlabel="weight of the hint", ylabel="right answers in %")
+    ax.set_xticks(weights, [f"{weight:g}" for weight in weights])
+    ax.minorticks_off()
     ax.legend(fontsize="small", loc="lower left")
     return figure
