@@ -5,7 +5,7 @@
 #
 # | | |
 # |---|---|
-# | **Time** | 90 minutes alone (exercise 8.4 is optional), 60 in class (skip exercises 8.4, 8.5, 8.7 and 8.8) |
+# | **Time** | 90 minutes alone (exercises 8.4 and 8.7 are optional), 60 in class (skip exercises 8.4, 8.5, 8.7 and 8.8) |
 # | **Builds on** | [03 · The distillation loss](03_distillation_loss.ipynb) and [06 · Fair comparisons](06_fair_comparisons.ipynb) |
 #
 # **After this lesson you can**
@@ -732,7 +732,8 @@ plots.arms(
 # $$\mathrm{KL}(p \,\|\, q) = \underbrace{\mathrm{KL}\big((p_y, 1-p_y) \,\|\, (q_y, 1-q_y)\big)}_{\text{the label against all else}}
 # + w \cdot \underbrace{\mathrm{KL}(\hat p \,\|\, \hat q)}_{\text{among all else}}$$
 #
-# with a number $w$ that is another one for each picture. First the second part; then you find $w$.
+# with a number $w$ that is another one for each picture. First the second part (optional: ours stands in for yours); then you
+# find $w$.
 #
 # ### ✎ Exercise 8.7 · What the teacher says beside the label  (10 minutes, hard)
 
