@@ -818,7 +818,10 @@ plots.arms(
 # anything helps it is the control, the *logits* in the middle: 2.0 ± 1.9 points above labels, 1.9 ± 3.5 above logits at the end
 # alone.
 #
-# DEEPER_TEXT
+# With **forty** layers it is a gamble: 69 to 85 % from labels alone, by seed. Hints behind each fifth layer do not rescue it; they
+# are 9 ± 5 points *below* labels alone. The control, the mere labels in the same places, has the highest mean: 16 ± 10 points
+# above the hints, though 6 ± 9 above labels alone is not told. If anything helps, it is a short way for the gradient, and not
+# what the teacher knows.
 #
 # *Our* student of twenty layers does not need hints. We suspect its initial weights, which keep activations at their size
 # (He et al. 2015), and Adam with a warm-up, but have switched off neither; and it is no convolutional net, as FitNets' was.
