@@ -645,7 +645,7 @@ def hinted(targets, weight, seed):
 
 # %%
 def with_and_without(targets, weight, seed):
-    return {"labels alone": hinted(targets, 0, seed), "with the hint": hinted(targets, weight, seed)}
+    return {"hard labels": hinted(targets, 0, seed), "with the hint": hinted(targets, weight, seed)}
 
 
 targets_panel = widgets.ExperimentPanel(
