@@ -372,9 +372,6 @@ with torch.no_grad():
     said = big(digits, details=True)
 ten, second = said["logits"], said["hidden"][1]
 two = lesson.even_or_odd.yours_or_ours(even_or_odd)(ten)  # your answer to 8.6 if it is right, else ours
-centred = second - second.mean(0)
-directions = torch.linalg.svd(centred[:2000], full_matrices=False)[2][:64].T  # its 64 principal components
-target = centred @ directions / (centred @ directions).std()
 
 
 def projected(outputs, width, seed):
@@ -403,6 +400,10 @@ def imitate(targets, outputs, of_hidden=False, seed=0):
 
 
 # %%
+centred = second - second.mean(0)
+directions = torch.linalg.svd(centred[:2000], full_matrices=False)[2][:64].T  # its 64 principal components
+target = centred @ directions / (centred @ directions).std()
+
 few_labels = torch.from_numpy(mnist.train_labels[52_000:])
 rows = balanced_draw(few_labels, 10, torch.Generator().manual_seed(0))
 few_digits, few_labels = models.to_inputs(mnist.train_images[52_000:])[rows], few_labels[rows]
