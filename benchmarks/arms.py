@@ -1,36 +1,74 @@
 """Fair comparisons of students on digits: each arm's learning rate is chosen for that arm, on seeds of its own.
 
-Used by fair_comparisons.py and race.py. An arm is (targets, settings of the recipe); targets are "labels", "argmax" (the
-teacher's decisions), "soft" (its logits), "smoothing" (a teacher who says the same of all classes) or "class means" (of
-each picture only what the teacher says of its class on average).
+All arms have the same batches and initial weights for a seed, and the same steps. There are two ways to choose:
+
+`tune`   some arms with one grid of learning rates, which grows until no arm's best is at its edge (lessons 04 and 06);
+         an arm is (targets, settings of the recipe), with targets "labels", "argmax" (the teacher's decisions), "soft"
+         (its logits), "smoothing" (a teacher who says the same of all classes) or "class means" (of each picture only what
+         the teacher says of its class on average)
+`tuned`  one arm, which may be any task, from a few rates in the middle outwards until the best is not the last on either
+         side; then all that is to be measured, with SEEDS (lessons 05 and 07)
 """
 
+import statistics
 from dataclasses import replace
+from functools import cache
 
 import torch
 
 from kdlab import sweeps
 from kdlab.data import load_mnist
 from kdlab.intervals import image_error
+from kdlab.metrics import errors
 from kdlab.models import MLP, to_inputs
 from kdlab.teachers import load_mnist_teacher, predict_logits
 
-CHOOSING, FRESH = range(5), range(10, 15)  # seeds that choose a learning rate, and those that are reported
-LADDER = (5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1, 2e-1, 5e-1)  # learning rates
+CHOOSING, FRESH = range(5), range(10, 15)  # of `tune`: seeds that choose a learning rate, and those that are reported
+TRIAL_SEEDS, SEEDS = (10, 11, 12), range(5)  # the same of `tuned`
+SERIES = [float(f"{digit}e{power}") for power in range(-4, 1) for digit in (1, 2, 5)]  # learning rates
+START = SERIES[5:8]  # 0.005, 0.01, 0.02
 
 
-class Data:
-    """Images, labels and the teacher's logits, loaded once."""
+# --- the data, loaded once ------------------------------------------------------------------------
 
-    def __init__(self):
-        mnist, self.teacher = load_mnist(), load_mnist_teacher()
-        self.images, self.labels = to_inputs(mnist.train_images), torch.from_numpy(mnist.train_labels)
-        self.test = to_inputs(mnist.test_images), torch.from_numpy(mnist.test_labels)
-        self.piles = {"validation": (self.images[50_000:], self.labels[50_000:]), "test": self.test}
 
-    def first(self, count):
-        """(inputs, labels, teacher_logits) of the first training images."""
-        return self.images[:count], self.labels[:count], predict_logits(self.teacher, self.images[:count])
+@cache
+def world():
+    """Inputs, labels and teacher logits of all training images, and of the test images."""
+    mnist, teacher = load_mnist(), load_mnist_teacher()
+    train, test = to_inputs(mnist.train_images), to_inputs(mnist.test_images)
+    labels, test_labels = torch.from_numpy(mnist.train_labels), torch.from_numpy(mnist.test_labels)
+    return (train, labels, predict_logits(teacher, train)), (test, test_labels, predict_logits(teacher, test))
+
+
+@cache
+def pictures(start, stop):
+    """Inputs, labels and teacher logits of training images start to stop: the same tensors at each call."""
+    return tuple(values[start:stop] for values in world()[0])
+
+
+@cache
+def piles():
+    """{"validation": training images from 50 000 on, which the teacher did not learn from, "test"}: (inputs, labels)."""
+    return {"validation": pictures(50_000, 60_000)[:2], "test": world()[1][:2]}
+
+
+# --- students ---------------------------------------------------------------------------------------
+
+
+def learn(runs, hidden=(128,)):
+    """A student 784-hidden-10 for each run (inputs, labels, teacher logits or None, recipe); those of one pile at once."""
+    students = [MLP(784, *hidden, 10, seed=recipe.seed) for *_, recipe in runs]
+    for pile, inputs in {id(run[0]): run[0] for run in runs}.items():
+        mine = [k for k, run in enumerate(runs) if id(run[0]) == pile]
+        _, labels, logits, recipes = zip(*(runs[k] for k in mine), strict=True)
+        sweeps.fit(
+            [students[k] for k in mine], inputs, list(labels), list(logits), recipes=list(recipes), progress=False
+        )
+    return students
+
+
+# --- several arms with one grid ---------------------------------------------------------------------
 
 
 def soft(*temperatures, **settings):
@@ -58,22 +96,20 @@ def _targets(target, labels, logits, settings):
             return labels, class_means(labels, logits, settings["temperature"])
 
 
-def wrong_of(arms, recipe, seeds, pile, piles, hidden, together=10):
-    """{arm: {name of a pile: bool (seeds, images), True where the student is wrong}}.
+def wrong_of(arms, recipe, seeds, pile, judged, hidden, together=10):
+    """{arm: {name in `judged`: bool (seeds, images), True where the student is wrong}}.
 
     All students learn from `pile` (inputs, labels, teacher_logits), together, `together` seeds at a time; those of a
     seed share initial weights and batches.
     """
     inputs, labels, logits = pile
     targets = {name: _targets(target, labels, logits, settings) for name, (target, settings) in arms.items()}
-    found, seeds = {name: {key: [] for key in piles} for name in arms}, list(seeds)
+    found, seeds = {name: {key: [] for key in judged} for name in arms}, list(seeds)
     for some in (seeds[i : i + together] for i in range(0, len(seeds), together)):
         order = [(name, seed) for seed in some for name in arms]
-        students = [MLP(784, *hidden, 10, seed=seed) for _, seed in order]
-        recipes = [replace(recipe, seed=seed, **arms[name][1]) for name, seed in order]
-        hard, taught = zip(*(targets[name] for name, _ in order), strict=True)
-        sweeps.fit(students, inputs, list(hard), list(taught), recipes=recipes, progress=False)
-        for key, (images, truth) in piles.items():
+        runs = [(inputs, *targets[name], replace(recipe, seed=seed, **arms[name][1])) for name, seed in order]
+        students = learn(runs, hidden)
+        for key, (images, truth) in judged.items():
             wrong = sweeps.predict_logits(students, images).argmax(-1) != truth
             for (name, _), row in zip(order, wrong, strict=True):
                 found[name][key].append(row)
@@ -98,25 +134,25 @@ def at_rate(arms, rates):
     return {name: (target, {**settings, "learning_rate": of(name)}) for name, (target, settings) in arms.items()}
 
 
-def tune(arms, rates, recipe, pile, data, hidden, *, tried=None, seeds=CHOOSING, keep=lambda tried: None):
+def tune(arms, rates, recipe, pile, hidden, *, tried=None, seeds=CHOOSING, keep=lambda tried: None):
     """Validation errors at every rate, {arm: {rate: errors by seed}}, for a grid that goes on until no best is at its edge.
 
     All arms have the same grid. What is in `tried` is not run again; `keep` gets it after each rate.
     """
     tried = {name: dict((tried or {}).get(name, {})) for name in arms}
     rates = sorted({*rates, *(float(rate) for own in tried.values() for rate in own)})
-    piles = {"validation": data.piles["validation"]}
+    judged = {"validation": piles()["validation"]}
     while True:
         for rate in rates:
             todo = {name: arm for name, arm in arms.items() if f"{rate:g}" not in tried[name]}
             if todo:
-                wrong = wrong_of(at_rate(todo, rate), recipe, seeds, pile, piles, hidden)
+                wrong = wrong_of(at_rate(todo, rate), recipe, seeds, pile, judged, hidden)
                 for name, own in wrong.items():
                     tried[name][f"{rate:g}"] = counted(own)["validation"]
                 keep(tried)
         best = {best_rate(own) for own in tried.values()}
-        further = [LADDER[LADDER.index(rates[0]) - 1]] if rates[0] in best else []
-        further += [LADDER[LADDER.index(rates[-1]) + 1]] if rates[-1] in best else []
+        further = [SERIES[SERIES.index(rates[0]) - 1]] if rates[0] in best else []
+        further += [SERIES[SERIES.index(rates[-1]) + 1]] if rates[-1] in best else []
         if not further:
             return tried
         rates = sorted({*rates, *further})
@@ -127,8 +163,64 @@ def best_rate(tried):
     return float(min(tried, key=lambda rate: sum(tried[rate])))
 
 
-def report(arms, rates, recipe, pile, data, hidden, seeds=FRESH):
+def report(arms, rates, recipe, pile, hidden, seeds=FRESH):
     """What fresh seeds make of each arm at its rate: {"arms": {arm: {"rate", "validation", "test"}}, "image_error"}."""
-    wrong = wrong_of(at_rate(arms, rates), recipe, seeds, pile, data.piles, hidden)
+    wrong = wrong_of(at_rate(arms, rates), recipe, seeds, pile, piles(), hidden)
     rows = {name: {"rate": rates[name], **counted(own)} for name, own in wrong.items()}
     return {"arms": rows, "image_error": image_errors(wrong)}
+
+
+# --- one arm with any task --------------------------------------------------------------------------
+
+
+def facts():
+    """What stands at the head of a record."""
+    return {"seeds": list(SEEDS), "trial_seeds": list(TRIAL_SEEDS)}
+
+
+def validation_errors(student, stop=60_000):
+    """Errors on training images from 50 000 on, which the teacher did not learn from."""
+    inputs, labels, _ = pictures(50_000, stop)
+    return errors(predict_logits(student, inputs), labels)
+
+
+def test_errors(student):
+    inputs, labels, _ = world()[1]
+    return errors(predict_logits(student, inputs), labels)
+
+
+def both_errors(student):
+    return {"validation_errors": validation_errors(student), "test_errors": test_errors(student)}
+
+
+def tuned(task, recipe, measure=both_errors, score=validation_errors, width=128, start=START):
+    """One arm: {"learning_rate": the chosen one, "tried": {rate: mean score}, then what `measure` gives, as lists by seed}.
+
+    task(seed) gives (inputs, labels, teacher logits or None).
+    """
+    tried, wanted = {}, list(start)
+    while wanted:
+        settings = [(rate, seed) for rate in wanted for seed in TRIAL_SEEDS]
+        found = [score(student) for student in _students(task, recipe, settings, width)]
+        for rate in wanted:
+            tried[rate] = statistics.mean(s for s, setting in zip(found, settings, strict=True) if setting[0] == rate)
+        best = min(tried, key=tried.get)
+        place = SERIES.index(best)
+        wanted = [SERIES[k] for k in (place - 1, place + 1) if SERIES[k] not in tried]
+    rows = [measure(student) for student in _students(task, recipe, [(best, seed) for seed in SEEDS], width)]
+    tried = {f"{rate:g}": round(tried[rate], 1) for rate in sorted(tried)}
+    return {"learning_rate": best, "tried": tried} | {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _students(task, recipe, settings, width):
+    """Students of a task for settings [(rate, seed)]."""
+    tasks = {seed: task(seed) for _, seed in settings}
+    return learn([(*tasks[seed], replace(recipe, learning_rate=rate, seed=seed)) for rate, seed in settings], (width,))
+
+
+def tuned_weight(task, recipe, weights, **options):
+    """The same with a weight alpha chosen too, one of `weights`; every weight's rate is tuned."""
+    found = {weight: tuned(task, replace(recipe, alpha=weight), **options) for weight in weights}
+    lowest = {weight: min(row["tried"].values()) for weight, row in found.items()}
+    best = min(lowest, key=lowest.get)
+    return {"alpha": best, "tried_alpha": {f"{weight:g}": low for weight, low in lowest.items()}} | found[best]

@@ -1,7 +1,7 @@
 """The experiments of lesson 05: python benchmarks/dark_knowledge.py [--again] [section ...], some minutes on one core.
 
 Students 784-128-10. Inputs are the first 10 000 training images unless said otherwise; validation images are training
-images 50 000 to 59 999, which the teacher did not see either. Every arm's learning rate is chosen for it (tuned.py);
+images 50 000 to 59 999, which the teacher did not see either. Every arm's learning rate is chosen for it (arms.py);
 test figures chose nothing.
 
 few_labels  labelled images, or a transfer set of which only the teacher's answers are used
@@ -15,7 +15,7 @@ from itertools import product
 
 import sections
 import torch
-from tuned import SERIES, START, both_errors, facts, part, test_errors, tuned, validation_errors, world
+from arms import SERIES, START, both_errors, facts, pictures, test_errors, tuned, validation_errors, world
 
 from kdlab.labels import balanced_draw
 from kdlab.metrics import (
@@ -41,12 +41,12 @@ PLAIN = Recipe(temperature=4, alpha=0.1, steps=600)
 def few_labels(arm, labels=None, transfer=None, unseen=False):
     @cache
     def task(seed):
-        x, y, v = part(0, 10_000)
+        x, y, v = pictures(0, 10_000)
         if labels:  # the same number of each digit; which ones is drawn for each seed
             places = balanced_draw(y, labels // 10, torch.Generator().manual_seed(seed))
             x, y, v = x[places], y[places], v[places]
         else:
-            x, y, v = part(55_000, 60_000) if unseen else part(0, transfer)
+            x, y, v = pictures(55_000, 60_000) if unseen else pictures(0, transfer)
             y = v.argmax(-1)
         return x, y, v if arm.startswith("distilled") else None
 
@@ -65,10 +65,10 @@ def few_labels_jobs():
 
 
 def omitted(arm, digit, temperature=4):
-    x, y, v = part(0, 10_000)
+    x, y, v = pictures(0, 10_000)
     keep = y != digit
     x, y, v = x[keep], y[keep], None if arm == "hard labels" else v[keep]
-    (inputs, labels, _), (test, test_labels, _) = part(50_000, 60_000), world()[1]
+    (inputs, labels, _), (test, test_labels, _) = pictures(50_000, 60_000), world()[1]
     raised = torch.eye(10)[digit]
     gone = test_labels == digit
 
@@ -109,7 +109,7 @@ def omitted_jobs():
 
 
 def measures(arm):
-    x, y, v = part(0, 10_000)
+    x, y, v = pictures(0, 10_000)
     recipe = PLAIN
     if arm.startswith("label smoothing"):
         v, recipe = torch.zeros_like(v), replace(PLAIN, temperature=1, alpha=0.9)
@@ -140,7 +140,7 @@ def all_measures(student):
 
 def validation_answers(student):
     """The student's and the teacher's logits and the labels of validation images: the teacher errs on more of them."""
-    inputs, labels, teacher_logits = part(50_000, 60_000)
+    inputs, labels, teacher_logits = pictures(50_000, 60_000)
     return predict_logits(student, inputs), teacher_logits, labels
 
 

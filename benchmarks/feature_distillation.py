@@ -52,10 +52,11 @@ CLUTTER = {  # arm: (parts with fixed weights, the part whose weight is chosen, 
     "brightness as attention": ({"labels": 1}, "attention", ATTENTION, "brightness"),
     "untrained hint": ({"labels": 1}, "hint", FAINT_HINT, "untrained"),
     "shuffled hint": ({"labels": 1}, "hint", FAINT_HINT, "shuffled"),
+    "labels + hint, pictures moved": ({"labels": 1}, "hint", HINT, "asked anew"),
 }
-
-
-CURVES = ("labels", "labels + attention", "labels + hint", "labels, pictures moved")  # arms whose way is kept
+LONG = ("labels", "logits", "labels + attention", "labels + hint", "logits + hint", "labels, pictures moved",
+        "labels + hint, pictures moved")  # fmt: skip
+MOST_MOVED = 3  # pixels each way, anew at every step
 
 
 @cache
@@ -88,7 +89,7 @@ def clutter_world():
     return world
 
 
-def clutter_run(arm, rate, weight, seed, steps=400):
+def clutter_run(arm, rate, weight, seed, steps=400, temperature=4.0):
     """{"validation", "test": accuracies, "share": of the attention in the box, "curve": [[step, validation accuracy]]}."""
     world = clutter_world()
     fixed, part, _, source = CLUTTER[arm]
@@ -99,21 +100,19 @@ def clutter_run(arm, rate, weight, seed, steps=400):
     def evaluate(model):
         return {"accuracy": accuracy(predict_logits(model, world["validation"][0]), world["validation"][1])}
 
-    recipe = Recipe(steps=steps, batch_size=64, learning_rate=rate, seed=seed)
+    recipe = Recipe(steps=steps, batch_size=64, learning_rate=rate, seed=seed, temperature=temperature)
     options = {
-        "weights": weights,
         "recipe": recipe,
         "evaluate": evaluate,
         "evaluate_every": steps // 8 if seed in SEEDS else steps,
     }
     try:
-        if (
-            source == "moved"
-        ):  # each picture by up to 3 pixels, anew at every step: what one would try without a teacher
-            del options["weights"]
-            records = list(train_plainly(student, inputs, labels, jitter=3, **options))
+        if source == "moved":  # what one would try without a teacher
+            records = list(train_plainly(student, inputs, labels, jitter=MOST_MOVED, **options))
+        elif source == "asked anew":
+            records = list(train_on_moved(student, inputs, labels, weight, **options))
         else:
-            records = list(train_student(student, inputs, labels, world[source], **options))
+            records = list(train_student(student, inputs, labels, world[source], weights=weights, **options))
     except RuntimeError:  # the loss left the numbers: a learning rate too high
         return {"validation": 0.1, "test": 0.1, "share": 0.25}
     curve = [[record["step"], round(record["accuracy"], 4)] for record in records if "accuracy" in record]
@@ -122,7 +121,38 @@ def clutter_run(arm, rate, weight, seed, steps=400):
         "validation": curve[-1][1],
         "test": accuracy(predict_logits(student, test), truth),
         "share": round(share_inside(last_maps(student, test), boxes), 4),
-    } | ({"curve": curve} if arm in CURVES and seed in SEEDS else {})
+    } | ({"curve": curve} if arm in LONG and seed in SEEDS else {})
+
+
+def train_on_moved(student, inputs, labels, weight, *, recipe, **options):
+    """Labels and hints of moved pictures: the teacher is asked about each of them as it lies."""
+    teacher = load_conv_teacher("clutter")
+    scale = last_maps(teacher, inputs).std()
+    both = torch.nn.Module()
+    both.student = student
+    noise = torch.randn(16, 32, generator=torch.Generator().manual_seed(recipe.seed + 70))
+    both.projection = torch.nn.Parameter(noise / 4)
+    batches = batches_of(len(inputs), recipe.batch_size, torch.Generator().manual_seed(recipe.seed))
+
+    def next_loss(temperature, alpha):
+        rows = next(batches)
+        pictures = moved(inputs[rows])
+        seen = student(pictures, details=True)
+        with torch.no_grad():
+            wanted = teacher(pictures, details=True)["maps"][-1] / scale
+        hard = torch.nn.functional.cross_entropy(seen["logits"], labels[rows])
+        return hard + weight * hint_loss_core(seen["maps"][-1], wanted, projection=both.projection)
+
+    evaluate = options.pop("evaluate")
+    return descend(both, next_loss, recipe=recipe, evaluate=lambda _: evaluate(student), **options)
+
+
+def moved(pictures):
+    """Each of the pictures (N, 784) by up to MOST_MOVED pixels each way, zeros moving in."""
+    wide = torch.nn.functional.pad(pictures.reshape(-1, 28, 28), (MOST_MOVED,) * 4)
+    starts = torch.randint(2 * MOST_MOVED + 1, (2, len(pictures), 1))
+    rows, columns = starts + torch.arange(28)
+    return wide[torch.arange(len(pictures))[:, None, None], rows[:, :, None], columns[:, None]].flatten(1)
 
 
 def choose_and_compare(section, arm, grid, seeds=SEEDS, **more):
@@ -177,10 +207,10 @@ def clutter_long_run(arm, rate, weight, seed):
 
 def clutter_long_jobs():
     """Four times the steps: the weight chosen at 400 steps, three learning rates around the one chosen there."""
-    for arm in ("labels", "labels + hint", "labels + attention", "labels, pictures moved"):
+    for arm in LONG:
         for short in RECORD.rows("clutter", arm=arm, seed=0):
             grid = [(float(f"{short['rate'] * factor:.2g}"), short["weight"]) for factor in (0.4, 1, 2.5)]
-            yield from choose_and_compare("clutter_long", arm, grid, seeds=range(3))
+            yield from choose_and_compare("clutter_long", arm, grid)
 
 
 # --- what the answer does not say: odd or even --------------------------------------------------------
@@ -278,15 +308,16 @@ def probed(world, features, seed, evaluated, labels, decays=(1e-3, 1e-2, 1e-1)):
     return [accuracy(probe(features(images[rows]), truth[rows], many, decay), labels) for decay in decays]
 
 
-def narrow_run(arm, rate, weight, seed):
-    return probed_student(narrow_world(), arm, rate, seed, outputs=2 if arm.startswith("two") else 10)
+def narrow_run(arm, rate, weight, seed, temperature=4.0):
+    outputs = 2 if arm.startswith("two") else 10
+    return probed_student(narrow_world(), arm, rate, seed, outputs, temperature=temperature)
 
 
 def new_classes_run(arm, rate, weight, seed):
     return probed_student(new_classes_world(), arm, rate, seed, outputs=5)
 
 
-def probed_student(world, arm, rate, seed, outputs, steps=1000):
+def probed_student(world, arm, rate, seed, outputs, steps=1000, temperature=4.0):
     """A student 784-64-64-outputs that learns from this arm's targets, and a probe on its last hidden layer."""
     inputs, target = world["inputs"], world["targets"].get(arm)
     student = MLP(784, 64, 64, outputs, seed=seed)
@@ -305,10 +336,10 @@ def probed_student(world, arm, rate, seed, outputs, steps=1000):
             return hint_loss_core(seen["hidden"][-1], wanted, projection=both.projection)
         if "labels" in arm:
             return torch.nn.functional.cross_entropy(seen["logits"], wanted)
-        return 16 * kl_divergence_core(seen["logits"], wanted, temperature=4.0)
+        return temperature**2 * kl_divergence_core(seen["logits"], wanted, temperature=temperature)
 
     if arm != "untrained":
-        recipe = Recipe(steps=steps, batch_size=64, learning_rate=rate, seed=seed)
+        recipe = Recipe(steps=steps, batch_size=64, learning_rate=rate, seed=seed, temperature=temperature)
         for _ in descend(both, next_loss, recipe=recipe):
             pass
 
@@ -355,7 +386,7 @@ def narrow_jobs():
 # --- what breaks ---------------------------------------------------------------------------------------
 
 FAULTS = ("none", "no projection", "not learned", "alone", "unplugged", "forgotten")
-WEIGHTS = (1, 16, 256)
+WEIGHTS = (0.25, 1, 16, 256, 4096)
 
 
 class Unplugged(ConvNet):
@@ -396,6 +427,45 @@ def breaks_jobs():
                 yield {"fault": fault, "weight": weight, "seed": seed}
 
 
+TARGETS = ("labels alone", "64 components", "64 components, no projection", "1200 activations")
+
+
+def targets_run(arm, rate, weight, seed, steps=400):
+    """784-64-64-10 with 1000 labels and a hint on the last hidden layer, which stands behind a ReLU: never below 0."""
+    world = narrow_world()
+    inputs, labels = world["inputs"][:1000], world["labels"][:1000]
+    student = MLP(784, 64, 64, 10, seed=seed)
+    both = torch.nn.Module()
+    both.student, both.projection, target = student, None, None
+    if arm != "labels alone":
+        target = world["targets"]["features, raw" if arm.startswith("1200") else "features"][:1000]
+    if target is not None and "no projection" not in arm:
+        noise = torch.randn(64, target.shape[1], generator=torch.Generator().manual_seed(seed + 70))
+        both.projection = torch.nn.Parameter(noise / 8)
+    batches = batches_of(len(inputs), 64, torch.Generator().manual_seed(seed))
+
+    def next_loss(temperature, alpha):
+        rows = next(batches)
+        seen = student(inputs[rows], details=True)
+        loss = torch.nn.functional.cross_entropy(seen["logits"], labels[rows])
+        if target is None:
+            return loss
+        return loss + weight * hint_loss_core(seen["hidden"][-1], target[rows], projection=both.projection)
+
+    for _ in descend(both, next_loss, recipe=Recipe(steps=steps, batch_size=64, learning_rate=rate, seed=seed)):
+        pass
+    return {name: accuracy(predict_logits(student, world[name][0]), world[name][1]) for name in ("validation", "test")}
+
+
+def targets_jobs():
+    """Every weight is reported, with the learning rate that is best for it."""
+    for arm in TARGETS:
+        for weight in (1,) if arm == "labels alone" else (0.1, 1, 10, 100, 1000):
+            yield from choose_and_compare(
+                "targets", arm, [(rate, weight) for rate in rates(middle=4e-3)], weight=weight
+            )
+
+
 # --- where logits suffice: a hundred labels -----------------------------------------------------------
 
 FEW = {  # arm: (parts with fixed weights, the part whose weight is chosen, its weights)
@@ -406,6 +476,7 @@ FEW = {  # arm: (parts with fixed weights, the part whose weight is chosen, its 
     "logits + attention": ({"logits": 1, "labels": 0.1}, "attention", (10, 40, 160)),
     "logits + hint": ({"logits": 1, "labels": 0.1}, "hint", (1, 8, 64)),
     "decoupled": ({}, "decoupled", (1, 4, 16)),
+    "logits + untrained hint": ({"logits": 1, "labels": 0.1}, "hint", (1, 8, 64)),
 }
 
 
@@ -420,13 +491,15 @@ def few_world(task):
     return inputs, labels, validation, test, load_conv_teacher(task)
 
 
-def few_run(arm, task, rate, weight, seed, steps=200):
+def few_run(arm, task, rate, weight, seed, steps=200, temperature=4.0):
     all_inputs, all_labels, validation, test, teacher = few_world(task)
     rows = balanced_draw(all_labels, 10, torch.Generator().manual_seed(seed))
     inputs, labels = all_inputs[rows], all_labels[rows]
     known = teacher_cache(teacher, inputs)
+    if "untrained" in arm:
+        known |= {"hint": teacher_cache(conv_teacher(task), inputs)["hint"]}
     student = ConvNet(8, 16, hidden=32, seed=seed)
-    recipe = Recipe(steps=steps, batch_size=50, learning_rate=rate, seed=seed)
+    recipe = Recipe(steps=steps, batch_size=50, learning_rate=rate, seed=seed, temperature=temperature)
     fixed, part, _ = FEW[arm]
     if part == "decoupled":
         batches = batches_of(100, 50, torch.Generator().manual_seed(seed))
@@ -504,6 +577,75 @@ def deep_jobs():
         yield from choose_and_compare("deep", arm, [(rate, 1.0) for rate in rates(middle=3e-3)])
 
 
+DEEPER = ("labels", "logits", "hints at every fifth layer", "labels at every fifth layer")
+
+
+def deeper_run(arm, rate, weight, seed, steps=1200, depth=40):
+    """Forty layers; behind each fifth one, the last left out, a matrix of its own leads to the hint or to the labels."""
+    world = narrow_world()
+    inputs, labels, targets = world["inputs"], world["labels"], world["targets"]
+    student = MLP(784, *[WIDTH] * depth, 10, seed=seed)
+    both = torch.nn.Module()
+    both.student, places = student, range(4, depth - 1, 5) if "fifth" in arm else ()
+    width, generator = 64 if arm.startswith("hints") else 10, torch.Generator().manual_seed(seed + 70)
+    both.matrices = torch.nn.ParameterList(torch.randn(WIDTH, width, generator=generator) / WIDTH**0.5 for _ in places)
+    batches = batches_of(len(inputs), 64, torch.Generator().manual_seed(seed))
+
+    def next_loss(temperature, alpha):
+        rows = next(batches)
+        seen = student(inputs[rows], details=True)
+        if arm == "logits":
+            return 16 * kl_divergence_core(seen["logits"], targets["ten logits"][rows], temperature=4.0)
+        loss = torch.nn.functional.cross_entropy(seen["logits"], labels[rows])
+        for place, matrix in zip(places, both.matrices, strict=True):
+            hidden = seen["hidden"][place]
+            if arm.startswith("hints"):
+                part = hint_loss_core(hidden, targets["features"][rows], projection=matrix)
+            else:
+                part = torch.nn.functional.cross_entropy(hidden @ matrix, labels[rows])
+            loss = loss + weight / len(places) * part
+        return loss
+
+    for _ in descend(both, next_loss, recipe=Recipe(steps=steps, batch_size=64, learning_rate=rate, seed=seed)):
+        pass
+    return {name: accuracy(predict_logits(student, world[name][0]), world[name][1]) for name in ("validation", "test")}
+
+
+def deeper_jobs():
+    for arm in DEEPER:
+        grid = [(rate, 1.0) for rate in rates(middle=3e-3)]
+        if "fifth" in arm:
+            grid = list(product((1e-3, 2e-3, 4e-3), (0.3, 1.0, 3.0)))
+        yield from choose_and_compare("deeper", arm, grid)
+
+
+# --- T = 4 was never chosen: what other temperatures would have given ------------------------------------
+
+TEMPERATURES = (1, 2, 8, 16)
+SOFT = {  # task: the arms that learn from soft targets alone (and a tenth of the labels), and where T = 4 is recorded
+    "digits": (("logits",), "few", few_run),
+    "clothes": (("logits",), "few", few_run),
+    "odd or even": (("two logits", "ten logits"), "narrow", narrow_run),
+    "clutter": (("logits",), "clutter", clutter_run),
+}
+
+
+def temperatures_run(arm, task, temperature, rate, weight, seed):
+    more = {"task": task} if SOFT[task][1] == "few" else {}
+    row = SOFT[task][2](arm, rate=rate, weight=weight, seed=seed, temperature=float(temperature), **more)
+    return {name: row[name] for name in ("validation", "test")}
+
+
+def temperatures_jobs():
+    """Each temperature with three learning rates around the one that was chosen for T = 4, or more."""
+    for task, (arms, section, _) in SOFT.items():
+        for arm, temperature in product(arms, TEMPERATURES):
+            wanted = {"task": task} if section == "few" else {}
+            for row in RECORD.rows(section, arm=arm, seed=0, **wanted):
+                grid = [(float(f"{row['rate'] * 2.0**k:.2g}"), 1.0) for k in (-1, 0, 1)]
+                yield from choose_and_compare("temperatures", arm, grid, task=task, temperature=temperature)
+
+
 RECORD = Record("feature_distillation")
 SECTIONS = {
     "clutter": (clutter_run, clutter_jobs),
@@ -519,6 +661,9 @@ SECTIONS = {
     "breaks": (breaks_run, breaks_jobs),
     "clutter_long": (clutter_long_run, clutter_long_jobs),
     "deep": (deep_run, deep_jobs),
+    "targets": (targets_run, targets_jobs),
+    "deeper": (deeper_run, deeper_jobs),
+    "temperatures": (temperatures_run, temperatures_jobs),
 }
 
 if __name__ == "__main__":

@@ -17,11 +17,11 @@ import time
 from pathlib import Path
 
 import torch
-from arms import FRESH, Data, at_rate, best_rate, image_errors, soft, tune, wrong_of
+from arms import FRESH, at_rate, best_rate, image_errors, pictures, piles, soft, tune, world, wrong_of
 from fair_comparisons import shifted
 
 from kdlab.metrics import errors
-from kdlab.teachers import predict_logits
+from kdlab.teachers import load_mnist_teacher, predict_logits
 from kdlab.training import Recipe
 
 RESULTS = Path(__file__).parent / "results" / "race.json"
@@ -41,9 +41,9 @@ ARMS = {
 
 def main(arguments):
     torch.set_num_threads(1)
-    start, data = time.monotonic(), Data()
+    start = time.monotonic()
     known = json.loads(RESULTS.read_text()) if RESULTS.exists() and "--again" not in arguments else {}
-    spent, pile = known.get("seconds", 0), data.first(10_000)
+    spent, pile = known.get("seconds", 0), pictures(0, 10_000)
     record = {
         "script": "benchmarks/race.py",
         "python": platform.python_version(),
@@ -60,14 +60,16 @@ def main(arguments):
         RESULTS.write_text(json.dumps(record, indent=1) + "\n")
         print({name: {rate: sum(e) / len(e) for rate, e in own.items()} for name, own in tried.items()}, flush=True)
 
-    tried = tune(ARMS, RATES, RECIPE, pile, data, (300, 300), tried=record["tried"], seeds=CHOOSING, keep=keep)
+    tried = tune(ARMS, RATES, RECIPE, pile, (300, 300), tried=record["tried"], seeds=CHOOSING, keep=keep)
     record["rates"] = {name: best_rate(own) for name, own in tried.items()}
-    moved = {f"moved {k}": (shifted(data.test[0], *by), data.test[1]) for k, by in enumerate(MOVES)}
-    piles = data.piles | moved
-    wrong = wrong_of(at_rate(ARMS, record["rates"]), RECIPE, FRESH, pile, piles, (300, 300), together=1)
-    record["image_error"] = {key: image_errors(wrong, key) for key in data.piles}
+    test, test_labels, _ = world()[1]
+    moved = {f"moved {k}": (shifted(test, *by), test_labels) for k, by in enumerate(MOVES)}
+    judged = piles() | moved
+    wrong = wrong_of(at_rate(ARMS, record["rates"]), RECIPE, FRESH, pile, judged, (300, 300), together=1)
+    record["image_error"] = {key: image_errors(wrong, key) for key in piles()}
     counts = {name: {key: rows.sum(-1).tolist() for key, rows in own.items()} for name, own in wrong.items()}
-    teacher = {key: errors(predict_logits(data.teacher, images), labels) for key, (images, labels) in piles.items()}
+    big = load_mnist_teacher()
+    teacher = {key: errors(predict_logits(big, images), labels) for key, (images, labels) in judged.items()}
     for name, own in {**counts, "teacher": {key: [value] for key, value in teacher.items()}}.items():
         sides = zip(*(own.pop(key) for key in moved), strict=True)
         own["moved"] = [sum(side) / len(MOVES) for side in sides]  # the mean over the four sides

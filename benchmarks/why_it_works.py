@@ -2,7 +2,7 @@
 
 Students 784-128-10 of the first 10 000 training images unless said otherwise; validation images are training images
 50 000 to 59 999, which the teacher did not see either, with right labels. Every arm's learning rate is chosen for it
-(tuned.py), smoothing's weight too; test figures chose nothing.
+(arms.py), smoothing's weight too; test figures chose nothing.
 
 noise         a share of the labels is wrong
 tiny          students of few hidden units, 50 000 labels
@@ -17,19 +17,19 @@ from itertools import product
 
 import sections
 import torch
-from dark_knowledge import PLAIN, TEMPERATURES
-from tuned import (
+from arms import (
     TRIAL_SEEDS,
     both_errors,
     facts,
     learn,
-    part,
+    pictures,
     test_errors,
     tuned,
     tuned_weight,
     validation_errors,
     world,
 )
+from dark_knowledge import PLAIN, TEMPERATURES
 
 from kdlab.labels import class_means, flip_labels, permute_wrong
 from kdlab.metrics import expected_calibration_error
@@ -50,7 +50,7 @@ def errors_and_calibration(student):
 
 def noise(arm, share=None):
     """Arms without a share do not look at the labels: the clean teacher's answers are the same at every share."""
-    x, y, v = part(0, 10_000)
+    x, y, v = pictures(0, 10_000)
 
     @cache
     def noisy(seed):
@@ -83,7 +83,7 @@ def noise(arm, share=None):
 def net_of(labels, seed, rate):
     """784-300-300-10, trained as long as its students."""
     net = MLP(784, 300, 300, 10, seed=50 + seed)
-    fit(net, part(0, 10_000)[0], labels, recipe=replace(PLAIN, seed=50 + seed, learning_rate=rate))
+    fit(net, pictures(0, 10_000)[0], labels, recipe=replace(PLAIN, seed=50 + seed, learning_rate=rate))
     return net
 
 
@@ -94,7 +94,7 @@ def noise_jobs():
 
 
 def tiny(arm, width, temperature=4):
-    x, y, v = part(0, 50_000)
+    x, y, v = pictures(0, 50_000)
     v = None if arm == "hard labels" else v
     return tuned(lambda seed: (x, y, v), replace(TINY, temperature=temperature), width=width)
 
@@ -107,11 +107,11 @@ def tiny_jobs():
 
 def poor_teacher(arm, alpha=1.0):
     """The teacher of 500 labels is another one for each seed."""
-    x, y, v = part(0, 10_000)
+    x, y, v = pictures(0, 10_000)
 
     @cache
     def poor(seed):
-        student = learn(lambda _: (x[:500], y[:500], None), replace(PLAIN, steps=300), [(0.01, 50 + seed)])[0]
+        student = learn([(x[:500], y[:500], None, replace(PLAIN, steps=300, learning_rate=0.01, seed=50 + seed))])[0]
         return predict_logits(student, x), test_errors(student)
 
     logits = {"hard labels": lambda _: None, "good teacher": lambda _: v, "poor teacher": lambda seed: poor(seed)[0]}
@@ -128,7 +128,7 @@ def poor_teacher_jobs():
 
 
 def taken_apart(arm):
-    x, y, v = part(0, 10_000)
+    x, y, v = pictures(0, 10_000)
     if arm == "permuted":
         changed = permute_wrong(v, torch.Generator().manual_seed(0))
     else:

@@ -13,7 +13,6 @@ from kdlab.models import ConvNet, evaluating
 from kdlab.training import batches_of, check_run, descend
 
 PARTS = ("labels", "logits", "attention", "hint")
-TEMPERATURE = 4.0  # of the logits' part, T² · KL
 
 
 def attention(maps):
@@ -62,8 +61,8 @@ def train_student(
 
     weights: {"labels", "logits", "attention", "hint": a number, 0 or more}; what is not named counts 0. It is read at
     every step, so that weights may change during the run. cache: from `teacher_cache`, needed for all but labels. The
-    parts are cross_entropy, T² · kl_divergence at T = 4, attention_transfer_loss and hint_loss, the last two on the
-    maps of this layer. The hint's projection is drawn by the recipe's seed, learned, and thrown away at the end; a
+    parts are cross_entropy, T² · kl_divergence at the recipe's temperature, attention_transfer_loss and hint_loss, the
+    last two on the maps of this layer. The hint's projection is drawn by the recipe's seed, learned, and thrown away at the end; a
     tensor (student channels, teacher channels) as `projection` is used as it is. Raises ValueError.
     """
     check_weights(weights, cache)
@@ -119,7 +118,7 @@ def _run(both, inputs, labels, cache, weights, recipe, layer, evaluate, evaluate
         for name in PARTS:
             if weights.get(name):
                 target = (labels if name == "labels" else cache[name]).index_select(0, chosen)
-                part = _part(name, seen["logits"], seen["maps"][layer], target, both.projection)
+                part = _part(name, seen["logits"], seen["maps"][layer], target, both.projection, temperature)
                 values[name] = part.item()
                 loss = loss + weights[name] * part
         return loss
@@ -132,11 +131,11 @@ def _run(both, inputs, labels, cache, weights, recipe, layer, evaluate, evaluate
         yield record | values
 
 
-def _part(name, logits, maps, target, projection):
+def _part(name, logits, maps, target, projection, temperature):
     if name == "labels":
         return cross_entropy_core(logits, target)
     if name == "logits":
-        return TEMPERATURE**2 * kl_divergence_core(logits, target, temperature=TEMPERATURE)
+        return temperature**2 * kl_divergence_core(logits, target, temperature=temperature)
     if name == "attention":
         return attention_transfer_loss_core(maps, target)
     return hint_loss_core(maps, target, projection=projection)

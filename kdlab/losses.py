@@ -204,6 +204,8 @@ def decoupled_distillation_loss(
         weights[name] = check_number(name, weight)
         if not 0 <= weights[name] < math.inf:
             raise ValueError(f"{name} must be a finite number, 0 or more: got {weight!r}")
+    if not any(weights.values()):
+        raise ValueError("target_weight and rest_weight are both 0: the student has nothing to learn from")
     student_logits, teacher_logits, labels = _select(
         mask, student_logits=student_logits, teacher_logits=teacher_logits, labels=labels
     )
@@ -394,9 +396,8 @@ def hidden_state_loss(student_states, teacher_states, *, projection=None, mask=N
     With another width than the teacher's a student needs a `projection` (student width, teacher width), learned along
     with it: the loss compares student_states @ projection with teacher_states.
     """
-    student_states, teacher_states = _check_states(student_states, teacher_states, mask)
-    _check_projection(projection, student_states.shape[-1], teacher_states.shape[-1], "states", "width")
-    return hidden_state_loss_core(student_states, teacher_states, projection=projection)
+    states = _check_projected(student_states, teacher_states, projection, mask)
+    return hidden_state_loss_core(*states, projection=projection)
 
 
 def hidden_state_loss_core(student_states, teacher_states, *, projection=None):
@@ -429,14 +430,15 @@ def hint_loss(student_features, teacher_features, *, projection=None):
             f"maps of {_size(student_features)} and of {_size(teacher_features)} places cannot be compared place by "
             f"place: choose layers of one size, or F.adaptive_avg_pool2d the larger ones first"
         )
-    _check_states(_features_last(student_features), _features_last(teacher_features), None, "features", "samples")
     unit = "channels" if student_features.ndim == 4 else "width"
-    _check_projection(projection, student_features.shape[1], teacher_features.shape[1], "features", unit)
-    return hint_loss_core(student_features, teacher_features, projection=projection)
+    last = (_features_last(student_features), _features_last(teacher_features))
+    return hidden_state_loss_core(
+        *_check_projected(*last, projection, None, "features", "samples", unit), projection=projection
+    )
 
 
 def hint_loss_core(student_features, teacher_features, *, projection=None):
-    """`hint_loss` without checks."""
+    """`hint_loss` without checks: `hidden_state_loss` of features whose channels stand last."""
     last = (_features_last(student_features), _features_last(teacher_features))
     return hidden_state_loss_core(*last, projection=projection)
 
@@ -568,6 +570,8 @@ def attention_transfer_loss(student_maps, teacher_maps, *, resize=False):
     N · height · width, as in the authors' code; their paper has the norm of the difference, not squared. `resize=True`
     averages the finer squares down to the coarser size; otherwise maps of other sizes are refused.
     """
+    if not isinstance(resize, bool):
+        raise ValueError(f"resize must be True or False, got {resize!r}")
     for name, maps in (("student_maps", student_maps), ("teacher_maps", teacher_maps)):
         if not isinstance(maps, torch.Tensor) or not maps.is_floating_point() or maps.ndim != 4 or not maps.numel():
             found = _shape(maps) if isinstance(maps, torch.Tensor) else type(maps).__name__
@@ -624,25 +628,35 @@ def _size(maps):
     return " × ".join(map(str, maps.shape[2:]))
 
 
-def _check_projection(projection, width, target, what, unit):
-    """ValueError unless the projection leads from this width to that one; None will do where they are equal."""
+def _check_projected(student, teacher, projection, mask, what="states", of="tokens", unit="width"):
+    """Both (..., width) of what counts; ValueError unless the projection leads from the student's to the teacher's.
+
+    None will do where they are of one width.
+    """
+    student, teacher = _check_states(student, teacher, mask, what, of)
+    width, target = student.shape[-1], teacher.shape[-1]
     if projection is None:
         if width != target:
             raise ValueError(
                 f"student {what} have {unit} {width}, the teacher's {target}: give a projection ({width}, {target})"
             )
-        return
-    if isinstance(projection, torch.Tensor) and projection.shape == (width, target):
-        return
-    found = _shape(projection) if isinstance(projection, torch.Tensor) else type(projection).__name__
-    advice = ""
-    if isinstance(projection, torch.nn.Module):
-        advice = ": of an nn.Linear pass .weight.T, of an nn.Conv2d of 1 × 1 .weight[:, :, 0, 0].T"
-    elif isinstance(projection, torch.Tensor) and projection.shape[:2] == (target, width):
-        advice = ": it is the other way round, as the weight of a layer is: pass its .T"
-    raise ValueError(
-        f"projection must be a tensor ({width}, {target}): student {unit}, teacher {unit}; got {found}{advice}"
-    )
+        return student, teacher
+    if not isinstance(projection, torch.Tensor) or projection.shape != (width, target):
+        found = _shape(projection) if isinstance(projection, torch.Tensor) else type(projection).__name__
+        advice = ""
+        if isinstance(projection, torch.nn.Module):
+            advice = ": of an nn.Linear pass .weight.T, of an nn.Conv2d of 1 × 1 .weight[:, :, 0, 0].T"
+        elif isinstance(projection, torch.Tensor) and projection.shape[:2] == (target, width):
+            advice = ": it is the other way round, as the weight of a layer is: pass its .T"
+        raise ValueError(
+            f"projection must be a tensor ({width}, {target}): student {unit}, teacher {unit}; got {found}{advice}"
+        )
+    if not projection.is_floating_point():
+        raise ValueError(f"projection must be floating-point numbers, got {projection.dtype}")
+    check_device("projection", projection, f"the student's {what}", student)
+    if not projection.isfinite().all():
+        raise ValueError("projection contains NaN or infinite values: did an earlier step make them?")
+    return student, teacher
 
 
 def _check_states(student_states, teacher_states, mask, what="states", of="tokens"):
@@ -650,7 +664,8 @@ def _check_states(student_states, teacher_states, mask, what="states", of="token
     student_states, teacher_states = _select(mask, student_states=student_states, teacher_states=teacher_states)
     for name, states in (("student", student_states), ("teacher", teacher_states)):
         if not isinstance(states, torch.Tensor) or not states.is_floating_point() or states.ndim < 1:
-            raise ValueError(f"the {name}'s {what} must be a floating-point tensor (..., width)")
+            found = states.dtype if isinstance(states, torch.Tensor) else type(states).__name__
+            raise ValueError(f"the {name}'s {what} must be a floating-point tensor (..., width), got {found}")
         if states.numel() == 0:
             raise ValueError(f"the {name}'s {what} are empty: {_shape(states)}")
         check_device(f"the {name}'s {what}", states, "the student's", student_states)

@@ -1,5 +1,6 @@
 """The networks of the course, each short enough to read in a lesson."""
 
+import math
 from contextlib import contextmanager
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from kdlab.checks import check_whole
+from kdlab.checks import check_number, check_whole
 
 # The data of the course are float32 and on the CPU, so every network starts there too, whatever the reader's default
 # dtype and device: `.double()` and `.to("cuda")` move it.
@@ -79,6 +80,7 @@ class ConvNet(nn.Module):
             raise ValueError("ConvNet needs at least one number of channels, as in ConvNet(16, 32)")
         if pooling not in ("flatten", "mean"):
             raise ValueError(f'pooling must be "flatten" or "mean", got {pooling!r}')
+        dropout = check_number("dropout", dropout)
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
         channels = [check_whole("each number of channels", number, 1) for number in channels]
@@ -107,19 +109,38 @@ class ConvNet(nn.Module):
         return side
 
     def forward(self, inputs, details=False):
+        self._check_inputs(inputs)
         leading, maps = inputs.shape[:-1], []
-        x = inputs.reshape(-1, 1, self.side, self.side)
+        x = inputs.reshape(math.prod(leading), 1, self.side, self.side)  # a count, as -1 cannot be told of none
         for convolution in self.convolutions:
             x = F.relu(convolution(x))
             maps.append(x)
         pooled = x.mean((-2, -1)) if self.pooling == "mean" else x.flatten(-3)
         if self.hidden is not None:
             pooled = F.relu(self.hidden(F.dropout(pooled, self.dropout, self.training)))
-        logits = self.head(F.dropout(pooled, self.dropout, self.training)).reshape(*leading, -1)
-        if not details:
-            return logits
-        maps = [one.reshape(*leading, *one.shape[1:]) for one in maps]
-        return {"logits": logits, "maps": maps, "pooled": pooled.reshape(*leading, -1)}
+        logits = self.head(F.dropout(pooled, self.dropout, self.training))
+        logits, pooled, *maps = (one.reshape(*leading, *one.shape[1:]) for one in (logits, pooled, *maps))
+        return {"logits": logits, "maps": maps, "pooled": pooled} if details else logits
+
+    def _check_inputs(self, inputs):
+        """ValueError for what the first convolution would refuse in its own words, or read in another way."""
+        pixels = self.side**2
+        if not isinstance(inputs, torch.Tensor) or not inputs.is_floating_point():
+            found = f"{inputs.dtype}" if isinstance(inputs, torch.Tensor) else type(inputs).__name__
+            raise ValueError(
+                f"a ConvNet reads floating-point inputs (..., {pixels}), got {found}: to_inputs makes them"
+            )
+        shape, weight = tuple(inputs.shape), self.head.weight
+        if not shape or shape[-1] != pixels:
+            advice = ": inputs.flatten(-2) makes them flat" if shape[-2:] == (self.side, self.side) else ""
+            raise ValueError(
+                f"this ConvNet reads flat images (..., {pixels}) of {self.side} × {self.side} pixels, got {shape}{advice}"
+            )
+        if inputs.dtype != weight.dtype and not torch.is_autocast_enabled(inputs.device.type):
+            raise ValueError(
+                f"the inputs are {inputs.dtype}, the network's weights {weight.dtype}: inputs.to({weight.dtype}) or "
+                f"model.to({inputs.dtype}) makes them one"
+            )
 
 
 def _one_each(name, value, count):

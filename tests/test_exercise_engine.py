@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
@@ -216,10 +217,20 @@ def test_kdlab_s_own_function_passes_the_exercise_on_it(exercise, function):
 
 def test_an_open_exercise_compares_nothing_and_says_how_to():
     exercise = OpenExercise(1, "Design a control", 20, "hard", ("a", "b"), "A good answer permutes the soft targets.")
-    assert exercise.check(...).status == exercise.check("").status == "not tried yet"
+    assert {exercise.check(nothing).status for nothing in (..., None, "", " \n")} == {"not tried yet"}
+    for odd in (torch.ones(3), np.array(["a", ""]), ["permute"], {"a": 1}, lambda: 0, 0):  # whose == may be no bool
+        assert exercise.check(odd).status == "open"
     result = exercise.check("permute them")
     assert result.status == "open" and ".solution()" in result.diagnosis and "◇" in repr(result)
     assert "permutes" in repr(exercise.solution()) and "Hint 1 of 2" in repr(exercise.hint())
+
+
+def test_an_exercise_hands_out_the_answer_if_it_is_right_and_else_its_own():
+    exercise = Exercise(1, "Half", 5, "easy", lambda logits: logits / 2, ("a",))
+    right, wrong = (lambda logits: 0.5 * logits), (lambda logits: 2 * logits)
+    assert exercise.yours_or_ours(right) is right
+    for other in (wrong, None, ..., 3, lambda logits: None):
+        assert exercise.yours_or_ours(other) is exercise.reference
 
 
 def test_a_scored_exercise_says_both_scores():

@@ -5,6 +5,7 @@ import torch
 from scripts import load_script
 
 from kdlab.data import load_results
+from kdlab.intervals import t_interval
 
 SEEDS = {0, 1, 2, 3, 4}
 
@@ -51,25 +52,89 @@ def test_a_probe_reads_what_can_be_read(script):
     assert found.shape == (200, 64) and found.std().item() == pytest.approx(1)
 
 
-@pytest.mark.parametrize("section", ["clutter", "clutter_long", "narrow", "few", "deep"])
+def test_moved_pictures_lie_up_to_three_pixels_elsewhere(script):
+    pictures = torch.zeros(200, 28, 28)
+    pictures[:, 14, 14] = 1.0
+    torch.manual_seed(0)
+    found = script.moved(pictures.flatten(1)).reshape(200, 28, 28)
+    assert (found.sum((1, 2)) == 1).all()
+    places = {tuple(place.tolist()) for place in found.nonzero()[:, 1:] - 14}
+    assert places <= {(i, j) for i in range(-3, 4) for j in range(-3, 4)} and len(places) > 40
+    edge = torch.zeros(50, 28, 28)
+    edge[:, 0, 0] = 1.0  # what leaves the picture does not come in on the other side
+    assert not script.moved(edge.flatten(1)).reshape(50, 28, 28)[:, 4:, 4:].any()
+
+
+def test_a_hint_on_moved_pictures_teaches_and_leaves_the_projection_behind(script):
+    student = script.ConvNet(8, 16, 16, strides=(2, 1, 2), hidden=32)
+    names, start = set(student.state_dict()), student.convolutions[0].weight.clone()
+    inputs, labels = torch.rand(64, 784), torch.arange(64) % 10
+    recipe = script.Recipe(steps=12, batch_size=32, learning_rate=1e-2)
+    options = {"recipe": recipe, "evaluate": lambda model: {"seen": float(model is student)}, "evaluate_every": 4}
+    records = list(script.train_on_moved(student, inputs, labels, 16.0, **options))
+    assert records[-1]["loss"] < records[0]["loss"] and records[-1]["seen"] == 1.0
+    assert set(student.state_dict()) == names and not torch.equal(student.convolutions[0].weight, start)
+
+
+TUNED = ["clutter", "clutter_long", "narrow", "new_classes", "few", "deep", "deeper", "targets", "temperatures"]
+FEW_TRIES = {"clutter_long": 3, "temperatures": 3}
+
+
+@pytest.mark.parametrize("section", TUNED)
 def test_every_arm_was_chosen_inside_its_grid_and_run_with_every_seed(script, recorded, section):
     rows = recorded[section]
-    wanted = SEEDS if section != "clutter_long" else {0, 1, 2}
-    for name in {(row["arm"], row.get("task")) for row in rows}:
-        own = [row for row in rows if (row["arm"], row.get("task")) == name]
+    fixed = ("arm", "task", "temperature", *(["weight"] if section == "targets" else []))
+
+    def name_of(row):
+        return tuple(row.get(key) for key in fixed)
+
+    for name in {name_of(row) for row in rows}:
+        own = [row for row in rows if name_of(row) == name]
         tries = {(row["rate"], row["weight"]): row["validation"] for row in own if row["seed"] == 100}
         compared = [row for row in own if row["seed"] < 100]
-        assert {row["seed"] for row in compared} == wanted and len(compared) == len(wanted), name
+        assert {row["seed"] for row in compared} == SEEDS and len(compared) == len(SEEDS), name
         best = max(tries, key=tries.get)
         assert {(row["rate"], row["weight"]) for row in compared} == {best}, name
         if name[0] != "untrained":
-            assert len(tries) >= (9 if section != "clutter_long" else 3), name
-            if not name[0].startswith(
-                ("untrained", "brightness", "shuffled")
-            ):  # a control may want a weight of nothing
+            assert len(tries) >= FEW_TRIES.get(section, 9), name
+            # a control may want a weight of nothing
+            if not name[0].startswith(("untrained", "brightness", "shuffled")):
                 assert not script.beyond(best, list(tries)), name
 
 
 def test_the_faults_are_recorded_with_every_seed(script, recorded):
-    for fault in script.FAULTS:
-        assert {row["seed"] for row in recorded["breaks"] if row["fault"] == fault and row["weight"] == 16} == SEEDS
+    for settings in ({(row["fault"], row["weight"]) for row in recorded["breaks"]}, {(f, 16) for f in script.FAULTS}):
+        for fault, weight in settings:
+            rows = [row for row in recorded["breaks"] if (row["fault"], row["weight"]) == (fault, weight)]
+            assert {row["seed"] for row in rows} == SEEDS, (fault, weight)
+    for fault in ("none", "no projection"):
+        assert {row["weight"] for row in recorded["breaks"] if row["fault"] == fault} == set(script.WEIGHTS)
+
+
+def test_what_the_lesson_says_is_recorded(recorded):
+    """The sentences with an interval: the sign that they claim, or that they claim none."""
+
+    def values(section, arm, **wanted):
+        rows = [r for r in recorded[section] if r["seed"] < 100 and r["arm"] == arm and wanted.items() <= r.items()]
+        return [100 * row["test"] for row in sorted(rows, key=lambda row: row["seed"])]
+
+    def apart(ours, theirs):
+        middle, half = t_interval([a - b for a, b in zip(ours, theirs, strict=True)])
+        return 0 if abs(middle) < half else middle
+
+    moved = values("clutter_long", "labels, pictures moved")
+    assert apart(values("clutter_long", "labels + hint, pictures moved"), moved) > 5
+    assert apart(values("clutter_long", "labels + hint"), moved) == 0
+    assert apart(values("clutter_long", "labels + attention"), moved) < 0
+    assert apart(values("clutter", "labels, pictures moved"), values("clutter", "labels")) == 0
+    pixels = values("new_classes_baselines", "pixels")
+    assert apart(values("new_classes", "features"), pixels) == 0
+    for arm in ("labels", "logits"):
+        assert apart(values("new_classes", arm), pixels) < 0
+        assert apart(values("new_classes", arm), values("new_classes", "untrained")) > 8
+    for task, sign in (("digits", 1), ("clothes", 0)):
+        ours = apart(values("few", "logits + hint", task=task), values("few", "logits", task=task))
+        control = apart(values("few", "logits + untrained hint", task=task), values("few", "logits", task=task))
+        assert (ours > 0) == bool(sign) and (control > 0) == bool(sign)
+    hint, control = (values("few", arm, task="digits") for arm in ("logits + hint", "logits + untrained hint"))
+    assert apart(hint, control) > 0

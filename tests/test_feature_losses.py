@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from kdlab.losses import (
@@ -90,6 +90,14 @@ BAD_HINTS = [
     ((torch.zeros(0, 3), torch.zeros(0, 3)), {}, "features are empty"),
     ((VECTORS + math.nan, VECTORS), {}, "student's features contain NaN"),
     ((VECTORS, VECTORS - math.inf), {}, "teacher's features contain NaN or infinite"),
+    ((VECTORS, VECTORS), {"projection": torch.full((3, 3), math.nan)}, "projection contains NaN or infinite"),
+    (
+        (VECTORS, VECTORS),
+        {"projection": torch.eye(3).long()},
+        "projection must be floating-point numbers, got torch.int64",
+    ),
+    ((VECTORS, VECTORS), {"projection": torch.eye(4)}, r"tensor \(3, 3\): student width, teacher width; got \(4, 4\)"),
+    ((MAPS, MAPS), {"projection": torch.eye(4)}, r"\(3, 3\): student channels, teacher channels; got \(4, 4\)"),
 ]
 
 
@@ -164,6 +172,8 @@ def test_maps_of_other_sizes_are_refused_or_averaged_down():
     assert float(ours) == pytest.approx(float(expected), rel=1e-12)
     back = attention_transfer_loss(teacher, student, resize=True)
     assert float(back) == pytest.approx(float(ours), rel=1e-12)
+    with pytest.raises(ValueError, match="resize must be True or False, got 'no'"):
+        attention_transfer_loss(student, teacher, resize="no")
 
 
 @pytest.mark.parametrize(
@@ -209,6 +219,7 @@ def decoupled_reference(student, teacher, labels, temperature, target_weight, re
 def test_the_decoupled_loss_is_its_definition(seed, temperature, one, other):
     student, teacher = draw(6, 5, seed=seed), 2 * draw(6, 5, seed=seed + 1)
     labels = torch.randint(5, (6,), generator=torch.Generator().manual_seed(seed))
+    assume(one or other)
     options = {"temperature": temperature, "target_weight": one, "rest_weight": other}
     expected = decoupled_reference(student, teacher, labels, *options.values())
     ours = decoupled_distillation_loss(student, teacher, labels, **options)
@@ -265,4 +276,10 @@ def test_classes_that_cannot_happen():
 def test_bad_weights_are_refused(name, weight):
     options = {"temperature": 1.0, "target_weight": 1.0, "rest_weight": 1.0, name: weight}
     with pytest.raises(ValueError, match=name):
+        decoupled_distillation_loss(draw(2, 3), draw(2, 3), torch.tensor([0, 1]), **options)
+
+
+def test_two_weights_of_nothing_are_refused():
+    options = {"temperature": 1.0, "target_weight": 0, "rest_weight": 0.0}
+    with pytest.raises(ValueError, match="target_weight and rest_weight are both 0"):
         decoupled_distillation_loss(draw(2, 3), draw(2, 3), torch.tensor([0, 1]), **options)

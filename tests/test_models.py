@@ -130,11 +130,45 @@ def test_a_conv_net_s_seed_decides_and_dropout_works_in_training_only():
         ((4,), {"hidden": 0}, "hidden"),
         ((4,), {"classes": 1}, "classes"),
         ((4,), {"dropout": 1.0}, "dropout"),
+        ((4,), {"dropout": "0.5"}, "dropout must be a number"),
+        ((4,), {"side": 0}, "side must be a whole number"),
+        (("4",), {}, "each number of channels must be a whole number"),
     ],
 )
 def test_bad_conv_nets_are_refused(channels, options, words):
     with pytest.raises(ValueError, match=words):
         ConvNet(*channels, **options)
+
+
+@pytest.mark.parametrize(
+    "inputs, words",
+    [
+        (
+            torch.zeros(2, 784, dtype=torch.uint8),
+            "floating-point inputs .*784.*, got torch.uint8: to_inputs makes them",
+        ),
+        ([[0.0] * 784], "got list"),
+        (torch.zeros(2, 700), r"flat images \(\.\.\., 784\) of 28 × 28 pixels, got \(2, 700\)$"),
+        (torch.zeros(2, 28, 28), r"got \(2, 28, 28\): inputs.flatten\(-2\)"),
+        (torch.zeros(2, 1, 28, 28), "flatten"),
+        (torch.zeros(7, 1568), r"got \(7, 1568\)"),  # two images in a row would become two rows
+        (torch.tensor(1.0), r"got \(\)"),
+        (torch.zeros(2, 784, dtype=torch.double), "inputs are torch.float64, the network's weights torch.float32"),
+    ],
+)
+def test_a_conv_net_says_what_it_cannot_read(inputs, words):
+    with pytest.raises(ValueError, match=words):
+        ConvNet(2, 3)(inputs)
+
+
+def test_a_conv_net_reads_no_images_and_half_precision_under_autocast():
+    model = ConvNet(2, 3, hidden=5, classes=4)
+    seen = model(torch.zeros(0, 784), details=True)
+    assert seen["logits"].shape == (0, 4) and seen["pooled"].shape == (0, 5)
+    assert [tuple(maps.shape) for maps in seen["maps"]] == [(0, 2, 14, 14), (0, 3, 7, 7)]
+    assert model.double()(torch.rand(2, 3, 784, dtype=torch.double)).dtype == torch.float64
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert model.float()(torch.rand(3, 784, dtype=torch.bfloat16)).shape == (3, 4)
 
 
 def test_inputs_are_the_images_between_zero_and_one():

@@ -6,6 +6,7 @@ from scripts import load_script
 
 from kdlab.data import load_results
 from kdlab.intervals import t_interval
+from kdlab.training import Recipe
 
 SCRIPTS = ("dark_knowledge", "why_it_works")
 
@@ -51,14 +52,14 @@ def test_the_area_under_the_curve_by_hand():
 
 
 def test_an_arm_is_tuned_on_seeds_that_are_not_reported(monkeypatch):
-    script, scored = load_script("tuned"), []
+    script, scored = load_script("arms"), []
 
     def score(run):
         scored.append(run)
         return abs(run[0] - 0.001)
 
-    monkeypatch.setattr(script, "learn", lambda task, recipe, runs, width: runs)
-    row = script.tuned(None, None, lambda run: {"seed": run[1], "rate": run[0]}, score)
+    monkeypatch.setattr(script, "learn", lambda runs, hidden: [(run[-1].learning_rate, run[-1].seed) for run in runs])
+    row = script.tuned(lambda seed: (None,) * 3, Recipe(), lambda run: {"seed": run[1], "rate": run[0]}, score)
     assert row["learning_rate"] == 0.001 and row["rate"] == [0.001] * 5 and row["seed"] == list(script.SEEDS)
     assert {seed for _, seed in scored} == set(script.TRIAL_SEEDS) and len(scored) == len(set(scored))
     assert {rate for rate, _ in scored} == {0.0005, 0.001, 0.002, 0.005, 0.01, 0.02}

@@ -169,6 +169,10 @@ class Exercise:
             return Result(NOT_YET, self._our_fault(error, ask, answer), ask.called, ask.came_out, "", self._notes(ask))
         return Result(SOLVED, self.praise, notes=self._notes(ask))
 
+    def yours_or_ours(self, answer):
+        """The answer if it is right, else the reference: for cells of a lesson that go on with it."""
+        return answer if self.check(answer).status == SOLVED else self.reference
+
     def hint(self):
         """The next hint, from gentle to plain; after the last, the last again."""
         number = min(self._hints_given, len(self.hints) - 1)
@@ -563,7 +567,7 @@ class OpenExercise:
 
     def check(self, answer=None):
         """Nothing is compared: the result says how to compare yourself."""
-        if answer is None or answer is Ellipsis or answer == "":
+        if answer is None or answer is Ellipsis or (isinstance(answer, str) and not answer.strip()):
             return Result(NOT_TRIED, "Write your answer first, then run this cell again.")
         return Result(
             OPEN,

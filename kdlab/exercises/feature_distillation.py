@@ -59,6 +59,15 @@ attention_map = Exercise(
             lambda maps: maps.square().amax(1),
             lambda maps: maps.amax(1),
         ),
+        "You took the variance over the channels, which takes their mean away first. Plain squares are asked for.": (
+            lambda maps: maps.var(1),
+            lambda maps: maps.var(1, unbiased=False),
+            lambda maps: maps.std(1),
+        ),
+        "You set negative activations to 0 first. Whatever the sign, a place counts: square them all.": (
+            lambda maps: F.relu(maps).square().mean(1),
+            lambda maps: F.relu(maps).mean(1),
+        ),
         "You have not squared: positive and negative activations cancel.": lambda maps: maps.mean(1),
         "One dimension of size 1 is left over: leave `keepdim` out.": lambda maps: maps.square().mean(1, keepdim=True),
         "You made unit vectors of them already. That comes in the next exercise; here the plain mean is asked for.": (
@@ -175,6 +184,11 @@ def _hint_loss_by_product(student_features, teacher_features, projection):
     return ((projected - teacher_features.detach().movedim(1, -1)) ** 2).mean()
 
 
+def _reshaped(maps):
+    """Another size, but the numbers in their old order: no channels in the last dimension."""
+    return maps.reshape(len(maps), *maps.shape[2:], maps.shape[1])
+
+
 def _other_hint(distance):
     def hint_loss(student_features, teacher_features, projection):
         return distance(student_features.movedim(1, -1) @ projection, teacher_features.detach().movedim(1, -1))
@@ -199,6 +213,13 @@ hint_loss = Exercise(
         "teacher.",
     ),
     mistakes={
+        "`reshape` and `view` give the numbers another shape and leave them in their order: channels and places get mixed. "
+        "`movedim(1, -1)`, or `permute(0, 2, 3, 1)`, takes the channels to the end.": (
+            lambda s, t, p: (_reshaped(s) @ p - _reshaped(t.detach())).square().mean(),
+            lambda s, t, p: (_reshaped(s) @ p - t.detach().movedim(1, -1)).square().mean(),
+            lambda s, t, p: ((_reshaped(s) @ p).movedim(-1, 1) - t.detach()).square().mean(),
+            lambda s, t, p: ((_reshaped(s) @ p).reshape(t.shape) - t.detach()).square().mean(),
+        ),
         "You halved it, as FitNets do. Here the plain mean of squares is asked for.": (
             _other_hint(lambda a, b: (a - b).square().mean() / 2)
         ),
@@ -428,6 +449,67 @@ def _rest_divergence_of_zeroed(z, v, y):
     return (log_p.exp() * (log_p - log_q)).sum(-1)
 
 
+# 8 --------------------------------------------------------------------------------------------------------------------
+
+
+def _weight_of_the_rest(teacher_logits, labels):
+    """The number of each row by which KL multiplies the divergence among all else: (N,)."""
+    return 1 - teacher_logits.softmax(dim=-1).gather(-1, labels[:, None]).squeeze(-1)
+
+
+def _weight_by_sum(teacher_logits, labels):
+    others = ~F.one_hot(labels, teacher_logits.shape[-1]).bool()
+    return (teacher_logits.softmax(dim=-1) * others).sum(dim=-1)
+
+
+def _label_share(v, y):
+    return v.softmax(-1).gather(-1, y[:, None]).squeeze(-1)
+
+
+weight_of_the_rest = Exercise(
+    place=8,
+    title="What the rest counts",
+    minutes=5,
+    difficulty="medium",
+    reference=_weight_of_the_rest,
+    forms=(_weight_by_sum, lambda v, y: 1 - v.softmax(-1)[torch.arange(len(y)), y]),
+    hints=(
+        "In the KL every class counts by its own probability p. What do all but the label count together?",
+        "Write p of another class as (its share among all else) times (what all else has together). Which factor can be "
+        "taken out of the sum?",
+        "It is what the teacher does not give to the label: softmax, `gather` the label's probability, and take it from 1.",
+    ),
+    mistakes={
+        "That is the teacher's probability of the label: what the *other* classes do not have. Take it from 1.": (
+            _label_share
+        ),
+        "You took the teacher's largest probability. The label's counts, whatever the teacher thinks of it.": (
+            lambda v, y: 1 - v.softmax(-1).amax(-1),
+            lambda v, y: v.softmax(-1).amax(-1),
+        ),
+        "The mean over the other classes: their probabilities are added here.": (
+            lambda v, y: (1 - _label_share(v, y)) / (v.shape[-1] - 1)
+        ),
+        "These are logarithms; the number itself is asked for.": (
+            lambda v, y: (1 - _label_share(v, y)).log(),
+            lambda v, y: v.log_softmax(-1).gather(-1, y[:, None]).squeeze(-1),
+            lambda v, y: -v.log_softmax(-1).gather(-1, y[:, None]).squeeze(-1),
+            lambda v, y: 1 - v.log_softmax(-1).gather(-1, y[:, None]).squeeze(-1),
+        ),
+        "One divided by the label's probability is not what is left over. Take it from 1.": (
+            lambda v, y: 1 / _label_share(v, y)
+        ),
+        "That is the odds of all else against the label. Its probability is asked for, which is less than 1.": (
+            lambda v, y: (1 - _label_share(v, y)) / _label_share(v, y)
+        ),
+        "One number for each row is asked for: you averaged over the rows.": (
+            lambda v, y: (1 - _label_share(v, y)).mean(),
+            lambda v, y: (1 - _label_share(v, y)).mean().expand(len(y)),
+        ),
+        "One dimension of size 1 is left over: `.squeeze(-1)`.": lambda v, y: 1 - v.softmax(-1).gather(-1, y[:, None]),
+    },
+)
+
 # quiz -----------------------------------------------------------------------------------------------------------------
 
 quiz = Quiz(
@@ -466,6 +548,21 @@ quiz = Quiz(
             Option(
                 "The projection took over all the learning.",
                 "That may happen, but a head without a gradient is enough.",
+            ),
+        ),
+    ),
+    Question(
+        "A student that knows the digits 0 to 4 is frozen; a new head on it reads 5 to 9 with 78 %. Ten labels a class, guessing "
+        "is 20 %. Does its knowledge transfer?",
+        (
+            Option("Yes: 58 points above guessing.", "The head has labels; it may owe the student nothing."),
+            Option(
+                "Yes, if an untrained student gives less.", "An untrained student throws pixels away. What gives more?"
+            ),
+            Option(
+                "Not known, until the same head has read the pixels themselves.",
+                "Right: in the lesson they gave 78 %, too.",
+                True,
             ),
         ),
     ),

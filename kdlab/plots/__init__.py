@@ -27,7 +27,7 @@ from kdlab.plots.fair_comparisons import (
     seeds_and_spread,
     width_by_temperature,
 )
-from kdlab.plots.feature_distillation import arms, cluttered, longer, look_panel
+from kdlab.plots.feature_distillation import arms, cluttered, longer, look_panel, over_weights
 from kdlab.plots.kl_divergence import (
     answers,
     calls_of_kl_div,

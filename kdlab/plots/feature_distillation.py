@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kdlab.intervals import t_interval
 from kdlab.plots.base import (
     BLUE,
     CONTROL,
@@ -9,6 +10,7 @@ from kdlab.plots.base import (
     GRAY,
     GREEN,
     HARD,
+    PINK,
     SIZE,
     TEACHER,
     draw_digit,
@@ -66,9 +68,6 @@ def look_panel(pixels, corner, maps, seen, curves, teacher, *, truth, imitate, w
     return figure
 
 
-T_VALUES = {3: 4.303, 5: 2.776}  # of Student's t, 95 %, two-sided, for so many seeds
-
-
 @in_course_style
 def cluttered(pixels, corners, labels, maps=None):
     """A row of pictures with their boxes (None for no box); under it one row of attention for each entry of maps.
@@ -106,7 +105,7 @@ def arms(groups, *, baseline, references=None, unit="right answers in %", kinds=
             ax.plot([values.mean()] * 2, [row - 0.3, row + 0.3], color=color, linewidth=2.4)
             words = f"{values.mean():.1f}"
             if name != baseline and len(values) == len(found[baseline]) > 1:
-                gap, width = _paired_interval(values, 100 * np.asarray(found[baseline], float))
+                gap, width = t_interval(values - 100 * np.asarray(found[baseline], float))
                 words += f"  ({gap:+.1f} ± {width:.1f})".replace("-", "−")
             ax.annotate(words, (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize="small")
         for (name, value), dash in zip(
@@ -122,18 +121,12 @@ def arms(groups, *, baseline, references=None, unit="right answers in %", kinds=
     return figure
 
 
-def _paired_interval(values, others):
-    """The mean of the differences over the seeds that both share, and half the width of its 95 % interval."""
-    gaps = np.asarray(values, float) - np.asarray(others, float)
-    return gaps.mean(), T_VALUES[len(gaps)] * gaps.std(ddof=1) / len(gaps) ** 0.5
-
-
 @in_course_style
 def longer(short, long):
     """Validation accuracy on the way, {arm: [curve of each seed]}, for runs of two lengths side by side."""
     figure, axes = picture(2, size=(SIZE[0], 3.0), sharey=True)
     looks = {"labels": (HARD, "--"), "labels + attention": (GREEN, "-."), "labels + hint": (DISTILLED, "-"),
-             "labels, pictures moved": (GRAY, ":")}  # fmt: skip
+             "labels, pictures moved": (GRAY, ":"), "labels + hint, pictures moved": (PINK, (0, (7, 1.5)))}  # fmt: skip
     for ax, found in zip(axes, (short, long), strict=True):
         for arm, (color, dash) in ((arm, looks[arm]) for arm in looks if arm in found):
             steps = np.array([step for step, _ in found[arm][0]])
@@ -143,4 +136,22 @@ def longer(short, long):
         ax.set(xlabel="step", title=f"{steps[-1] + 1} steps", ylim=(0, 100))
     axes[0].set_ylabel("right answers in %")
     axes[0].legend(fontsize="small", loc="upper left")
+    return figure
+
+
+@in_course_style
+def over_weights(found, baseline):
+    """Right answers over the weight of a hint, {targets: {weight: values over seeds}}, beside labels alone (values)."""
+    figure, ax = picture(size=(7.0, 3.2))
+    looks = [(DISTILLED, "-", "o"), (PINK, "--", "D"), (GREEN, "-.", "^")]
+    for (name, by_weight), (color, dash, marker) in zip(found.items(), looks, strict=False):
+        weights = sorted(by_weight)
+        values = 100 * np.array([by_weight[weight] for weight in weights])
+        ax.plot(weights, values.mean(1), color=color, linestyle=dash, marker=marker, linewidth=2, label=name)
+        ax.fill_between(weights, values.min(1), values.max(1), color=color, alpha=0.12, linewidth=0)
+    ax.axhline(100 * np.mean(baseline), color=HARD, linestyle="--", linewidth=1.8, label="labels alone")
+    ax.set(xscale="log", xlabel="weight of the hint", ylabel="right answers in %")
+    ax.set_xticks(weights, [f"{weight:g}" for weight in weights])
+    ax.minorticks_off()
+    ax.legend(fontsize="small", loc="lower left")
     return figure
