@@ -101,6 +101,15 @@ def make(kind):
         "GaussianFitPanel": lambda: widgets.GaussianFitPanel(x, np.exp(-x * x), _path(0.5, 0.7), _path(1.0, 0.9)),
         "LossPanel": lambda: widgets.LossPanel(m.logits[0], m.logits[1], 3, image=m.images[0]),
         "RacePanel": lambda: widgets.RacePanel(*_race(m), evaluate_every=10, speed=0),
+        "DiagramPanel": lambda: widgets.DiagramPanel(
+            m.student,
+            m.teacher,
+            m.images[:3],
+            m.labels[:3],
+            train=(m.inputs, m.targets, m.teacher_logits),
+            recipe=RECIPE,
+        ),
+        "PlanePanel": lambda: widgets.PlanePanel(steps=STEPS),
         "LookPanel": lambda: widgets.LookPanel(*_usual(_look, m), recipe=RECIPE, show=2),
         "DrawPanel": lambda: widgets.DrawPanel({"teacher": m.teacher, "student": m.student}),
         "ExperimentPanel": lambda: widgets.ExperimentPanel(
