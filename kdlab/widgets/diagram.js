@@ -26,7 +26,7 @@ function network(parent, kind, layers) {
   const places = layers.map((count, column) =>
     Array.from({ length: count }, (_, i) => [10 + (80 * column) / (layers.length - 1), 40 + ((i - (count - 1) / 2) * 70) / most]));
   const lines = places.slice(1).flatMap((column, i) => column.flatMap(([x, y]) => places[i].map(([a, b]) => `M${a} ${b}L${x} ${y}`)));
-  svg("path", { d: lines.join(""), class: "kd-links" }, figure);
+  svg("path", { d: lines.join(""), class: "kd-web" }, figure);
   for (const [cx, cy] of places.flat()) svg("circle", { cx, cy, r: 3.4 }, figure);
 }
 
@@ -48,7 +48,7 @@ function answersFigure(parent, kind, classes) {
   const figure = barAxes(parent, classes, { label: `what the ${kind} answers`, width: 300, height: 118, left: 6, right: 6, top: 24, bottom: 22 });
   figure.setY([0, 1.16], [0, 0.5, 1], () => "");
   figure.root.dataset.figure = kind;
-  const cursor = svg("rect", { class: "kd-shade-step", y: figure.box.y, height: figure.box.height, width: figure.box.width / classes.length }, figure.plot);
+  const cursor = svg("rect", { class: "kd-slot-here", y: figure.box.y, height: figure.box.height, width: figure.box.width / classes.length }, figure.plot);
   const drawn = bars(figure, classes);
   const levels = kind === "student" && classes.map(() => svg("path", { class: "kd-level" }, figure.plot));
   return { figure, drawn, levels, cursor };
@@ -62,7 +62,7 @@ function render({ model, el }) {
   const tools = get("learns") && toolbar(root, model);
 
   // ---- the stage: parts in a grid, arrows on top of them
-  const stage = html("div", { class: "kd-stage" }, root);
+  const stage = html("div", { class: "kd-scene" }, root);
   const part = (names, className, parent = stage) => html("div", { class: className, "data-part": names }, parent);
   const flow = svg("svg", { class: "kd-flow", "aria-hidden": "true" }, stage);
   const input = part("teacher student", "kd-input");
@@ -93,7 +93,7 @@ function render({ model, el }) {
   // ---- its own words: each begins with the name of what it speaks of, and lights it up
   const words = html("div", { class: "kd-words" }, root);
   const phrase = (name, text) => {
-    const row = html("div", { class: "kd-say", "data-of": name }, words);
+    const row = html("div", { class: "kd-phrase", "data-of": name }, words);
     const node = button(row, text, () => light(lit === name && pinned ? null : name, true));
     node.setAttribute("aria-pressed", "false");
     row.addEventListener("pointerenter", () => pinned || light(name));
@@ -170,7 +170,7 @@ function render({ model, el }) {
   const hardWay = arrow("hard", "gradient hard");
   const none = svg("g", { class: "kd-no-way", "data-part": "gradient teacher" }, flow);
   const stub = svg("path", {}, none);
-  const cross = svg("path", { class: "kd-cross" }, none);
+  const cross = svg("path", { class: "kd-barred" }, none);
   const noWords = svg("text", {}, none, "no gradient");
   const softWords = svg("text", { class: "kd-way-words" }, softWay.group);
   const hardWords = svg("text", { class: "kd-way-words" }, hardWay.group);

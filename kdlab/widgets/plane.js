@@ -46,9 +46,12 @@ function render({ model, el }) {
     const column = html("div", { class: "kd-plane-column" }, pair);
     const heading = html("b", { class: `kd-plane-name kd-${kind}` }, column, name);
     const box = html("div", { class: "kd-plane-box" }, column);
-    const ground = html("div", { class: "kd-field", "aria-hidden": "true" }, box);
     const figure = svg("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, class: "kd-figure", role: "group", tabindex: 0,
       "aria-label": `${name}: the plane. Arrow keys move the place that is read out` }, box);
+    const tint = svg("filter", { id: newId(), x: 0, y: 0, width: 1, height: 1, "color-interpolation-filters": "sRGB" }, figure);
+    svg("feFlood", { class: "kd-tint" }, tint);
+    svg("feComposite", { operator: "in", in2: "SourceAlpha" }, tint); // the teacher's colour of the theme, as opaque as the picture
+    const ground = svg("image", { width: SIZE, height: SIZE, preserveAspectRatio: "none", filter: `url(#${tint.id})` }, figure);
     const lines = LEVELS.map(([style]) => ({ halo: svg("path", { class: "kd-halo" }, figure), line: svg("path", { class: `kd-level-line ${style} kd-${kind}` }, figure) }));
     const dots = svg("g", { class: "kd-dots" }, figure);
     const cross = svg("path", { class: "kd-here" }, figure);
@@ -90,8 +93,7 @@ function render({ model, el }) {
     const picture = context.createImageData(side, side);
     field.forEach((logit, i) => (picture.data[4 * i + 3] = 255 * chance(logit / temperature)));
     context.putImageData(picture, 0, 0);
-    const mask = `url(${canvas.toDataURL()})`; // its opacity; the style sheet gives it the teacher's colour of the theme
-    for (const { ground } of planes) Object.assign(ground.style, { maskImage: mask, webkitMaskImage: mask });
+    for (const { ground } of planes) ground.setAttribute("href", canvas.toDataURL());
   }
 
   let dotted = null;
