@@ -4,7 +4,9 @@ import math
 
 import pytest
 import torch
+from scripts import load_script
 
+from kdlab.data import load_results
 from kdlab.planes import Plane, two_classes
 
 
@@ -94,3 +96,12 @@ def test_more_than_two_classes_are_allowed():
 def test_bad_input_is_named(act, words):
     with pytest.raises(ValueError, match=words):
         act()
+
+
+def test_each_arm_s_recorded_rate_was_chosen_for_it_and_not_at_the_edge():
+    planes, recorded = load_script("planes"), load_results("planes")
+    assert not set(planes.CHOOSING) & set(planes.DRAWS)
+    # `draws` asks for each arm's best rate, and stops where that is the grid's first or last
+    for section in ("rates", "draws"):
+        for job in planes.SECTIONS[section][1]():
+            assert any(job.items() <= row.items() for row in recorded[section]), job
