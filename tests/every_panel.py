@@ -99,7 +99,13 @@ def make(kind):
         "TemperaturePanel": lambda: widgets.TemperaturePanel(m.logits[:3], m.images[:3], m.labels[:3]),
         "DivergencePanel": lambda: widgets.DivergencePanel([0.4, 0.3, 0.3], [0.1, 0.2, 0.7]),
         "GaussianFitPanel": lambda: widgets.GaussianFitPanel(x, np.exp(-x * x), _path(0.5, 0.7), _path(1.0, 0.9)),
-        "LossPanel": lambda: widgets.LossPanel(m.logits[0], m.logits[1], 3, image=m.images[0]),
+        "LossPanel": lambda: widgets.LossPanel(
+            m.logits[0],
+            m.logits[1],
+            3,
+            image=m.images[0],
+            goal={"text": "push the 5 up", "class": 5, "push_at_least": 0.2, "alpha_at_least": 0.5},
+        ),
         "RacePanel": lambda: widgets.RacePanel(*_race(m), evaluate_every=10, speed=0),
         "DiagramPanel": lambda: widgets.DiagramPanel(
             m.student,
