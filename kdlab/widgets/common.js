@@ -44,7 +44,7 @@ const HOSTS = "[data-jp-theme-light], [data-vscode-theme-kind], html[theme]"; //
 // ---- Presentation: the panel fills the window, as large as it fits there ---------------------------------
 
 const ZOOMS = [2.4, 2.2, 2, 1.8, 1.7, 1.6, 1.5, 1.4, 1.3, 1.2]; // in a wide window not below 1.5
-const WIDTHS = [1020, 940, 860, 800]; // of a panel that is too high there: its figures become lower
+const WIDTHS = [1020, 940, 860, 800, 735]; // of a panel that is too high there: its figures become lower
 
 function presentation(root) {
   const open = () => root.matches(":popover-open");
