@@ -74,6 +74,9 @@ soft = F.kl_div(F.log_softmax(student_logits / T, dim=-1), soft_targets(teacher_
 print("a student who knows nothing pays about ln 10 to the label:", bool((hard - 2.303).abs() < 0.5))
 print("a student who agreed would pay the teacher nothing:", bool(kl_divergence(teacher_logits, teacher_logits) == 0))
 
+shown = [2618, 115, 340, 582, 1393]
+widgets.DiagramPanel(student, teacher, mnist.test_images[shown], mnist.test_labels[shown])
+
 # %% [markdown]
 # The **distillation loss** of Hinton, Vinyals and Dean (2015) is a weighted sum of the two:
 #
@@ -83,17 +86,11 @@ print("a student who agreed would pay the teacher nothing:", bool(kl_divergence(
 # The hard term sees the student at $T = 1$, because that is how it will be used. And the soft term is multiplied by
 # $T^2$, for a reason that section 4 makes visible.
 #
-# Here is the whole loss as a picture. It starts with our fresh student and the leaning 3; the underlined words show what they
-# speak of.
+# The panel above is this loss as a picture, and its underlined words show what they speak of.
 #
 # > **Predict.** Which of the two losses changes when you move $T$? Which arrow is left at α = 1, and which at α = 0? Then
 # > move the sliders.
-
-# %%
-shown = [2618, 115, 340, 582, 1393]
-widgets.DiagramPanel(student, teacher, mnist.test_images[shown], mnist.test_labels[shown])
-
-# %% [markdown]
+#
 # <details><summary>What happened</summary>
 #
 # Only the soft loss changes with $T$: the hard one meets the student at $T = 1$, whatever the bars show. At α = 1 the label's
