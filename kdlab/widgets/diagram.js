@@ -256,7 +256,7 @@ function render({ model, el }) {
       if (shown >= 0) watched = label;
       shown = selected;
     }
-    tools?.();
+    if (tools) tools();
     strip.set(selected);
     setText(caption, "the picture");
     const answers = {};
