@@ -41,7 +41,7 @@ const inFormulas = ({ hard, soft, total }, temperature, alpha, sure) => ({
 const plainly = ({ hard, soft }, alpha) => ({
   hard: `says how far the student is from the label: ${hard.toFixed(2)}.`,
   soft: `says how far the student is from the teacher: ${soft.toFixed(2)}.`,
-  gradient: `is ${short(alpha)} times the hard loss’s and ${short(1 - alpha)} times the soft loss’s. It changes the student, never the teacher.`,
+  gradient: `of ${short(alpha)} × hard + ${short(1 - alpha)} × soft changes the student, never the teacher.`,
 });
 
 function answersFigure(parent, kind, classes) {
