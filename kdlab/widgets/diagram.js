@@ -34,7 +34,7 @@ const sizeWords = (count) => (count >= 1e6 ? `${short(count / 1e6)} million` : c
 
 // What the last three phrases say.
 const inFormulas = ({ hard, soft, total }, temperature, alpha, sure) => ({
-  hard: `is −ln ${percent(sure)} = ${hard.toFixed(2)}: what the student, at T = 1, gives the label.`,
+  hard: `is −ln ${sure.toPrecision(3)} = ${hard.toFixed(2)}: what the student, at T = 1, gives the label.`,
   soft: `is T² · KL = ${short(temperature ** 2)} · ${short(soft / temperature ** 2)} = ${soft.toFixed(2)}: how far bars and lines are apart.`,
   gradient: `of ${short(alpha)} · ${hard.toFixed(2)} + ${short(1 - alpha)} · ${soft.toFixed(2)} = ${total.toFixed(2)} flows into the student, never into the teacher.`,
 });
@@ -263,7 +263,7 @@ function render({ model, el }) {
     for (const [kind, { figure, drawn, levels, cursor }] of Object.entries(charts)) {
       const values = (answers[kind] = softmax(logits[kind], temperature));
       figure.setTitle(`${kind} at T = ${short(temperature)}`);
-      drawn.update(values, values.map((p, i) => (p >= 0.005 ? decimals(100 * p, 0) : "")), () => `kd-${kind === "teacher" ? "teacher" : "distilled"}`);
+      drawn.update(values, values.map((p, i) => (p >= (levels ? 0.095 : 0.005) ? decimals(100 * p, 0) : "")), () => `kd-${kind === "teacher" ? "teacher" : "distilled"}`);
       [...figure.names.children].forEach((name, i) => name.classList.toggle("kd-is-label", i === label));
       const slot = figure.box.width / classes.length;
       cursor.setAttribute("x", figure.box.x + slot * watched);
