@@ -6,6 +6,7 @@ import every_panel
 import pytest
 import torch
 
+import kdlab
 from kdlab import models, training, widgets
 from kdlab.losses import cross_entropy, distillation_loss, kl_divergence
 from kdlab.widgets.driver import FINISHED, READY
@@ -102,3 +103,11 @@ def test_bad_input_is_named(make):
         widgets.DiagramPanel(m.student, m.teacher, m.images[:4], [1, 2, 3])
     with pytest.raises(ValueError, match="temperature must be positive"):
         make().temperature = 0
+
+
+def test_the_course_s_first_panel_is_a_fresh_student_that_waits_to_learn():
+    panel = kdlab.first_look()
+    assert panel.state == READY and panel.learns and callable(panel._train)  # nothing has been computed for it yet
+    assert panel.sliders == ["temperature"] and not panel.formulas
+    assert panel.labels[panel.selected] == 4 and panel.logits["teacher"].argmax() == 4
+    assert panel.losses["hard"] == pytest.approx(2.3, abs=0.6)  # about ln 10: the student knows nothing
