@@ -11,3 +11,10 @@ def setup():
 
     torch.set_num_threads(1)
     use_style()
+
+
+def first_look():
+    """Lesson 00's first panel: the whole of distillation, at once."""
+    from kdlab.welcome import first_look
+
+    return first_look()

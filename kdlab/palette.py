@@ -12,10 +12,10 @@ PALETTE = json.loads((Path(__file__).parent / "palette.json").read_text(encoding
 ROLES = PALETTE["roles"]
 # Where a host tells its theme: JupyterLab and Notebook, VS Code, Colab. Elsewhere the reader's system does.
 DARK_HOSTS = (
-    '[data-jp-theme-light="false"] .kd-panel',
-    ".vscode-dark .kd-panel",
-    ".vscode-high-contrast:not(.vscode-high-contrast-light) .kd-panel",
-    'html[theme="dark"] .kd-panel',
+    '[data-jp-theme-light="false"]',
+    ".vscode-dark",
+    ".vscode-high-contrast:not(.vscode-high-contrast-light)",
+    'html[theme="dark"]',
 )
 
 
@@ -28,7 +28,7 @@ def css():
     """The palette as CSS variables of a panel: --kd-teacher and --kd-orange for marks, --kd-teacher-text for text."""
     light, dark = _block("light"), _block("dark")
     return (
-        f".kd-panel {{ {light} }}\n{', '.join(DARK_HOSTS)} {{ {dark} }}\n"
+        f".kd-panel {{ {light} }}\n{', '.join(f'{host} .kd-panel' for host in DARK_HOSTS)} {{ {dark} }}\n"
         f"@media (prefers-color-scheme: dark) {{ .kd-panel.kd-alone {{ {dark} }} }}\n"
     )
 

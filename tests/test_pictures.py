@@ -3,12 +3,13 @@
 import base64
 import inspect
 import struct
+from html.parser import HTMLParser
 
 import every_panel
 import numpy as np
 import pytest
 
-from kdlab import plots
+from kdlab import palette, plots
 from kdlab.plots import base
 
 
@@ -50,3 +51,25 @@ def test_every_function_that_draws_has_a_sentence_for_its_figure():
     }
     assert len(drawing) > 30
     assert {name for name, draw in drawing.items() if len((draw.__doc__ or "").split(".")[0]) < 20} == set()
+
+
+def images_in(page):
+    """The attributes of each img."""
+    found = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: tag == "img" and found.append(dict(attributes))
+    parser.feed(page)
+    return found
+
+
+def test_on_a_page_a_figure_follows_the_theme_and_has_words(monkeypatch):
+    figure = plots.answers(np.zeros((28, 28), np.uint8), [[0.2, 0.8]], ['a "quoted" <title>'])
+    assert set(figure._repr_mimebundle_()[0]) == {"image/png", "text/plain"}  # for programs, and for static views
+    monkeypatch.setattr(base, "on_a_page", lambda: True)
+    data, metadata = figure._repr_mimebundle_()
+    image = images_in(data["text/html"])[0]
+    assert image["alt"] == metadata["image/png"]["alt"] and 'a "quoted" <title>' in image["alt"]
+    assert image["width"] == str(metadata["image/png"]["width"])
+    assert base64.b64decode(image["src"].partition("base64,")[2]) == data["image/png"]
+    for host in palette.DARK_HOSTS:
+        assert f"{host} .kd-picture" in data["text/html"]

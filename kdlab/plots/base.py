@@ -1,6 +1,8 @@
 """What all figures share: the palette, the style, pictures that show themselves, bars and digits."""
 
+import base64
 import functools
+import html
 import io
 import threading
 from collections import defaultdict
@@ -11,7 +13,8 @@ from matplotlib import rcParams, style
 from matplotlib.figure import Figure
 from PIL import Image
 
-from kdlab.palette import mark
+from kdlab.hosts import on_a_page
+from kdlab.palette import DARK_HOSTS, mark
 
 BLUE, ORANGE, GREEN, PINK, SKY, RED, GRAY = map(mark, ("blue", "orange", "green", "pink", "sky", "red", "gray"))
 PALETTE = [BLUE, ORANGE, GREEN, PINK, SKY, RED]
@@ -85,7 +88,11 @@ class Picture(Figure):
         return ": ".join(part for part in (self.sentence, titles) if part)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        return {"image/png": to_png(self), "text/plain": repr(self)}, {"image/png": png_metadata(self)}
+        png, about = to_png(self), png_metadata(self)
+        data = {"image/png": png, "text/plain": repr(self)}
+        if on_a_page():  # others, which keep notebooks or show them without a kernel, do best with the plain picture
+            data["text/html"] = themed(png, about)
+        return data, {"image/png": about}
 
     def __repr__(self):
         return "<figure>"
@@ -110,6 +117,16 @@ def to_png(figure):
 def png_metadata(figure):
     """What a notebook keeps beside the PNG: its width on the page, and words for it."""
     return {"width": round(figure.get_figwidth() * figure.dpi), "alt": getattr(figure, "alternative", "figure")}
+
+
+def themed(png, about):
+    """The picture as HTML with its words: white paper in a light theme; in a dark one inverted, with its hues kept."""
+    dark = ", ".join(f"{host} .kd-picture" for host in DARK_HOSTS)
+    return (
+        f"<style>{dark} {{ filter: invert(0.88) hue-rotate(180deg) }}</style>"
+        f'<img class="kd-picture" alt="{html.escape(about["alt"])}" width="{about["width"]}" '
+        f'style="max-width: 100%; height: auto" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+    )
 
 
 def draw_digit(ax, image, title=""):

@@ -10,6 +10,8 @@ _PANELS = {
     "DivergencePanel": "divergence",
     "GaussianFitPanel": "gaussian_fit",
     "LossPanel": "loss",
+    "DiagramPanel": "diagram",
+    "PlanePanel": "plane",
     "RacePanel": "race",
     "DrawPanel": "draw",
     "Control": "experiment",

@@ -43,21 +43,34 @@ const HOSTS = "[data-jp-theme-light], [data-vscode-theme-kind], html[theme]"; //
 
 // ---- Presentation: the panel fills the window, as large as it fits there ---------------------------------
 
-const ZOOMS = [2.4, 2.2, 2, 1.8, 1.7, 1.6, 1.5, 1.4, 1.3, 1.2]; // in a wide window it scrolls rather than going below 1.5
+const ZOOMS = [2.4, 2.2, 2, 1.8, 1.7, 1.6, 1.5, 1.4, 1.3, 1.2]; // in a wide window not below 1.5
+const WIDTHS = [1020, 940, 860, 800, 735]; // of a panel that is too high there: its figures become lower
 
 function presentation(root) {
   const open = () => root.matches(":popover-open");
   const node = button(root, "", () => (open() ? leave() : enter()), { label: "Presentation: fill the window" });
   node.classList.add("kd-present");
   const sign = svg("path", {}, svg("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" }, node));
+  const whole = () => {
+    fitText(root); // figures that are wider are higher
+    return root.scrollHeight <= root.clientHeight && root.clientWidth >= 700;
+  };
   const fit = () => {
     if (!open()) return;
+    root.style.removeProperty("--kd-page");
+    const roomy = innerWidth >= 1400;
     for (const zoom of ZOOMS) {
       root.style.zoom = zoom;
-      fitText(root); // figures that are wider are higher
-      const whole = root.scrollHeight <= root.clientHeight && root.clientWidth >= 700;
-      if (whole || (zoom <= 1.5 && innerWidth >= 1400)) break;
+      if (whole()) return;
+      if (zoom <= 1.5 && roomy) break;
     }
+    if (!roomy) return;
+    for (const width of WIDTHS) {
+      root.style.setProperty("--kd-page", `${width}px`);
+      if (whole()) return;
+    }
+    root.style.removeProperty("--kd-page"); // it scrolls at any width
+    fitText(root);
   };
   const room = html("div"); // keeps the panel's place: the notebook must not scroll
   function enter() {
@@ -76,6 +89,7 @@ function presentation(root) {
     room.remove();
     root.removeAttribute("popover"); // or the panel would not be seen at all
     root.style.zoom = "";
+    root.style.removeProperty("--kd-page");
     window.removeEventListener("resize", fit);
     root.removeEventListener("keydown", onKey);
     show();

@@ -3,13 +3,13 @@
 Where nobody watches, a picture a second is enough; the last one of a run is always sent.
 """
 
-import sys
 import time
 import traceback
 from pathlib import Path
 
 import traitlets as t
 
+from kdlab.hosts import on_a_page
 from kdlab.widgets.base import FOLDER, Panel
 from kdlab.widgets.driver import FAILED, READY, RUNNING, Driver
 
@@ -30,15 +30,6 @@ def readers_trace(error):
     while calls.tb_next and Path(calls.tb_frame.f_code.co_filename).parent == FOLDER:
         calls = calls.tb_next
     return "".join(traceback.format_exception(type(error), error, calls))
-
-
-def on_a_page():
-    """Whether a page has sent the cell that works now: JupyterLab and its kin name the cell, programs do not.
-
-    There a panel must not be shown anew in its place: ipywidgets' renderer stumbles over the view that it has.
-    """
-    kernel = getattr(sys.modules["IPython"].get_ipython(), "kernel", None)
-    return kernel is not None and "cellId" in kernel.get_parent().get("metadata", {})
 
 
 class LivePanel(Panel):
@@ -106,6 +97,7 @@ class LivePanel(Panel):
             self.run(**values)
         finally:
             self._views -= {"about to draw"}
+            # On a page, ipywidgets' renderer would stumble over the view that it has.
             if shown is not None and not on_a_page():
                 shown.update(self)
 

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 00 · Start here
 #
-# *In one minute you will move the temperature of a real network, and see what it knows but does not say.*
+# *In one minute you will watch a large network teach a small one.*
 #
 # | | |
 # |---|---|
@@ -10,39 +10,61 @@
 #
 # **After this lesson you can**
 #
-# - run cells, move panels, check exercises and get lessons back as they came,
 # - say in one sentence what knowledge distillation is,
+# - run cells, move panels, check exercises and get lessons back as they came,
 # - find your way through the course.
 #
-# Click on the cell below and press **Shift + Enter**: that runs a cell and moves to the next. (If you are reading this on a
-# web page, the pictures are what the panels look like; to move them, open the course with `make lab`.)
+# ## 1 · Watch
+#
+# Two networks look at the same picture. The **teacher** is large and has learned to read digits. The **student** is small and
+# knows nothing yet. Click on the cell below and press **Shift + Enter**: that runs a cell and moves to the next.
+#
+# > **Predict.** The label of the chosen picture says just “4”; the teacher says more (the yellow bars). Press **Start** in the
+# > panel, and the student learns. Which of the two will its blue bars be like in the end?
+#
+# (On a web page the pictures are what panels look like; to move them, open the course with `make lab`.)
 
 # %%
-import kdlab
-from kdlab import course, data, models, teachers, widgets
-from kdlab.exercises import start_here as lesson
-
-kdlab.setup()
+import kdlab; kdlab.first_look()
 
 # %% [markdown]
-# ## 1 · Is everything here?
+# <details><summary>What happened</summary>
+#
+# The bars went towards the short lines, which are where the teacher is. The student now says 4, and it doubts where the teacher
+# doubts: its second choice is the 9. On other pictures it is further off: three hundred steps are few, and it never saw these
+# twelve digits.
+# </details>
+#
+# That is **knowledge distillation**: a small network learns to give the *whole* answer of a large one, and not only the right
+# word for each picture. Two arrows lead into the student: what the teacher asks for has the weight 0.9 here and a thick arrow,
+# what the label asks for 0.1 and a thin one. None leads into the teacher, which stays as it is.
+#
+# Now pick other pictures, press **Reset** and **Start** again, and rest the pointer on the underlined words: each shows what
+# it speaks of. The slider **Temperature** softens both answers alike; section 3 looks at it.
+#
+# ## 2 · Is everything here?
 
 # %% tags=["nbval-ignore-output"]
+from kdlab import course
+
 course.check_environment()
 
 # %% [markdown]
 # Every line should begin with `[OK]`. Any other line says what to do about it. The course never needs the network, and
 # never a graphics card: all data and all trained networks are in the folder `data/`.
 #
-# ## 2 · A network with an opinion
+# ## 3 · A network with an opinion
 #
-# Below is a **teacher**: a network that has learned to read handwritten digits from 50 000 examples. These twelve it has
-# never seen. It is asked for the digit, and answers with a probability for each of the ten.
+# Here is the teacher alone. It has learned from 50 000 handwritten digits; these twelve it has never seen. It is asked for the
+# digit, and answers with a probability for each of the ten.
 #
 # > **Predict.** The digits below are 3, 2, 4, 4, 4, 8 and so on. The teacher is almost certain of most. If you could hear the
 # > rest of its opinion about the second, which other digit would it mention?
 
 # %%
+from kdlab import data, models, teachers, widgets
+from kdlab.exercises import start_here as lesson
+
 mnist = data.load_mnist()
 teacher = teachers.load_mnist_teacher()
 
@@ -61,12 +83,11 @@ widgets.TemperaturePanel(logits, images=images, labels=labels, editable=False)
 # > **Goal.** Find a digit whose second choice surprises you. Then look at the picture again: can you see what the teacher
 # > sees?
 #
-# ## 3 · What this course is about
+# ## 4 · What this course is about
 #
-# Large networks know a lot and cost a lot. **Knowledge distillation** trains a small *student* network to give the same
-# soft targets as a large *teacher*, so that it learns from descriptions where others learn from single words. That is how
-# ten networks of a speech recogniser became one that is nearly as good, and how many of today's small language models
-# are made.
+# Large networks know a lot and cost a lot. **Knowledge distillation** trains a small *student* to give the same soft targets
+# as a large *teacher*: it learns from descriptions where others learn from single words. That is how ten networks of a
+# speech recogniser became one that is nearly as good, and how many of today's small language models are made.
 #
 # The idea in one line of mathematics, which you need not follow yet: minimise
 #
@@ -76,15 +97,15 @@ widgets.TemperaturePanel(logits, images=images, labels=labels, editable=False)
 # Lesson 01 explains the $T$, lesson 02 the KL, lesson 03 the whole line, and in lesson 04 a student learns from it while
 # you watch.
 #
-# ## 4 · The map
+# ## 5 · The map
 #
 # | | lesson | you will | minutes |
 # |---|---|---|---|
 # | 00 | Start here | look around | 15 |
 # | 01 | [Softmax and temperature](01_softmax_and_temperature.ipynb) | read what a network knows but does not say | 70 |
 # | 02 | [KL divergence](02_kl_divergence.ipynb) | measure how far one opinion is from another | 80 |
-# | 03 | [The distillation loss](03_distillation_loss.ipynb) | build the loss, and see why T² is in it | 80 |
-# | 04 | [A student that learns while you watch](04_mlp_distillation.ipynb) | race a taught student against an untaught one | 80 |
+# | 03 | [The distillation loss](03_distillation_loss.ipynb) | build the loss, and see why T² is in it | 85 |
+# | 04 | [A student that learns while you watch](04_mlp_distillation.ipynb) | race a taught student against an untaught one | 90 |
 # | 05 | [Dark knowledge](05_dark_knowledge.ipynb) | teach a digit without showing it | 80 |
 # | 06 | [Fair comparisons](06_fair_comparisons.ipynb) | find out why two laboratories disagree | 95 |
 # | 07 | [Why it works](07_why_it_works.ipynb) | take things away from a teacher, and see what is missed | 65 |
@@ -96,7 +117,7 @@ widgets.TemperaturePanel(logits, images=images, labels=labels, editable=False)
 # Each lesson builds on those before it. Later lessons follow: relations, many teachers, language models,
 # compression, a bug clinic, and a capstone.
 #
-# ## 5 · How a lesson works
+# ## 6 · How a lesson works
 #
 # - **Predict** before you run. A guess that turns out wrong teaches more than a demonstration that you merely watch.
 # - **Panels** answer to mouse and keyboard: Tab moves from control to control, arrow keys move sliders and bars.
@@ -105,7 +126,7 @@ widgets.TemperaturePanel(logits, images=images, labels=labels, editable=False)
 #
 # ### ✎ Exercise 0.1 · The second picture  (2 minutes, easy)
 #
-# Replace the dots by the digit that you see in the *second* picture of the panel, and run the cell.
+# Replace the dots by the digit that you see in the *second* picture of the panels above, and run the cell.
 
 # %%
 second_picture = ...
@@ -131,7 +152,7 @@ lesson.quiz
 # ## Summary
 #
 # - A trained network says more than its verdict, and the temperature makes it audible.
-# - Distillation trains a student on that fuller answer.
+# - Distillation trains a small student on that fuller answer of a large teacher, and on the label beside it.
 #
 # **Left out.** Everything else: that is what the other lessons are for.
 #

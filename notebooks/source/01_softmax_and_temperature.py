@@ -77,8 +77,11 @@ assert torch.allclose(shifted, probabilities, atol=1e-6)
 plots.two_distributions(probabilities, shifted, "softmax of 3, 2, 0.5, -1", "softmax of 8, 7, 5.5, 4")
 
 # %% [markdown]
+# <details><summary>What happened</summary>
+#
 # Nothing happens. $e^{z+5} = e^5 e^z$, and the factor $e^5$ stands above and below the fraction line. Only the
 # **differences** between logits count.
+# </details>
 #
 # > **Predict.** Now add 1000.
 
@@ -86,10 +89,14 @@ plots.two_distributions(probabilities, shifted, "softmax of 3, 2, 0.5, -1", "sof
 print(softmax(scores + 1000))
 
 # %% [markdown]
+# <details><summary>What happened</summary>
+#
 # Mathematically nothing should have changed. But $e^{1000}$ is far beyond the largest number that a computer's
 # float can hold (about $10^{38}$), so it becomes `inf`, and `inf / inf` is `nan`: *not a number*. One such value
-# in a loss, and a training run is lost. The cure is the fact you have just seen: shift all logits by the same
-# amount, and choose that amount well.
+# in a loss, and a training run is lost.
+# </details>
+#
+# The cure is the fact that you saw before: shift all logits by the same amount, and choose that amount well.
 #
 # ### ✎ Exercise 1.1 · A softmax that never overflows  (10 minutes, easy)
 #
@@ -129,8 +136,11 @@ assert 8.5 < first - second < 10
 print(f"the gap is {first - second:.2f}, the probability of the second is {softmax(logits)[5]:.6f}")
 
 # %% [markdown]
+# <details><summary>What happened</summary>
+#
 # Almost nothing is left of it: a gap of 9 means a ratio of $e^9 \approx 8000$. The teacher knows that this 3 resembles a 5,
 # and softmax has hidden it from us. Can we bring it back?
+# </details>
 #
 # Suppose all logits were divided by 9. The gap would shrink to 1, and the ratio to $e^1 \approx 2.7$: suddenly the 5 has a
 # voice. The number by which we divide is the **temperature** $T$:
@@ -147,9 +157,12 @@ goal = {"text": "Make the 5 as likely as you can", "metric": "probability", "cla
 widgets.TemperaturePanel(logits, images=image, goal={**goal, "temperature_only": True})
 
 # %% [markdown]
+# <details><summary>How far you get</summary>
+#
 # The 5 rises while the 3 gives way. It turns around near $T = 11$, with about 23 %, and then sinks, although nothing pushes
 # it down: the eight other digits wake up one after another and claim their share. At very high $T$ all ten have a tenth,
 # and the knowledge is gone. Somewhere in between lies the useful range.
+# </details>
 #
 # The logits can be dragged, too. Pull the 5 up until it meets the 3, and see what temperature does to two equals.
 #
@@ -188,11 +201,14 @@ plots.against_temperature(temperatures, curves, highlight=logits.topk(2).indices
 # %% [markdown]
 # Read the picture from left to right.
 #
+# <details><summary>What happened</summary>
+#
 # - **T → 0.** The winner takes everything: softmax becomes *argmax*, the hard label. (Two equal winners would share.)
 # - **T → ∞.** Every difference $z_i/T$ vanishes, and all ten classes get 1/10.
 # - **In between** the winner always falls and the last always rises. The others may rise first and sink later, as the
 #   5 does.
 # - **Nowhere** do two curves cross. Dividing by a positive number keeps the order, and the exponential keeps it too.
+# </details>
 #
 # So temperature does not change *what* the teacher believes. It changes how loudly it says the rest.
 
@@ -280,10 +296,15 @@ curves = torch.stack([entropy(test_logits[three], t.item()) for t in temperature
 plots.entropy_curves(mnist.test_images[three], ["sure", "leaning", "hard"], temperatures, curves)
 
 # %% [markdown]
-# Read the right-hand scale: it is $e^H$, the number of classes in play. All three climb from one class to ten and never turn
-# back, but at different temperatures. The sure digit needs a lot of heat before a second class gets a say; the hard one
-# is warm already at $T = 1$. A single temperature for a whole data set is a compromise between them, and lesson 06 comes
-# back to it.
+# Read the right-hand scale: it is $e^H$, the number of classes in play.
+#
+# <details><summary>What happened</summary>
+#
+# All three climb from one class to ten and never turn back, but at different temperatures. The sure digit needs a lot of heat
+# before a second class gets a say; the hard one is warm already at $T = 1$.
+# </details>
+#
+# A single temperature for a whole data set is a compromise between such digits, and lesson 06 comes back to it.
 #
 # <details><summary><b>For the curious: why does entropy never turn back, and where does the 5 turn?</b></summary>
 #
@@ -336,10 +357,13 @@ mean_targets = torch.stack([soft_targets(test_logits[true == digit], 4.0).mean(0
 plots.resemblance(mean_targets, "mean soft target at T = 4")
 
 # %% [markdown]
+# <details><summary>What happened</summary>
+#
 # Each row is one kind of digit; its diagonal cell is left out so that the rest can be seen, and a frame marks each row's
 # largest. Row 4 says 9, and row 9 returns the compliment. The 7 leans towards 9 as well, with 2
 # behind it; the 1, more surprisingly, towards 8. Nobody ever told the network that a 4 looks like a 9. It was given
 # 50 000 pictures and 50 000 bare labels, and it drew this map of resemblances by itself.
+# </details>
 #
 # The map is an average. The real treasure is that **every picture has its own row**. Here are 4s which the teacher gets
 # right, and the class that each resembles next:

@@ -56,9 +56,13 @@ print("same loss against the label:", bool(-student_a[label].log() == -student_b
 plots.answers(image, [p, student_a, student_b], ["teacher", "student A", "student B"])
 
 # %% [markdown]
+# <details><summary>What happened</summary>
+#
 # Neither can. Accuracy looks at the winner, the label loss at the 3, and there the students agree. But A has heard what
-# the teacher said about the 5, and B tells the opposite. To train on soft targets we need a measure that looks at
-# **every** class. This lesson builds it.
+# the teacher said about the 5, and B tells the opposite.
+# </details>
+#
+# To train on soft targets we need a measure that looks at **every** class. This lesson builds it.
 #
 # ## 2 · The price of a surprise
 #
@@ -89,9 +93,12 @@ print(f"{paid:g} bits paid - {needed:g} bits needed = {wasted:g} bits wasted")
 plots.code_prices(weather, code_for, words)
 
 # %% [markdown]
+# <details><summary>What happened</summary>
+#
 # In the picture the width of a box is how often a word comes and its height what it costs, so areas are mean prices.
 # Sun has become dearer (hatched), fog and snow cheaper (dotted). The savings are rare, the extra cost is frequent, and
 # the sum is a loss. It always is, as section 3 shows.
+# </details>
 #
 # **Bits or nats.** With the natural logarithm the same numbers come out in *nats*: one bit is $\ln 2 \approx 0.693$
 # nats. PyTorch, and this course from here on, count in nats.
@@ -211,10 +218,13 @@ curves["JS"] = (kl(p_coin, middle) + kl(q_coin, middle)) / 2
 plots.coin_divergences(q, curves, 0.7)
 
 # %% [markdown]
+# <details><summary>What happened</summary>
+#
 # Near the bottom the two KL curves lie together: for small errors the direction hardly matters. Far away it decides.
 # $\mathrm{KL}(p\|q)$ goes to **infinity** at both ends, because there the student calls something impossible that the
 # teacher has seen. $\mathrm{KL}(q\|p)$ stays finite: a student that says only "heads" is never caught saying something that
 # the teacher rules out. (The third curve is Jensen-Shannon, section 6.)
+# </details>
 #
 # - **Forward, KL(teacher‖student).** Asks, wherever the *teacher* puts weight: is the student there too?
 # - **Reverse, KL(student‖teacher).** Asks, wherever the *student* puts weight: does the teacher approve?
@@ -348,6 +358,8 @@ print("reverse KL on the left is -ln 0.6:", bool((at_left + math.log(0.6)).abs()
 print("reverse KL on the right is -ln 0.4:", bool((at_right + math.log(0.4)).abs().max() < 0.02))
 
 # %% [markdown]
+# <details><summary>What happened</summary>
+#
 # **Forward KL covers.** Leaving out a peak would be very dear, so the bell stretches over both. The price: its summit
 # stands *between* the peaks, and much of its weight lies where the teacher has next to nothing. A text generator trained
 # so may say what the teacher never would. This is called **mode covering** (or mass covering).
@@ -356,6 +368,7 @@ print("reverse KL on the right is -ln 0.4:", bool((at_right + math.log(0.4)).abs
 # neatly. Which one depends on where it started, and the other is forgotten. This is **mode seeking**. What it costs can
 # be read off: on a peak of weight $w$, $q \approx p/w$ wherever $q$ lives, so $\mathrm{KL}(q\|p) \approx -\ln w$,
 # as the last two lines confirm.
+# </details>
 #
 # Which is better? For a classifier that must be honest about doubt: forward, and it is the direction of classical
 # distillation. For small language models that should at least say *something* sensible, the reverse direction has been
@@ -396,9 +409,12 @@ js = torch.stack([jensen_shannon_divergence(row, row.flip(0)) for row in logits]
 print("in nats:", " ".join(f"{value:.4f}" for value in js), f"  log 2 = {math.log(2):.4f}")
 
 # %% [markdown]
+# <details><summary>What happened</summary>
+#
 # Where only $p$ lives, $m$ is $p/2$, the ratio $p/m$ is 2, and the divergence is $\log 2$: one bit. The bit has a meaning.
 # Somebody draws a class from $p$ or from $q$, by the toss of a coin, and shows it to you. JS is how much it tells you
 # about the coin: nothing if $p = q$, everything if they have nothing in common.
+# </details>
 #
 # The bound has a price: a student that is far off gets nearly the same loss wherever it stands, so there is little to
 # push it. `kdlab.losses` has this divergence with a weight `beta` in place of the one half; lesson 12 uses it.
@@ -458,11 +474,14 @@ for name, z in students.items():
     print(f"   MSE of probabilities {of_probabilities:.3f}   MSE of logits {of_logits:5.2f}")
 
 # %% [markdown]
+# <details><summary>What happened</summary>
+#
 # - MSE of **logits** punishes a shift that changes nothing, and spends its effort on a class that nobody believes in. It
 #   treats all logits alike. (That can be a virtue: in hopeless classes, too, there is knowledge. Lesson 03 shows that it is
 #   KL at very high temperature, once the shift is taken out.)
 # - MSE of **probabilities** hardly notices that the second opinion is gone: 12 % to 1 % is a small difference but a large
 #   *ratio*, and KL counts ratios.
+# </details>
 #
 # The stronger argument is the gradient. Two classes, a teacher that gives the right one 99 %, and a student that goes
 # from dead wrong (left) to too sure (right):
@@ -551,11 +570,14 @@ same = F.kl_div(log_p, p, reduction="batchmean", log_target=True)
 print("probabilities with log_target=True, student = teacher: zero?", bool(same.abs() < 0.1))
 
 # %% [markdown]
+# <details><summary>What happened</summary>
+#
 # - **Probabilities as input** give $\sum p \log p - \sum p\,q$: two negative parts. So the value is never positive, whatever
 #   student you have. *A negative KL means a forgotten log.*
 # - **Log-probabilities as target**, without saying so, give `nan`: PyTorch takes their logarithm, and they are negative.
 # - **Probabilities with `log_target=True`** are the nastiest: PyTorch applies `exp` to them. The value is positive and goes
 #   down as you train, but it is not 0 for a perfect student. Test that; it is the cheapest test there is.
+# </details>
 #
 # ### The reduction
 #
@@ -595,8 +617,11 @@ except ValueError as error:
     print("kdlab refuses:", error)
 
 # %% [markdown]
+# <details><summary>What happened</summary>
+#
 # PyTorch broadcast the two: every student row was compared with every teacher row, without a word. `kdlab.losses`
 # refuses what PyTorch lets through, and says why.
+# </details>
 #
 # | what you see | likely cause | cure |
 # |---|---|---|

@@ -5,7 +5,7 @@
 #
 # | | |
 # |---|---|
-# | **Time** | 80 minutes alone, 55 in class (skip exercises 3.3, 3.5 and 3.6) |
+# | **Time** | 85 minutes alone, 58 in class (skip exercises 3.3, 3.5 and 3.6) |
 # | **Builds on** | lessons [01](01_softmax_and_temperature.ipynb) and [02](02_kl_divergence.ipynb) |
 #
 # **After this lesson you can**
@@ -74,6 +74,9 @@ soft = F.kl_div(F.log_softmax(student_logits / T, dim=-1), soft_targets(teacher_
 print("a student who knows nothing pays about ln 10 to the label:", bool((hard - 2.303).abs() < 0.5))
 print("a student who agreed would pay the teacher nothing:", bool(kl_divergence(teacher_logits, teacher_logits) == 0))
 
+shown = [2618, 115, 340, 582, 1393]
+widgets.DiagramPanel(student, teacher, mnist.test_images[shown], mnist.test_labels[shown])
+
 # %% [markdown]
 # The **distillation loss** of Hinton, Vinyals and Dean (2015) is a weighted sum of the two:
 #
@@ -82,6 +85,21 @@ print("a student who agreed would pay the teacher nothing:", bool(kl_divergence(
 # Three details are easy to get wrong. $\alpha$ weighs the *label*; the paper gives it the considerably smaller weight.
 # The hard term sees the student at $T = 1$, because that is how it will be used. And the soft term is multiplied by
 # $T^2$, for a reason that section 4 makes visible.
+#
+# The panel above is this loss as a picture, and its underlined words show what they speak of.
+#
+# > **Predict.** Which of the two losses changes when you move $T$? Which arrow is left at α = 1, and which at α = 0? Then
+# > move the sliders.
+#
+# <details><summary>What happened</summary>
+#
+# Only the soft loss changes with $T$: the hard one meets the student at $T = 1$, whatever the bars show. At α = 1 the label's
+# arrow alone is left, and that is ordinary training; at α = 0 the teacher's alone. In between the widths are the *weights* of
+# the two gradients. How long each gradient is by itself is another matter, and section 4 comes to it.
+#
+# No arrow leads into the teacher at any setting. Its answer is a target: were it allowed to move, it would come to meet the
+# student, and the loss would fall while nobody learned to read digits.
+# </details>
 #
 # ### ✎ Exercise 3.1 · The distillation loss  (10 minutes, medium)
 #
