@@ -380,7 +380,8 @@ def causal_attention(queries, keys, values, dropout=0.0, mask=None):
     """softmax(queries · keys / sqrt(d)) · values, (N, heads, L, d): each of the last L tokens sees those up to itself.
 
     There may be more keys and values than queries: those of earlier tokens, from a cache. mask is bool (N, keys), True
-    where a token counts; nobody sees another, but one that does not count sees itself, so that nothing becomes NaN.
+    where a token counts and is seen, or (N, L, keys), True where a query sees a key. Everyone sees itself, so that
+    nothing becomes NaN.
     """
     new, all_ = queries.shape[2], keys.shape[2]
     if new == all_ and mask is None:
@@ -388,7 +389,7 @@ def causal_attention(queries, keys, values, dropout=0.0, mask=None):
     seen = queries.new_ones(new, all_, dtype=torch.bool).tril(all_ - new) if new > 1 or mask is not None else None
     if mask is not None:
         itself = torch.eye(all_, dtype=torch.bool, device=mask.device)[all_ - new :]
-        seen = (seen & mask[:, None, None, :]) | itself
+        seen = (seen & (mask[:, None, None] if mask.ndim == 2 else mask[:, None])) | itself
     return F.scaled_dot_product_attention(queries, keys, values, attn_mask=seen, dropout_p=dropout)
 
 
