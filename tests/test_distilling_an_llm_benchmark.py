@@ -57,11 +57,13 @@ def test_what_counts_in_each_arm(script):
     """By hand for the first answer: its prompt, its end, and what is told where the teacher gave no probabilities."""
     part = script.transfer_set()[0].train
     ids, top, counts = script.counted(False, False)
+    assert len(ids) == sum(int(part.starts[n + 1] - part.starts[n]) for n in range(0, len(part), 2))
     last = int(part.starts[1]) - 1
+    assert ids[last + 1 : last + 9].tolist() == part.tokens[int(part.starts[2]) :][:8].tolist()
     start = ids[:last].tolist().index(script.START)
     assert not counts[:start].any() and ids[last] == script.END
     for prompts, ends in ((True, False), (False, True), (True, True)):
-        ids, told, more = script.counted(prompts, ends)
+        same_ids, told, more = script.counted(prompts, ends)
         new = (more & ~counts)[: last + 1].nonzero()[:, 0].tolist()
         expected = list(range(start)) if prompts else []
         assert new == expected + ([last - 1] if ends and not counts[last - 1] else [])
@@ -69,7 +71,7 @@ def test_what_counts_in_each_arm(script):
             assert told.ids[place, 0] == ids[place + 1] and told.weights[place].tolist() == [1.0] + [0.0] * 7
         same = ~(more & ~counts)
         assert torch.equal(told.ids[same], top.ids[same]) and torch.equal(told.weights[same], top.weights[same])
-        assert (more | counts).equal(more)
+        assert torch.equal(same_ids, ids) and torch.equal(more | counts, more)
 
 
 def test_with_attention_closed_an_answer_is_read_as_if_it_stood_alone(script):

@@ -8,8 +8,8 @@ import torch
 from scripts import load_script
 
 from kdlab.data import load_results
-from kdlab.language import predict_text
 from kdlab.intervals import t_interval
+from kdlab.language import predict_text
 from kdlab.models import LanguageModel
 from kdlab.token_caches import TokenCache
 
