@@ -194,7 +194,7 @@ EPOCH = {
     "prompts counted": (True, True, False, False),
     "attention closed": (True, False, False, True),
 }
-EPOCH_RATES, EPOCH_SEED = (1e-3, 2e-3, 4e-3), 100
+EPOCH_RATES, EPOCH_SEED = (1e-3, 2e-3, 4e-3, 8e-3), 100
 ASKED = 60  # prompts that each student answers
 
 

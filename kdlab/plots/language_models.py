@@ -147,7 +147,7 @@ def cache_curves(kinds, *, full):
         ax.set_xscale("log", base=2)
         ax.set_xlabel("bytes for each character")
         ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes[0].legend(fontsize="small")
+    axes[1].legend(*axes[0].get_legend_handles_labels(), fontsize="small")  # where there is room
     figure.suptitle("recorded: 3 seeds, benchmarks/language_models.py", fontsize="small", color=GRAY)
     return figure
 

@@ -626,19 +626,18 @@ for words, key, ours, theirs in (
 
 # %%
 for row in recorded["costs"]:
-    spent = (
-        f"{row['milliseconds']:.0f} ms" if "milliseconds" in row else f"{row['seconds']:.0f} s, once, for all the text"
+    print(
+        f"{row['what']:43}",
+        f"{row['milliseconds']:.0f} ms" if "milliseconds" in row else f"{row['seconds']:.0f} s, once",
     )
-    print(f"{row['what']:43} {spent}")
+print("\nKL(student || teacher) of whole texts, own text against given text, bits per character:")
 for kl in ("forward KL", "reverse KL"):
     own, given = (
         [row["reverse_kl"] for row in recorded["on_policy"] if (row["arm"], row["budget"]) == (arm, "equal steps")]
         for arm in (f"own text, {kl}", f"given text, {kl}")
     )
     mean, half = t_interval([a - b for a, b in zip(own, given, strict=True)])
-    print(
-        f"{kl}: KL(student || teacher) of whole texts, own against given text: {mean:+.3f} ± {half:.3f} bits per character"
-    )
+    print(f"trained with {kl}: {mean:+.3f} ± {half:.3f}")
 
 # %% [markdown]
 # <details><summary>What happened</summary>
