@@ -53,6 +53,22 @@ def test_texts_end_where_the_student_ends_them(small):
     assert texts == small.write_texts(student, prompts, 0) != small.write_texts(student, prompts, 1)
 
 
+def test_this_student_can_learn_on_its_own_answers(small):
+    """Prompts of unequal length, an end, and a teacher that is any function: as lesson 14 needs it."""
+    content, tokenizer, _ = small.transfer_set()
+    prompts = [torch.tensor([*tokenizer.encode(p).tolist(), small.START]) for p in content.train.prompts[::300]]
+    assert len({len(prompt) for prompt in prompts}) > 1
+    student, teacher = (small.LanguageModel(len(tokenizer), **small.STUDENT, seed=seed) for seed in (0, 1))
+    recipe = small.Recipe(1.0, 0.0, steps=2, batch_size=3, learning_rate=1e-3)
+    before = student.tokens.weight.detach().clone()
+    run = small.language.distill_on_policy(
+        student, lambda ids: teacher(ids), prompts, recipe=recipe, length=60, end=small.END, long_term=0.5
+    )
+    records = small.drain(run).records
+    assert len(records) == 2 and all(math.isfinite(record["loss"]) for record in records)
+    assert not torch.equal(student.tokens.weight, before)
+
+
 def test_what_counts_in_each_arm(script):
     """By hand for the first answer: its prompt, its end, and what is told where the teacher gave no probabilities."""
     part = script.transfer_set()[0].train
