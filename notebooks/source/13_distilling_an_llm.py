@@ -576,7 +576,7 @@ assert max(once["probabilities"]) < min(once["text only"])
 curves = {row["arm"]: row["curve"][1:] for row in recorded["long"]}
 assert curves["probabilities"][-1][1] < 0.85 * curves["text only"][-1][1]
 plots.three_ways(
-    {"once through,\ntest perplexity": once, "twice (250 steps),\ntest perplexity": test_perplexity},
+    {"once through half,\ntest perplexity": once, "twice (250 steps),\ntest perplexity": test_perplexity},
     ("eight times (1000 steps), one seed,\nvalidation perplexity", curves),
 )
 
@@ -604,8 +604,7 @@ plots.three_ways(
 #
 # > **Predict.** Is that worth anything?
 #
-# Once through every
-# second answer, three seeds, at the rate of the open ones:
+# Once through every second answer, three seeds, at the rate of the open ones; each test answer is read alone:
 
 # %%
 closed, open_ = (values("epoch", arm, "test") for arm in ("attention closed", "probabilities"))
@@ -680,11 +679,11 @@ for number in (1, 9):
 # doing (section 4), so the end counts in 95 of 1108 training answers, where it was the teacher's own. And the tokens of
 # the prompts count nowhere: they are ours, too.
 #
-# Both are decisions. Four students, once through every second answer: prompts counted or not, the end of *every* answer counted
-# or not. (Where the teacher gave no probabilities, the token itself is the target.) Each answers 80 test prompts.
+# Both are decisions. Four students, once through every second answer: prompts counted or not, the end of *every* answer
+# counted or not. (Where the teacher gave no probabilities, the token itself is the target.) Each answers 60 test prompts.
 #
-# > **Predict.** How many of a hundred answers of the student that we trained stop by themselves? What will counting the
-# > ends do to that, and to the perplexity of the answers? And counting the prompts?
+# > **Predict.** How many of a hundred answers of a student with our mask stop by themselves? What will counting the ends do
+# > to that, and to the perplexity of the answers? And counting the prompts?
 
 # %%
 names = {"as here": "probabilities", "prompts counted": "prompts counted", "ends counted": "ends counted",
@@ -701,8 +700,8 @@ plots.three_ways({"answers of 100 that stop": stop, "test perplexity, answers re
 # prompts alone does not make it stop. In perplexity the interval holds zero for all three (at 60 steps the seeds scatter
 # widely): what it costs to learn the ends, if anything, is not told. All four have the learning rate of the first.
 #
-# And those ends are *ours*: such a student stops where we cut its teacher off, after some 55 tokens, not where a story ends.
-# The better cure is a teacher who is allowed to finish.
+# And those ends are *ours*: we cut after a whole sentence, and such a student has learned to stop after a sentence, here
+# after some 55 tokens, not where a story ends. The better cure is a teacher who is allowed to finish.
 # </details>
 #
 # A student learns to stop where its targets stop. It is the same with large models: a mask that leaves out the end of
