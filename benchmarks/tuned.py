@@ -43,9 +43,13 @@ def facts():
 
 
 def learn(task, recipe, runs, width=128):
-    """Students 784-width-10 for runs [(rate, seed)]; task(seed) gives (inputs, labels, teacher logits or None)."""
+    """Students 784-width-10 for runs [(rate, seed)]; task(seed) gives (inputs, labels, teacher logits or None).
+
+    `width` may also be a function of the seed that makes the student. Each student keeps its seed, as `.seed`.
+    """
     tasks = {seed: task(seed) for _, seed in runs}
-    students = [MLP(784, width, 10, seed=seed) for _, seed in runs]
+    make = width if callable(width) else lambda seed: MLP(784, width, 10, seed=seed)
+    students = [make(seed) for _, seed in runs]
     piles = {id(tasks[seed][0]): tasks[seed][0] for _, seed in runs}
     for pile, inputs in piles.items():
         mine = [k for k, (_, seed) in enumerate(runs) if id(tasks[seed][0]) == pile]
@@ -57,6 +61,8 @@ def learn(task, recipe, runs, width=128):
             recipes=[replace(recipe, learning_rate=runs[k][0], seed=runs[k][1]) for k in mine],
             progress=False,
         )
+    for student, (_, seed) in zip(students, runs, strict=True):
+        student.seed = seed
     return students
 
 
@@ -75,18 +81,22 @@ def both_errors(student):
     return {"validation_errors": validation_errors(student), "test_errors": test_errors(student)}
 
 
-def tuned(task, recipe, measure=both_errors, score=validation_errors, width=128, start=START):
-    """One arm: {"learning_rate": the chosen one, "tried": {rate: mean score}, then what `measure` gives, as lists by seed}."""
+def tuned(task, recipe, measure=both_errors, score=validation_errors, width=128, start=START, learner=None):
+    """One arm: {"learning_rate": the chosen one, "tried": {rate: mean score}, then what `measure` gives, as lists by seed}.
+
+    `learner` stands in for `learn` where students are trained in another way.
+    """
+    learner = learner or learn
     tried, wanted = {}, list(start)
     while wanted:
         runs = [(rate, seed) for rate in wanted for seed in TRIAL_SEEDS]
-        found = [score(student) for student in learn(task, recipe, runs, width)]
+        found = [score(student) for student in learner(task, recipe, runs, width)]
         for rate in wanted:
             tried[rate] = statistics.mean(s for s, run in zip(found, runs, strict=True) if run[0] == rate)
         best = min(tried, key=tried.get)
         place = SERIES.index(best)
         wanted = [SERIES[k] for k in (place - 1, place + 1) if SERIES[k] not in tried]
-    rows = [measure(student) for student in learn(task, recipe, [(best, seed) for seed in SEEDS], width)]
+    rows = [measure(student) for student in learner(task, recipe, [(best, seed) for seed in SEEDS], width)]
     tried = {f"{rate:g}": round(tried[rate], 1) for rate in sorted(tried)}
     return {"learning_rate": best, "tried": tried} | {name: [row[name] for row in rows] for name in rows[0]}
 

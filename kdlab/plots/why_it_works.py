@@ -4,12 +4,16 @@ import numpy as np
 
 from kdlab.plots.base import (
     BLUE,
+    CONTROL,
+    DISTILLED,
     GRAY,
     GREEN,
+    HARD,
     ORANGE,
     PINK,
     RED,
     SIZE,
+    TEACHER,
     draw_named,
     in_course_style,
     percent,
@@ -104,4 +108,52 @@ def taken_apart(recorded, measured):
     ax.set(title="test errors, 10 000 labels and 128 units", xlim=(0, None))
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
     source_of(figure, recorded)
+    return figure
+
+
+# --- the luck of labels ---------------------------------------------------------------------------
+
+VOICES = {"hard": (HARD, "--", "labels"), "distilled": (DISTILLED, "-", "a teacher's probabilities")}
+
+
+@in_course_style
+def luck_panel(truth, teacher, margins, points, errors, outcomes, *, extent, least, counts, bias, stop):
+    """LuckPanel as a still: the borders of students with drawn labels and with probabilities, and the errors of all runs."""
+    figure, axes = picture(3, size=(SIZE[0], 3.4))
+    steps = np.linspace(-extent, extent, len(truth))
+    for ax, (who, (color, _, name)) in zip(axes, VOICES.items(), strict=False):
+        ax.imshow(truth, cmap="gray_r", vmin=0, vmax=3, extent=(-extent, extent) * 2)
+        for own in margins[who]:
+            ax.contour(steps, -steps, own, [0], colors=[color], linewidths=0.9)
+        ax.contour(steps, -steps, truth, [0.5], colors=["black"], linestyles=":", linewidths=2)
+        if who == "distilled":
+            ax.contour(steps, -steps, teacher, [0], colors=[TEACHER], linestyles="--", linewidths=2)
+        x, y, label, p = np.transpose(points[:200])
+        ax.scatter(
+            x,
+            y,
+            s=9,
+            c=label if who == "hard" else p,
+            cmap="gray_r",
+            vmin=0,
+            vmax=1,
+            edgecolors="black",
+            linewidths=0.5,
+        )
+        mean = f"{100 * np.mean(errors[who]):.1f} % wrong" if errors else ""
+        ax.set(title=name, xlabel=mean, xticks=[], yticks=[], xlim=(-extent, extent), ylim=(-extent, extent))
+        ax.grid(False)
+    axes[2].axhline(100 * least, color="black", linestyle=":", label="the best possible")
+    for place, (who, (color, _, _)) in enumerate(VOICES.items()):
+        rows = [row for row in outcomes if who == "hard" or row[1] == stop]
+        axes[2].plot([row[0] for row in rows], [100 * row[2 + place] for row in rows], "o", color=color,
+                     markerfacecolor="white" if who == "hard" else color)  # fmt: skip
+    axes[2].set_xticks(range(len(counts)), counts)
+    axes[2].set(title="how often wrong", xlabel="points", xlim=(-0.5, len(counts) - 0.5), ylim=(8, 32))
+    axes[2].yaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
+    axes[2].legend(fontsize="small")
+    figure.suptitle(
+        f"{len(points)} points, the teacher's bias {bias:g} nats (dashed: its border; dotted: the true one)",
+        fontsize="medium",
+    )
     return figure
