@@ -7,7 +7,7 @@ taken_apart  soft targets (T = 4, alpha 0.1) with something missing, over widths
              is chosen too
 weighting    hard labels, each picture weighted by how sure the teacher is of it; the same weights on other pictures
 fidelity     students built as their teacher is: how far do they agree with it? Rates are chosen by that
-teachers     ten kinds of teacher; the temperature is chosen too
+teachers     nine kinds of teacher; the temperature is chosen too
 """
 
 from dataclasses import replace
@@ -23,9 +23,10 @@ from tuned import (
     both_errors,
     facts,
     part,
+    report,
+    search,
     test_errors,
     tuned,
-    tuned_weight,
     validation_errors,
     world,
 )
@@ -42,7 +43,7 @@ PLAIN = Recipe(temperature=4, alpha=0.1, steps=600)
 
 # --- a soft target taken apart ------------------------------------------------------------------------------------------
 
-SMOOTHING = (0.95, 0.9, 0.8, 0.6)  # the weight of the label
+SMOOTHING = (0.8, 0.9, 0.95, 0.98, 0.99)  # the weight of the label
 APART = {
     "permuted": lambda v, y, seed: permute_wrong(v, torch.Generator().manual_seed(seed)),
     "as sure, nothing else": lambda v, y, seed: flatten_wrong(v, PLAIN.temperature),
@@ -59,9 +60,24 @@ def taken_apart(arm, width, count):
         return tuned(lambda seed: (x, y, None), recipe, width=width)
     if arm == "label smoothing":
         shrug = torch.zeros_like(v)
-        return tuned_weight(lambda seed: (x, y, shrug), replace(recipe, temperature=1), SMOOTHING, width=width)
+        return tuned_weight(lambda seed: (x, y, shrug), replace(recipe, temperature=1), width)
     change = cache(lambda seed: APART[arm](v, y, seed))
     return tuned(lambda seed: (x, y, change(seed)), recipe, width=width)
+
+
+def tuned_weight(task, recipe, width):
+    """Smoothing with a weight chosen too: from 0.9 on, outwards until the best is not the last on either side."""
+    found, wanted = {}, [0.9]
+    while wanted:
+        for weight in wanted:
+            found[weight] = search(task, replace(recipe, alpha=weight), width=width)
+        lowest = {weight: min(row["tried"].values()) for weight, row in found.items()}
+        best = min(lowest, key=lowest.get)
+        place = SMOOTHING.index(best)
+        wanted = [w for w in SMOOTHING[max(0, place - 1) : place + 2] if w not in found]
+    tried = {f"{weight:g}": lowest[weight] for weight in sorted(lowest)}
+    chosen = replace(recipe, alpha=best, learning_rate=found[best]["learning_rate"])
+    return {"alpha": best, "tried_alpha": tried} | found[best] | report(task, chosen, width=width)
 
 
 def taken_apart_jobs():
@@ -72,7 +88,7 @@ def taken_apart_jobs():
 # --- weights instead of targets -----------------------------------------------------------------------------------------
 
 
-def weighting(arm, temperature=None):
+def weighting(arm):
     """One student at a time: the batched sweeps know no weights."""
     x, y, v = part(0, 10_000)
 
@@ -80,7 +96,7 @@ def weighting(arm, temperature=None):
     def weights(seed):
         if arm == "unweighted":
             return torch.ones(len(y))
-        sure = (v / temperature).softmax(-1).amax(-1)
+        sure = (v / PLAIN.temperature).softmax(-1).amax(-1)
         if arm == "on other pictures":
             sure = sure[torch.randperm(len(sure), generator=torch.Generator().manual_seed(seed))]
         return sure / sure.mean()
@@ -112,9 +128,7 @@ def weighted(inputs, labels, weights, recipe, width):
 
 
 def weighting_jobs():
-    yield {"arm": "unweighted"}
-    for temperature in (1, 4):
-        yield from ({"arm": a, "temperature": temperature} for a in ("weighted", "on other pictures"))
+    yield from ({"arm": arm} for arm in ("unweighted", "weighted", "on other pictures"))
 
 
 # --- teachers of our own ------------------------------------------------------------------------------------------------
@@ -124,9 +138,8 @@ TEACHER_SEED, ENSEMBLE = 100, 3
 REFERENCE = {"hidden": (300, 300), "count": 50_000, "steps": 600}
 KINDS = {
     "reference": {},
-    "small": {"hidden": (32,)},
-    "large": {"hidden": (800, 800)},
-    "four times as long": {"steps": 2400},
+    "large": {"hidden": (600, 600)},
+    "three times as long": {"steps": 1800},
     "stopped after a quarter": {"stop": 150},
     "stopped after 30 steps": {"stop": 30},
     "smoothed": {"alpha": 0.9},
@@ -191,12 +204,13 @@ def tuned_temperature(task, temperatures=(2, 4, 8)):
     found, wanted = {}, list(temperatures)
     while wanted:
         for temperature in wanted:
-            found[temperature] = tuned(task, replace(PLAIN, temperature=temperature))
+            found[temperature] = search(task, replace(PLAIN, temperature=temperature), start=SERIES[7:9])
         lowest = {t: min(row["tried"].values()) for t, row in found.items()}
         best = min(lowest, key=lowest.get)
         wanted = [t for t in (best / 2, best * 2) if t not in found and 0.5 <= t <= 32]
     tried = {f"{t:g}": lowest[t] for t in sorted(lowest)}
-    return {"temperature": best, "tried_temperature": tried} | found[best]
+    chosen = replace(PLAIN, temperature=best, learning_rate=found[best]["learning_rate"])
+    return {"temperature": best, "tried_temperature": tried} | found[best] | report(task, chosen)
 
 
 def teachers_jobs():
@@ -240,7 +254,7 @@ def fidelity(arm, count, steps=1200, near=0.0):
 
     measure = partial(measure_fidelity, inputs=x[:10_000])
     # begun near the teacher, small steps may be best: begin with more rates
-    return tuned(task, recipe, measure, disagreements, width=begin, start=SERIES[2:7] if near else SERIES[4:8])
+    return tuned(task, recipe, measure, disagreements, width=begin, start=SERIES[2:7] if near else SERIES[5:8])
 
 
 def measure_fidelity(student, inputs):
@@ -268,15 +282,15 @@ def divergence(z, v):
 def fidelity_jobs():
     for count in (1000, 10_000, 50_000):
         yield from ({"arm": arm, "count": count} for arm in ("hard labels", "soft"))
-    yield from ({"arm": "soft", "count": 50_000, "near": near} for near in (0.25, 0.5, 0.75))
-    yield {"arm": "soft", "count": 50_000, "steps": 4800}
+    yield {"arm": "soft", "count": 50_000, "near": 0.5}
+    yield {"arm": "soft", "count": 50_000, "steps": 3600}
 
 
 SECTIONS = {
     "taken_apart": (taken_apart, taken_apart_jobs),
     "weighting": (weighting, weighting_jobs),
-    "teachers": (teachers, teachers_jobs),
     "fidelity": (fidelity, fidelity_jobs),
+    "teachers": (teachers, teachers_jobs),
 }
 
 if __name__ == "__main__":

@@ -86,19 +86,29 @@ def tuned(task, recipe, measure=both_errors, score=validation_errors, width=128,
 
     `learner` stands in for `learn` where students are trained in another way.
     """
-    learner = learner or learn
+    found = search(task, recipe, score, width, start, learner)
+    return found | report(task, replace(recipe, learning_rate=found["learning_rate"]), measure, width, learner)
+
+
+def search(task, recipe, score=validation_errors, width=128, start=START, learner=None):
+    """The first half of `tuned`: the chosen rate, and what was tried."""
     tried, wanted = {}, list(start)
     while wanted:
         runs = [(rate, seed) for rate in wanted for seed in TRIAL_SEEDS]
-        found = [score(student) for student in learner(task, recipe, runs, width)]
+        found = [score(student) for student in (learner or learn)(task, recipe, runs, width)]
         for rate in wanted:
             tried[rate] = statistics.mean(s for s, run in zip(found, runs, strict=True) if run[0] == rate)
         best = min(tried, key=tried.get)
         place = SERIES.index(best)
         wanted = [SERIES[k] for k in (place - 1, place + 1) if SERIES[k] not in tried]
-    rows = [measure(student) for student in learner(task, recipe, [(best, seed) for seed in SEEDS], width)]
-    tried = {f"{rate:g}": round(tried[rate], 1) for rate in sorted(tried)}
-    return {"learning_rate": best, "tried": tried} | {name: [row[name] for row in rows] for name in rows[0]}
+    return {"learning_rate": best, "tried": {f"{rate:g}": round(tried[rate], 1) for rate in sorted(tried)}}
+
+
+def report(task, recipe, measure=both_errors, width=128, learner=None):
+    """The second half of `tuned`: what `measure` gives of the seeds that chose nothing, as lists."""
+    runs = [(recipe.learning_rate, seed) for seed in SEEDS]
+    rows = [measure(student) for student in (learner or learn)(task, recipe, runs, width)]
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def tuned_weight(task, recipe, weights, **options):

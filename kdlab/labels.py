@@ -67,7 +67,7 @@ def flatten_wrong(logits, temperature=1.0):
     """Logits (N, classes) whose softmax at this temperature is as sure of its first choice, and of nothing else.
 
     The other classes share what is left equally: how sure the teacher is of each picture, and no resemblance, true or
-    false. The "KD-pt" of Tang et al. (2020).
+    false.
     """
     return _as_sure(logits, torch.zeros_like(logits), temperature)
 

@@ -82,4 +82,13 @@ from kdlab.plots.transformer_distillation import (
     rated_sentences,
     short_training,
 )
-from kdlab.plots.why_it_works import luck_panel, noise, nothing_gained, taken_apart
+from kdlab.plots.why_it_works import (
+    fidelity,
+    good_teachers,
+    gradient_luck,
+    luck_errors,
+    luck_panel,
+    noise,
+    nothing_gained,
+    taken_apart,
+)

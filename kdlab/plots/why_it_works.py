@@ -2,18 +2,21 @@
 
 import numpy as np
 
+from kdlab.intervals import t_interval
 from kdlab.plots.base import (
     BLUE,
-    CONTROL,
     DISTILLED,
+    DPI,
     GRAY,
     GREEN,
     HARD,
-    ORANGE,
     PINK,
     RED,
     SIZE,
+    SKY,
     TEACHER,
+    Picture,
+    draw_arm,
     draw_named,
     in_course_style,
     percent,
@@ -86,31 +89,6 @@ def nothing_gained(recorded):
     return figure
 
 
-@in_course_style
-def taken_apart(recorded, measured):
-    """Test errors of students whose soft targets lack something, between hard labels and the real soft targets."""
-    rows = {row["arm"]: row for row in [*measured["measures"], *recorded["taken_apart"]]}
-    shown = {
-        "hard labels": ("hard labels", RED),
-        "label smoothing": ("label smoothing: no teacher", PINK),
-        "permuted": ("permuted: how sure, no resemblance", GREEN),
-        "class means": ("class means: nothing of this picture", ORANGE),
-        "soft, T = 4": ("soft targets, T = 4", BLUE),
-    }
-    figure, ax = picture(size=(SIZE[0], 2.8))
-    for place, (arm, (_, color)) in enumerate(shown.items()):
-        values = percent(rows[arm]["test_errors"])
-        ax.barh(place, np.mean(values), color=color, alpha=0.35, height=0.7)
-        ax.plot(values, [place] * len(values), "o", color=color, markersize=4)
-    ax.set_yticks(range(len(shown)), [label for label, _ in shown.values()])
-    ax.invert_yaxis()
-    ax.grid(axis="y", visible=False)
-    ax.set(title="test errors, 10 000 labels and 128 units", xlim=(0, None))
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
-    source_of(figure, recorded)
-    return figure
-
-
 # --- the luck of labels ---------------------------------------------------------------------------
 
 VOICES = {"hard": (HARD, "--", "labels"), "distilled": (DISTILLED, "-", "a teacher's probabilities")}
@@ -156,4 +134,203 @@ def luck_panel(truth, teacher, margins, points, errors, outcomes, *, extent, lea
         f"{len(points)} points, the teacher's bias {bias:g} nats (dashed: its border; dotted: the true one)",
         fontsize="medium",
     )
+    return figure
+
+
+@in_course_style
+def gradient_luck(variances):
+    """How far one example's gradient strays from the mean gradient, with a drawn label and with the probabilities.
+
+    variances: {step: {"points", "labels"}}, see `kdlab.luck.gradient_variance`.
+    """
+    figure, ax = picture(size=(SIZE[0] * 0.75, 3.2))
+    steps = list(variances)
+    points = np.array([own["points"] for own in variances.values()])
+    labels = np.array([own["labels"] for own in variances.values()])
+    at = range(len(steps))
+    ax.plot(at, points + labels, "o--", color=HARD, linewidth=2, label="target: a label, drawn from p")
+    ax.plot(at, points, "o-", color=DISTILLED, linewidth=2, label="target: p itself")
+    ax.set_xticks(at, steps)
+    ax.set(title="variance of one example's gradient", xlabel="steps of training", yscale="log")
+    ax.legend(fontsize="small")
+    return figure
+
+
+@in_course_style
+def luck_errors(recorded):
+    """Errors against the number of points: labels, a teacher that knows the truth, and teachers that are wrong."""
+    figure, ax = picture(size=(SIZE[0], 3.9))
+    looks = {
+        "labels": (HARD, "--", "s", "labels"),
+        "labels, smoothed": (PINK, "-.", "D", "labels, smoothed"),
+        "the teacher's decisions": (GRAY, "-.", "^", "the teacher's decisions"),
+        "probabilities, bias 0": (DISTILLED, "-", "o", "its probabilities"),
+        "probabilities, bias 0.5": (DISTILLED, (0, (6, 2)), "v", "..., bias 0.5 nats"),
+        "probabilities, bias 1": (DISTILLED, (0, (3, 2)), "P", "..., bias 1"),
+        "probabilities, bias 2": (DISTILLED, (0, (1, 2)), "X", "..., bias 2"),
+    }
+    rows = recorded["errors"]
+    for place, (arm, (color, dash, marker, name)) in enumerate(looks.items()):
+        intervals = [t_interval(percent(row["arms"][arm]["errors"], 1)) for row in rows]
+        means, halves = zip(*intervals, strict=True)
+        at = [k + 0.05 * (place - 3) for k in range(len(rows))]
+        ax.errorbar(
+            at, means, halves, color=color, linestyle=dash, marker=marker, markersize=5, linewidth=1.8, label=name
+        )
+    ax.axhline(100 * rows[0]["least"], color="black", linestyle=":", linewidth=1.2)
+    ax.annotate("the best possible", (len(rows) - 1, 100 * rows[0]["least"]), (0, -11), textcoords="offset points",
+                ha="right", fontsize="small")  # fmt: skip
+    ax.set_xticks(range(len(rows)), [row["count"] for row in rows])
+    ax.set(
+        title="how often wrong (means of ten seeds, 95 % intervals)", xlabel="points to learn from", ylim=(11.2, None)
+    )
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
+    ax.legend(fontsize="small", ncols=2)
+    source_of(figure, recorded)
+    return figure
+
+
+# --- a soft target taken apart --------------------------------------------------------------------
+
+LADDER = {
+    "hard labels": "the label",
+    "label smoothing": "smoothed:\nno teacher",
+    "permuted": "as sure,\nfalse\nresemblance",
+    "as sure, nothing else": "as sure,\nnothing else",
+    "class means": "the class's\nmean",
+    "as sure, the class's resemblance": "as sure, the\nclass's resem-\nblance",
+    "real": "the soft\ntarget itself",
+}
+CELLS = {
+    "10 000 labels": (((32, 10_000), "32 units"), ((128, 10_000), "128 units"), ((300, 10_000), "300 units")),
+    "128 units": (((128, 1000), "1000 labels"), ((128, 10_000), "10 000 labels"), ((128, 50_000), "50 000 labels")),
+}
+CELL_LOOKS = ((SKY, ":", "v"), ("black", "-", "o"), (GREEN, "--", "s"))
+
+
+@in_course_style
+def taken_apart(recorded, targets):
+    """A soft target with more and more of it left, and how many errors of the label's student each version saves.
+
+    targets: {name of a version, as in the record: probabilities (classes,) of one picture}.
+    """
+    figure = Picture(figsize=(SIZE[0], 6.6), dpi=DPI, facecolor="white", layout="constrained")
+    grid = figure.add_gridspec(3, len(LADDER), height_ratios=[0.8, 1.5, 1.5])
+    for column, (arm, words) in enumerate(LADDER.items()):
+        ax = figure.add_subplot(grid[0, column])
+        color = HARD if arm == "hard labels" else DISTILLED if arm == "real" else GRAY
+        ax.bar(range(len(targets[arm])), targets[arm], color=color)
+        ax.set_title(words, fontsize="x-small", fontweight="normal")
+        ax.set(xticks=[], yticks=[], ylim=(0, 1))
+        ax.grid(False)
+    for row, (title, cells) in enumerate(CELLS.items(), 1):
+        ax = figure.add_subplot(grid[row, :])
+        for shift, (((width, count), name), (color, dash, marker)) in enumerate(zip(cells, CELL_LOOKS, strict=True)):
+            mine = {
+                own["arm"]: own["test_errors"] for own in rows_of(recorded, "taken_apart", width=width, count=count)
+            }
+            if set(LADDER) - set(mine):
+                continue
+            hard, saved = mine["hard labels"], []
+            for arm in LADDER:
+                saved.append(t_interval([100 * (b - a) / np.mean(hard) for a, b in zip(mine[arm], hard, strict=True)]))
+            means, halves = zip(*saved, strict=True)
+            at = [k + 0.1 * (shift - 1) for k in range(len(LADDER))]
+            ax.errorbar(at, means, halves, color=color, linestyle=dash, marker=marker, markersize=5, linewidth=1.8,
+                        label=f"{name} ({np.mean(hard):.0f} errors with the label)")  # fmt: skip
+        ax.axhline(0, color=HARD, linestyle="--", linewidth=1)
+        ax.set(
+            title=f"errors saved, in % of the label's: {title}",
+            xlim=(-0.5, len(LADDER) - 0.5),
+            xticks=range(len(LADDER)),
+        )
+        ax.set_xticklabels([])
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
+        ax.legend(fontsize="small", loc="upper left")
+    source_of(figure, recorded)
+    return figure
+
+
+# --- agreeing, and being right --------------------------------------------------------------------
+
+
+@in_course_style
+def fidelity(recorded):
+    """Students built as their teacher: how far they agree with it, and their errors, against the size of the transfer set."""
+    figure, (left, right) = picture(2, size=(SIZE[0], 3.9))
+    rows = [row for row in recorded["fidelity"] if "near" not in row and "steps" not in row]
+    counts = sorted({row["count"] for row in rows})
+    at = {count: k for k, count in enumerate(counts)}.get
+    for arm, (color, dash, words) in {"soft": VOICES["distilled"], "hard labels": VOICES["hard"]}.items():
+        mine = {row["count"]: row for row in rows if row["arm"] == arm}
+        words = words.replace("a teacher's", "its teacher's")
+        for key, marker, filled, name in (
+            ("train_agreement", "^", False, "pictures learned from"),
+            ("agreement", "o", True, "test"),
+        ):
+            points = {count: percent(row[key], 1) for count, row in sorted(mine.items())}
+            draw_arm(left, points, (color, dash, marker), label=f"{words}: {name}", at=at, filled=filled)
+        points = {count: percent(row["test_errors"]) for count, row in sorted(mine.items())}
+        draw_arm(right, points, (color, dash, "o"), label=words, at=at)
+    extra = {"near": ("D", "begun half-way to the teacher"), "steps": ("*", "three times the steps")}
+    for key, (marker, name) in extra.items():
+        for row in (row for row in recorded["fidelity"] if key in row):
+            draw_arm(
+                left,
+                {row["count"]: percent(row["agreement"], 1)},
+                (GREEN, "", marker),
+                at=lambda _: len(counts) - 0.7,
+                label=f"{name}: test",
+            )
+            draw_arm(
+                right,
+                {row["count"]: percent(row["test_errors"])},
+                (GREEN, "", marker),
+                at=lambda _: len(counts) - 0.7,
+                label=name,
+            )
+    right.axhline(
+        np.mean(percent(rows[0]["teacher_test_errors"])), color=TEACHER, linestyle=":", linewidth=2, label="the teacher"
+    )
+    for ax, title in ((left, "same answer as the teacher"), (right, "test errors")):
+        ax.set_xticks(range(len(counts)), [f"{count:,}".replace(",", " ") for count in counts])
+        ax.set(title=title, xlabel="pictures that both have seen", xlim=(-0.3, len(counts) - 0.4))
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
+        ax.legend(fontsize="x-small")
+    right.set_ylim(0, None)
+    source_of(figure, recorded)
+    return figure
+
+
+# --- good teachers --------------------------------------------------------------------------------
+
+
+@in_course_style
+def good_teachers(recorded):
+    """Errors of teachers against those of their students, with the student of labels alone."""
+    figure, ax = picture(size=(SIZE[0], 4.4))
+    hard = next(row for row in rows_of(recorded, "taken_apart", width=128, count=10_000) if row["arm"] == "hard labels")
+    ax.axhline(
+        np.mean(percent(hard["test_errors"])), color=HARD, linestyle="--", label="the same student, labels alone"
+    )
+    for row in recorded["teachers"]:
+        (x, dx), (y, dy) = (t_interval(percent(row[key])) for key in ("teacher_test_errors", "test_errors"))
+        color = DISTILLED if row["kind"] == "reference" else GRAY
+        ax.errorbar(x, y, dy, dx, color=color, marker="o", markersize=6, linewidth=1)
+        ax.annotate(row["kind"], (x, y), (7, 5), textcoords="offset points", fontsize="small", color=color)
+    ends = [1.5, 20]
+    ax.plot(ends, ends, color="black", linestyle=":", linewidth=1, label="student as good as teacher")
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel="the teacher's test errors",
+        title="the student's test errors",
+        xlim=(1.5, 30),
+        ylim=(2.5, 8),
+    )
+    for axis, ticks in ((ax.xaxis, (2, 3, 5, 10, 20)), (ax.yaxis, (3, 4, 5, 6))):
+        axis.set_ticks(ticks, [f"{tick} %" for tick in ticks])
+        axis.set_ticks([], minor=True)
+    ax.legend(fontsize="small", loc="upper left")
+    source_of(figure, recorded)
     return figure
