@@ -76,8 +76,8 @@ def tuned_weight(task, recipe, width):
         place = SMOOTHING.index(best)
         wanted = [w for w in SMOOTHING[max(0, place - 1) : place + 2] if w not in found]
     tried = {f"{weight:g}": lowest[weight] for weight in sorted(lowest)}
-    chosen = replace(recipe, alpha=best, learning_rate=found[best]["learning_rate"])
-    return {"alpha": best, "tried_alpha": tried} | found[best] | report(task, chosen, width=width)
+    students = report(task, replace(recipe, alpha=best), found[best]["learning_rate"], width=width)
+    return {"alpha": best, "tried_alpha": tried} | found[best] | students
 
 
 def taken_apart_jobs():
@@ -209,8 +209,8 @@ def tuned_temperature(task, temperatures=(2, 4, 8)):
         best = min(lowest, key=lowest.get)
         wanted = [t for t in (best / 2, best * 2) if t not in found and 0.5 <= t <= 32]
     tried = {f"{t:g}": lowest[t] for t in sorted(lowest)}
-    chosen = replace(PLAIN, temperature=best, learning_rate=found[best]["learning_rate"])
-    return {"temperature": best, "tried_temperature": tried} | found[best] | report(task, chosen)
+    students = report(task, replace(PLAIN, temperature=best), found[best]["learning_rate"])
+    return {"temperature": best, "tried_temperature": tried} | found[best] | students
 
 
 def teachers_jobs():

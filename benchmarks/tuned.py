@@ -87,7 +87,7 @@ def tuned(task, recipe, measure=both_errors, score=validation_errors, width=128,
     `learner` stands in for `learn` where students are trained in another way.
     """
     found = search(task, recipe, score, width, start, learner)
-    return found | report(task, replace(recipe, learning_rate=found["learning_rate"]), measure, width, learner)
+    return found | report(task, recipe, found["learning_rate"], measure, width, learner)
 
 
 def search(task, recipe, score=validation_errors, width=128, start=START, learner=None):
@@ -104,9 +104,9 @@ def search(task, recipe, score=validation_errors, width=128, start=START, learne
     return {"learning_rate": best, "tried": {f"{rate:g}": round(tried[rate], 1) for rate in sorted(tried)}}
 
 
-def report(task, recipe, measure=both_errors, width=128, learner=None):
+def report(task, recipe, rate, measure=both_errors, width=128, learner=None):
     """The second half of `tuned`: what `measure` gives of the seeds that chose nothing, as lists."""
-    runs = [(recipe.learning_rate, seed) for seed in SEEDS]
+    runs = [(rate, seed) for seed in SEEDS]
     rows = [measure(student) for student in (learner or learn)(task, recipe, runs, width)]
     return {name: [row[name] for row in rows] for name in rows[0]}
 

@@ -7,7 +7,7 @@ from scripts import load_script
 from kdlab.data import load_results
 from kdlab.intervals import t_interval
 
-SCRIPTS = ("dark_knowledge", "why_it_works")
+SCRIPTS = ("dark_knowledge", "why_it_works", "readings")
 
 
 def row_of(name, section, **settings):
@@ -38,7 +38,54 @@ def test_every_arm_has_the_best_of_its_rates_and_it_is_not_at_the_edge(name):
             tried = {float(rate): score for rate, score in row["tried"].items()}
             assert row["learning_rate"] == min(tried, key=tried.get), row
             assert min(tried) < row["learning_rate"] < max(tried), row
+            check_other_choices(row)
             assert all(len(value) == 5 for value in row.values() if isinstance(value, list))
+
+
+def check_other_choices(row):
+    """A temperature, a teacher's rate and smoothing's weight in `readings` are the best of theirs, none at an edge."""
+    for key, chosen in (("tried_temperature", "temperature"), ("teacher_tried", "teacher_learning_rate")):
+        if key in row:
+            tried = {float(value): score for value, score in row[key].items()}
+            assert row[chosen] == min(tried, key=tried.get), row
+            assert min(tried) < row[chosen] < max(tried), row
+
+
+def test_smoothing_s_weight_is_not_the_last_that_was_tried():
+    rows = [row for row in load_results("readings")["taken_apart"] if row["arm"] == "label smoothing"]
+    for row in rows:
+        tried = {float(weight): score for weight, score in row["tried_alpha"].items()}
+        assert row["alpha"] == min(tried, key=tried.get) and min(tried) < row["alpha"] < max(tried), row
+
+
+def test_the_luck_of_labels_is_tuned_for_every_arm_and_number_of_points():
+    results, script = load_results("luck"), load_script("luck")
+    assert [row["count"] for row in results["errors"]] == list(script.COUNTS)
+    assert not set(results["seeds"]) & set(results["trial_seeds"])
+    for row in results["errors"]:
+        assert list(row["arms"]) == list(script.ARMS)
+        for name, own in row["arms"].items():
+            tried = {float(rate): score for rate, score in own["tried"].items()}
+            assert tried[own["learning_rate"]] == min(tried.values()), (row["count"], name)
+            assert min(tried) < own["learning_rate"] < max(tried), (row["count"], name)
+            assert len(own["errors"]) == len(results["seeds"]) and min(own["errors"]) > row["least"] - 1e-5
+
+
+def test_what_lesson_07_says_of_luck():
+    rows = {row["count"]: {arm: own["errors"] for arm, own in row["arms"].items()} for row in load_results("luck")["errors"]}
+    for count, arms in rows.items():
+        assert more(arms["labels"], arms["probabilities, bias 0"])[0] > 0
+        assert (more(arms["labels"], arms["probabilities, bias 0.5"])[0] > 0) == (count <= 50)
+        assert (more(arms["probabilities, bias 0.5"], arms["labels"])[0] > 0) == (count >= 500)
+        assert (more(arms["probabilities, bias 1"], arms["labels"])[0] > 0) == (count >= 100)
+        assert more(arms["probabilities, bias 2"], arms["labels"])[0] > 0
+        assert (more(arms["labels"], arms["the teacher's decisions"])[0] > 0) == (count >= 100)
+        assert (more(arms["labels"], arms["labels, smoothed"])[0] > 0) == (count == 20)
+
+
+def rows_apart(width, count):
+    rows = load_results("readings")["taken_apart"]
+    return {row["arm"]: row["test_errors"] for row in rows if (row["width"], row["count"]) == (width, count)}
 
 
 def test_the_area_under_the_curve_by_hand():
