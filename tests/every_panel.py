@@ -104,7 +104,7 @@ def make(kind):
         "RacePanel": lambda: widgets.RacePanel(*_race(m), evaluate_every=10, speed=0),
         "LookPanel": lambda: widgets.LookPanel(*_usual(_look, m), recipe=RECIPE, show=2),
         "LuckPanel": lambda: widgets.LuckPanel(
-            two_classes(), [4, 8, 16], [0, 1], count=8, bias=0, draws=2, recipe=RECIPE
+            _usual(two_classes), [4, 8, 16], [0, 1], count=8, bias=0, draws=2, recipe=RECIPE
         ),
         "DrawPanel": lambda: widgets.DrawPanel({"teacher": m.teacher, "student": m.student}),
         "ExperimentPanel": lambda: widgets.ExperimentPanel(

@@ -72,7 +72,9 @@ def test_the_luck_of_labels_is_tuned_for_every_arm_and_number_of_points():
 
 
 def test_what_lesson_07_says_of_luck():
-    rows = {row["count"]: {arm: own["errors"] for arm, own in row["arms"].items()} for row in load_results("luck")["errors"]}
+    rows = {
+        row["count"]: {arm: own["errors"] for arm, own in row["arms"].items()} for row in load_results("luck")["errors"]
+    }
     for count, arms in rows.items():
         assert more(arms["labels"], arms["probabilities, bias 0"])[0] > 0
         assert (more(arms["labels"], arms["probabilities, bias 0.5"])[0] > 0) == (count <= 50)

@@ -690,6 +690,51 @@ apart" is worth as much as a clear yes.""",
 
 quiz = Quiz(
     Question(
+        "A teacher knows p(y | x) but for a bias. With more and more examples, its student ...",
+        (
+            Option("ends at the best possible border, a little later.", "More data average luck away. A bias stays."),
+            Option(
+                "ends at the teacher's border, while students of labels go on to the true one.",
+                "Right: less variance, and a bias that no number of examples mends.",
+                True,
+            ),
+            Option(
+                "wobbles as much as students of labels.",
+                "Its targets hold no luck: it stands still, in the wrong place.",
+            ),
+        ),
+    ),
+    Question(
+        "Soft targets that are as sure of each picture as the teacher, with all wrong classes equal, save as much as plain "
+        "label smoothing. What does that say?",
+        (
+            Option(
+                "Soft targets are nothing but label smoothing.",
+                "These are. The real ones save more: what was taken away matters.",
+            ),
+            Option(
+                "Here it is not the teacher's sureness alone that helps.",
+                "Right: sureness is all that they have over smoothing.",
+                True,
+            ),
+            Option("The teacher is badly calibrated.", "Nothing here measures that."),
+        ),
+    ),
+    Question(
+        "A student agrees with its teacher more than another one does. Is it the better student?",
+        (
+            Option(
+                "Yes: the teacher is better than both.", "Agreement counts shared mistakes, too. Look at the errors."
+            ),
+            Option(
+                "Perhaps. Agreement and accuracy are two measures; compare both, on pictures that neither has seen.",
+                "Right.",
+                True,
+            ),
+            Option("No: copying never helps.", "Here more agreement often went with fewer errors. It need not."),
+        ),
+    ),
+    Question(
         "Teacher and student were trained on the *same* labels, of which 40 % are wrong. Will distillation clean them?",
         (
             Option("Yes: soft targets are always better than labels.", "These come from a net that learned the noise."),
@@ -730,20 +775,6 @@ quiz = Quiz(
                 "Right. And mind how few mistakes a good teacher makes: the share is uncertain.",
                 True,
             ),
-        ),
-    ),
-    Question(
-        "With one learning rate for all arms, soft targets lose in every seed. What do you do first?",
-        (
-            Option(
-                "Conclude that the student is too small.", "Perhaps it is. But that rate may suit hard labels only."
-            ),
-            Option(
-                "Choose the rate anew for each arm, on validation data.",
-                "Right. Seeds tell luck from effect; they do not tell the method from its settings.",
-                True,
-            ),
-            Option("Run more seeds.", "They would make a wrong comparison more certain."),
         ),
     ),
 )

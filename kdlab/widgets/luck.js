@@ -64,12 +64,11 @@ function render({ model, el }) {
     hard: stage(row, "hard", { ...shared, label: "labels, drawn anew for each" }),
     distilled: stage(row, "distilled", { ...shared, label: "a teacher’s probabilities" }),
   };
-  const figure = axes(row, { title: "how often wrong", xLabel: "points", width: 300, height: 300, left: 44, bottom: 40,
+  const figure = axes(row, { title: "how often wrong", xLabel: "points (dotted: the best possible)", width: 300, height: 300, left: 44, bottom: 40,
                              xRange: [-0.5, counts.length - 0.5], xTicks: counts.map((_, i) => i), xNames: counts.map(String) });
   figure.root.dataset.figure = "outcomes";
   figure.setY([0.08, 0.32], undefined, (mark) => `${short(100 * mark)} %`);
   svg("path", { class: "kd-curve", "stroke-dasharray": "2 4", d: `M${figure.box.x} ${figure.y(get("_least"))}h${figure.box.width}` }, figure.plot);
-  svg("text", { class: "kd-start kd-label", x: figure.box.x + 6, y: figure.y(get("_least")) + 15 }, figure.plot, "the best possible");
   const dots = svg("g", {}, figure.clipped);
 
   const range = (errors) => `${decimals(100 * Math.min(...errors), 0)} to ${decimals(100 * Math.max(...errors), 0)} %`;

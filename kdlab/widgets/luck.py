@@ -4,7 +4,7 @@ import numpy as np
 import traitlets as t
 
 from kdlab.widgets.base import source, to_numpy
-from kdlab.widgets.driver import PAUSED, READY, RUNNING
+from kdlab.widgets.driver import PAUSED, READY, RUNNING, usual_torch
 from kdlab.widgets.live import LivePanel
 
 WHO = ("hard", "distilled")  # the names of their styles
@@ -45,6 +45,7 @@ class LuckPanel(LivePanel):
     _errors = t.Dict().tag(sync=True)  # {who: [error of each student]}
     _outcomes = t.List().tag(sync=True)  # [stop of count, stop of bias, error of hard, error of distilled]
 
+    @usual_torch()
     def __init__(self, plane, counts, biases, *, count, bias, recipe, draws=10, speed=0.0):
         from kdlab.luck import expected_error
 
