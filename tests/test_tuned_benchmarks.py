@@ -90,6 +90,45 @@ def rows_apart(width, count):
     return {row["arm"]: row["test_errors"] for row in rows if (row["width"], row["count"]) == (width, count)}
 
 
+def test_what_lesson_07_says_of_a_soft_target_taken_apart():
+    arms = rows_apart(128, 10_000)
+    last = ("as sure, the class's resemblance", "real")
+    assert more(arms["hard labels"], arms["real"])[0] > 0 and more(*(arms[name] for name in last))[0] > 0
+    low, high = more(arms["label smoothing"], arms["as sure, nothing else"])
+    assert low < 0 < high  # being as sure as the teacher is not told apart from smoothing
+    few = rows_apart(128, 1000)
+    assert more(*(few[name] for name in last))[0] > 0
+    assert more(few["permuted"], few["as sure, nothing else"])[0] > 0
+    low, high = more(few["hard labels"], few["permuted"])
+    assert low < 0 < high
+    narrow = rows_apart(32, 10_000)
+    for other in ("class means", "as sure, the class's resemblance"):
+        low, high = more(narrow[other], narrow["real"])
+        assert low < 0 < high
+    many = rows_apart(128, 50_000)
+    assert more(many["real"], many["class means"])[0] > 0 and more(many["hard labels"], many["class means"])[0] > 0
+    for other in ("permuted", "as sure, nothing else"):
+        assert more(many[other], many["hard labels"])[0] > 0
+
+
+def test_what_lesson_07_says_of_weights():
+    arms = {row["arm"]: row["test_errors"] for row in load_results("readings")["weighting"]}
+    assert more(arms["unweighted"], arms["weighted"])[0] > 0
+    low, high = more(arms["on other pictures"], arms["weighted"])
+    assert low < 0 < high
+
+
+def test_what_lesson_07_says_of_agreement():
+    rows = [row for row in load_results("readings")["fidelity"] if "near" not in row and "steps" not in row]
+    of = {(row["arm"], row["count"]): row for row in rows}
+    for count in (1000, 10_000, 50_000):
+        soft, hard = of["soft", count], of["hard labels", count]
+        for key in ("agreement", "copied_mistakes", "second_choice"):
+            assert more(soft[key], hard[key])[0] > 0, (count, key)
+        better = more(hard["test_errors"], soft["test_errors"])
+        assert better[0] > 0 if count < 50_000 else better[1] < 0
+
+
 def test_the_area_under_the_curve_by_hand():
     script = load_script("dark_knowledge")
     logits = torch.tensor([[1.0, 3.0, 0.0], [2.0, 1.0, 0.0], [0.0, 1.0, 4.0], [1.0, 2.0, 0.0]])

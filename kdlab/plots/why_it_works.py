@@ -220,7 +220,7 @@ def taken_apart(recorded, targets):
         ax = figure.add_subplot(grid[0, column])
         color = HARD if arm == "hard labels" else DISTILLED if arm == "real" else GRAY
         ax.bar(range(len(targets[arm])), targets[arm], color=color)
-        ax.set_title(words, fontsize="x-small", fontweight="normal")
+        ax.set_title(words, fontsize="small", fontweight="normal")
         ax.set(xticks=[], yticks=[], ylim=(0, 1))
         ax.grid(False)
     for row, (title, cells) in enumerate(CELLS.items(), 1):
@@ -296,7 +296,7 @@ def fidelity(recorded):
         ax.set_xticks(range(len(counts)), [f"{count:,}".replace(",", " ") for count in counts])
         ax.set(title=title, xlabel="pictures that both have seen", xlim=(-0.3, len(counts) - 0.4))
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
-        ax.legend(fontsize="x-small")
+        ax.legend(fontsize="small")
     right.set_ylim(0, None)
     source_of(figure, recorded)
     return figure
