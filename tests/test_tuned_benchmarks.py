@@ -6,6 +6,8 @@ from scripts import load_script
 
 from kdlab.data import load_results
 from kdlab.intervals import t_interval
+from kdlab.models import MLP
+from kdlab.training import Recipe, fit, train
 
 SCRIPTS = ("dark_knowledge", "why_it_works", "readings")
 
@@ -150,3 +152,37 @@ def test_an_arm_is_tuned_on_seeds_that_are_not_reported(monkeypatch):
     assert row["learning_rate"] == 0.001 and row["rate"] == [0.001] * 5 and row["seed"] == list(script.SEEDS)
     assert {seed for _, seed in scored} == set(script.TRIAL_SEEDS) and len(scored) == len(set(scored))
     assert {rate for rate, _ in scored} == {0.0005, 0.001, 0.002, 0.005, 0.01, 0.02}
+
+
+def test_weights_of_one_are_the_usual_training_and_others_are_not():
+    script = load_script("readings")
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.rand(60, 784, generator=generator), torch.randint(10, (60,), generator=generator)
+    recipe = Recipe(alpha=1, steps=8, batch_size=20, learning_rate=1e-3, seed=3)
+    plain = MLP(784, 6, 10, seed=3)
+    fit(plain, x, y, recipe=recipe)
+    same = script.weighted(x, y, torch.ones(60), recipe, 6)
+    other = script.weighted(x, y, torch.linspace(0, 2, 60), recipe, 6)
+    assert torch.allclose(plain(x), same(x), atol=1e-5)
+    assert not torch.allclose(plain(x), other(x), atol=1e-3)
+
+
+def test_an_ensemble_speaks_with_the_mean_of_its_probabilities():
+    script, x = load_script("readings"), torch.rand(5, 784, generator=torch.Generator().manual_seed(0))
+    nets = [MLP(784, 4, 10, seed=k) for k in range(3)]
+    mean = torch.stack([net(x).softmax(-1) for net in nets]).mean(0)
+    assert torch.allclose(script.together(nets, x).softmax(-1), mean, atol=1e-5)
+    assert torch.equal(script.together(nets[:1], x), nets[0](x).detach())
+
+
+def test_a_teacher_stopped_early_is_the_run_up_to_there(monkeypatch):
+    script, generator = load_script("readings"), torch.Generator().manual_seed(0)
+    data = torch.rand(300, 784, generator=generator), torch.randint(10, (300,), generator=generator), None
+    monkeypatch.setattr(script, "part", lambda start, stop: data)
+    (stopped,) = script.train_teachers([2], 1e-3, (5,), 300, 12, stop=4)
+    whole = MLP(784, 5, 10, seed=script.TEACHER_SEED + 2)
+    run = train(whole, *data[:2], recipe=Recipe(alpha=1, steps=12, learning_rate=1e-3, seed=script.TEACHER_SEED + 2))
+    for _ in range(4):
+        next(run)
+    run.close()
+    assert torch.allclose(stopped(data[0]), whole(data[0]), atol=1e-5)

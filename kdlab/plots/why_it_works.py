@@ -264,23 +264,16 @@ def fidelity(recorded):
     for arm, (color, dash, words) in {"soft": VOICES["distilled"], "hard labels": VOICES["hard"]}.items():
         mine = {row["count"]: row for row in rows if row["arm"] == arm}
         words = words.replace("a teacher's", "its teacher's")
-        for key, marker, filled, name in (
-            ("train_agreement", "^", False, "pictures learned from"),
-            ("agreement", "o", True, "test"),
-        ):
+        for key, marker, filled in (("train_agreement", "^", False), ("agreement", "o", True)):
             points = {count: percent(row[key], 1) for count, row in sorted(mine.items())}
-            draw_arm(left, points, (color, dash, marker), label=f"{words}: {name}", at=at, filled=filled)
+            draw_arm(left, points, (color, dash, marker), at=at, filled=filled)
         points = {count: percent(row["test_errors"]) for count, row in sorted(mine.items())}
         draw_arm(right, points, (color, dash, "o"), label=words, at=at)
     extra = {"near": ("D", "begun half-way to the teacher"), "steps": ("*", "three times the steps")}
     for key, (marker, name) in extra.items():
         for row in (row for row in recorded["fidelity"] if key in row):
             draw_arm(
-                left,
-                {row["count"]: percent(row["agreement"], 1)},
-                (GREEN, "", marker),
-                at=lambda _: len(counts) - 0.7,
-                label=f"{name}: test",
+                left, {row["count"]: percent(row["agreement"], 1)}, (GREEN, "", marker), at=lambda _: len(counts) - 0.7
             )
             draw_arm(
                 right,
@@ -289,6 +282,8 @@ def fidelity(recorded):
                 at=lambda _: len(counts) - 0.7,
                 label=name,
             )
+    left.plot([], [], "^", color="black", markerfacecolor="white", label="on pictures learned from")
+    left.plot([], [], "o", color="black", label="on test pictures")
     right.axhline(
         np.mean(percent(rows[0]["teacher_test_errors"])), color=TEACHER, linestyle=":", linewidth=2, label="the teacher"
     )
