@@ -201,11 +201,19 @@ LADDER = {
     "as sure, the class's resemblance": "as sure, the\nclass's resem-\nblance",
     "real": "the soft\ntarget itself",
 }
+FEW, USUAL, MANY = (SKY, ":", "v"), ("black", "-", "o"), (GREEN, "--", "s")  # students that both rows have look alike
 CELLS = {
-    "10 000 labels": (((32, 10_000), "32 units"), ((128, 10_000), "128 units"), ((300, 10_000), "300 units")),
-    "128 units": (((128, 1000), "1000 labels"), ((128, 10_000), "10 000 labels"), ((128, 50_000), "50 000 labels")),
+    "10 000 labels": (
+        ((32, 10_000), "32 units", FEW),
+        ((64, 10_000), "64 units", MANY),
+        ((128, 10_000), "128 units", USUAL),
+    ),
+    "128 units": (
+        ((128, 1000), "1000 labels", FEW),
+        ((128, 10_000), "10 000 labels", USUAL),
+        ((128, 50_000), "50 000 labels", MANY),
+    ),
 }
-CELL_LOOKS = ((SKY, ":", "v"), ("black", "-", "o"), (GREEN, "--", "s"))
 
 
 @in_course_style
@@ -225,12 +233,10 @@ def taken_apart(recorded, targets):
         ax.grid(False)
     for row, (title, cells) in enumerate(CELLS.items(), 1):
         ax = figure.add_subplot(grid[row, :])
-        for shift, (((width, count), name), (color, dash, marker)) in enumerate(zip(cells, CELL_LOOKS, strict=True)):
+        for shift, ((width, count), name, (color, dash, marker)) in enumerate(cells):
             mine = {
                 own["arm"]: own["test_errors"] for own in rows_of(recorded, "taken_apart", width=width, count=count)
             }
-            if set(LADDER) - set(mine):
-                continue
             hard, saved = mine["hard labels"], []
             for arm in LADDER:
                 saved.append(t_interval([100 * (b - a) / np.mean(hard) for a, b in zip(mine[arm], hard, strict=True)]))
