@@ -1,4 +1,4 @@
-"""Wrong labels, and when nothing helps, in lesson 07: python benchmarks/why_it_works.py [--again] [section ...], some minutes on one core.
+"""Wrong labels, and when nothing helps, lesson 07: python benchmarks/why_it_works.py [--again] [section ...], 9 minutes.
 
 Students 784-128-10 of the first 10 000 training images unless said otherwise; validation images are training images
 50 000 to 59 999, which the teacher did not see either, with right labels. Every arm's learning rate is chosen for it
