@@ -308,30 +308,25 @@ def fidelity(recorded):
 
 @in_course_style
 def good_teachers(recorded):
-    """Errors of teachers against those of their students, with the student of labels alone."""
-    figure, ax = picture(size=(SIZE[0], 4.4))
+    """Errors of kinds of teacher, and of their students, beside the student of labels alone."""
+    kinds = recorded["teachers"]
+    figure, axes = picture(2, size=(SIZE[0], 0.45 * len(kinds) + 1.4), sharey=True)
     hard = next(row for row in rows_of(recorded, "taken_apart", width=128, count=10_000) if row["arm"] == "hard labels")
-    ax.axhline(
+    for ax, key, color in ((axes[0], "teacher_test_errors", TEACHER), (axes[1], "test_errors", DISTILLED)):
+        for place, row in enumerate(kinds):
+            values = percent(row[key])
+            ax.barh(place, np.mean(values), color=color, alpha=0.35, height=0.7)
+            ax.plot(values, [place] * len(values), "o", color=color, markersize=4)
+        ax.grid(axis="y", visible=False)
+        ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
+        ax.set_xlim(0, None)
+    axes[1].axvline(
         np.mean(percent(hard["test_errors"])), color=HARD, linestyle="--", label="the same student, labels alone"
     )
-    for row in recorded["teachers"]:
-        (x, dx), (y, dy) = (t_interval(percent(row[key])) for key in ("teacher_test_errors", "test_errors"))
-        color = DISTILLED if row["kind"] == "reference" else GRAY
-        ax.errorbar(x, y, dy, dx, color=color, marker="o", markersize=6, linewidth=1)
-        ax.annotate(row["kind"], (x, y), (7, 5), textcoords="offset points", fontsize="small", color=color)
-    ends = [1.5, 20]
-    ax.plot(ends, ends, color="black", linestyle=":", linewidth=1, label="student as good as teacher")
-    ax.set(
-        xscale="log",
-        yscale="log",
-        xlabel="the teacher's test errors",
-        title="the student's test errors",
-        xlim=(1.5, 30),
-        ylim=(2.5, 8),
-    )
-    for axis, ticks in ((ax.xaxis, (2, 3, 5, 10, 20)), (ax.yaxis, (3, 4, 5, 6))):
-        axis.set_ticks(ticks, [f"{tick} %" for tick in ticks])
-        axis.set_ticks([], minor=True)
-    ax.legend(fontsize="small", loc="upper left")
+    axes[1].legend(fontsize="small", loc="lower left")
+    axes[0].set_yticks(range(len(kinds)), [row["kind"] for row in kinds])
+    axes[0].invert_yaxis()
+    axes[0].set_title("test errors of the teachers")
+    axes[1].set_title("test errors of their students")
     source_of(figure, recorded)
     return figure

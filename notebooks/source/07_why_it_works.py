@@ -647,7 +647,7 @@ for name in [arm for arm in arms if arm[0] != "hard labels"]:
 # | the student copies its teacher | agreement, second choices and mistakes travel | with all the pictures the better copy is the worse student; whether it *can* copy depends on the way there |
 # | a patient student that shares the teacher's view gets the whole function | section 6 | all else here are short runs on fixed pictures |
 #
-# ### ✎ Exercise 7.7 · Tell two readings apart  (20 minutes, hard, open)
+# ### ✎ Exercise 7.7 · Tell two readings apart  (20 minutes, hard)
 #
 # Choose two rows of this table that both explain one of the figures. Design the control that would tell them apart; say
 # *before* you run it what each reading predicts; run it with `kdlab.sweeps` (the batched students of lesson 06), every arm
