@@ -138,11 +138,11 @@ TEACHER_SEED, ENSEMBLE = 100, 3
 REFERENCE = {"hidden": (300, 300), "count": 50_000, "steps": 600}
 KINDS = {
     "reference": {},
-    "large": {"hidden": (600, 600)},
     "three times as long": {"steps": 1800},
-    "stopped after a quarter": {"stop": 150},
+    "large": {"hidden": (600, 600)},
     "smoothed": {"alpha": 0.9},
     "ensemble of three": {},
+    "stopped after a quarter": {"stop": 150},
 }
 
 

@@ -141,6 +141,7 @@ def test_what_lesson_07_says_of_good_teachers():
         assert more(reference["teacher_test_errors"], kinds[kind]["teacher_test_errors"])[0] > 0
         assert more(reference["test_errors"], students[kind])[0] < 0
     assert more(students["large"], reference["test_errors"])[0] > 0
+    assert more(reference["test_errors"], students["three times as long"])[0] > 0
     assert kinds["smoothed"]["temperature"] < reference["temperature"] < kinds["ensemble of three"]["temperature"]
     labels = rows_apart(128, 10_000)["hard labels"]
     assert more(students["stopped after a quarter"], labels)[0] > 0
