@@ -76,6 +76,7 @@ def resemble_class(logits, temperature=1.0):
     """Logits (N, classes) as sure as these at this temperature, that share the rest as the class does on average.
 
     The mean is over the logits of all pictures with the same first choice. What is lost is what *this* picture resembles.
+    Where the first choice has less than half, the class's favourite among the others may come out ahead of it.
     """
     check_logits("logits", logits)
     first = logits.argmax(-1)

@@ -345,8 +345,8 @@ for count in (1000, 10_000, 50_000):
 #   large networks, and name optimisation as a key reason.
 # - **And being right?** With 1000 and 10 000 pictures the teacher's student agrees more and errs less, by half and by a third.
 #   With all 50 000 it agrees more (by 0.75 ± 0.12 points), repeats more of its teacher's mistakes, and makes **more** errors
-#   than the student of labels, 16 ± 10. Its teacher, built alike
-#   and taught by the same labels, knows nothing that it could not have learned itself. The better copy is the worse student.
+#   than the student of labels, 16 ± 10. Its teacher, built alike and taught by the same labels,
+#   knows nothing that it could not have learned itself. The better copy is the worse student.
 # </details>
 #
 # ### ✎ Exercise 7.5 · Do mistakes travel?  (5 minutes, easy)
@@ -399,8 +399,8 @@ for arm in ("label smoothing", "teacher's argmax", "soft, T = 1", "soft, T = 4",
 #
 # Papers disagree, or seem to. *Larger* teachers need not teach better, and it helps to *stop a teacher early* (Cho and
 # Hariharan 2019). *Smoothed* teachers are better themselves and have worse students (Müller et al. 2019). *Ensembles* were
-# what distillation was made for. Here are six kinds of teacher, each 784-300-300-10 and 600 steps on 50 000 labels unless
-# its name says otherwise, with a learning rate of its own. Each of a kind's five students (128 units, 10 000 pictures) has
+# what distillation was made for. Here are six kinds of teacher, each 784-300-300-10 (the large ones 600-600) and 600 steps on
+# 50 000 labels unless its name says otherwise, with a learning rate of its own. Each of a kind's five students (128 units, 10 000 pictures) has
 # another teacher of that kind; temperature and rate are chosen for each kind. *Recorded*.
 #
 # > **Predict.** Which kinds have better students than the reference? Which have worse ones than labels alone? Does the
@@ -429,7 +429,7 @@ for kind, row in kinds.items():
 #   students do best at the lowest temperature that was tried, 0.125, where T² leaves hardly anything of the teacher's voice;
 #   even so they do worse than labels alone. Cho and Hariharan's teachers stop early and are good already; ours was not.
 # - What they have over their students is 40 000 labels more. Without those (the noisy teacher below, with no wrong labels)
-#   nothing is gained, whatever the size.
+#   no gain is told.
 # </details>
 
 # %% [markdown]
