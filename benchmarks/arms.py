@@ -56,15 +56,21 @@ def piles():
 # --- students ---------------------------------------------------------------------------------------
 
 
-def learn(runs, hidden=(128,)):
-    """A student 784-hidden-10 for each run (inputs, labels, teacher logits or None, recipe); those of one pile at once."""
-    students = [MLP(784, *hidden, 10, seed=recipe.seed) for *_, recipe in runs]
+def learn(runs, hidden=(128,), begin=None):
+    """A student 784-hidden-10 for each run (inputs, labels, teacher logits or None, recipe); those of one pile at once.
+
+    begin(seed) makes another student to begin with. Each keeps its seed, as `.seed`.
+    """
+    begin = begin or (lambda seed: MLP(784, *hidden, 10, seed=seed))
+    students = [begin(recipe.seed) for *_, recipe in runs]
     for pile, inputs in {id(run[0]): run[0] for run in runs}.items():
         mine = [k for k, run in enumerate(runs) if id(run[0]) == pile]
         _, labels, logits, recipes = zip(*(runs[k] for k in mine), strict=True)
         sweeps.fit(
             [students[k] for k in mine], inputs, list(labels), list(logits), recipes=list(recipes), progress=False
         )
+    for student, (*_, recipe) in zip(students, runs, strict=True):
+        student.seed = recipe.seed
     return students
 
 
@@ -193,29 +199,45 @@ def both_errors(student):
     return {"validation_errors": validation_errors(student), "test_errors": test_errors(student)}
 
 
-def tuned(task, recipe, measure=both_errors, score=validation_errors, width=128, start=START):
+def tuned(task, recipe, measure=both_errors, score=validation_errors, **options):
     """One arm: {"learning_rate": the chosen one, "tried": {rate: mean score}, then what `measure` gives, as lists by seed}.
 
-    task(seed) gives (inputs, labels, teacher logits or None).
+    task(seed) gives (inputs, labels, teacher logits or None). Options: see `search` and `reported`.
     """
+    found = search(task, recipe, score, **options)
+    options.pop("start", None)
+    return found | reported(task, recipe, found["learning_rate"], measure, **options)
+
+
+def search(task, recipe, score=validation_errors, *, start=START, **options):
+    """The first half of `tuned`: the chosen rate, and what was tried, from the rates `start` outwards."""
     tried, wanted = {}, list(start)
     while wanted:
         settings = [(rate, seed) for rate in wanted for seed in TRIAL_SEEDS]
-        found = [score(student) for student in _students(task, recipe, settings, width)]
+        found = [score(student) for student in _students(task, recipe, settings, **options)]
         for rate in wanted:
             tried[rate] = statistics.mean(s for s, setting in zip(found, settings, strict=True) if setting[0] == rate)
         best = min(tried, key=tried.get)
         place = SERIES.index(best)
         wanted = [SERIES[k] for k in (place - 1, place + 1) if SERIES[k] not in tried]
-    rows = [measure(student) for student in _students(task, recipe, [(best, seed) for seed in SEEDS], width)]
-    tried = {f"{rate:g}": round(tried[rate], 1) for rate in sorted(tried)}
-    return {"learning_rate": best, "tried": tried} | {name: [row[name] for row in rows] for name in rows[0]}
+    return {"learning_rate": best, "tried": {f"{rate:g}": round(tried[rate], 1) for rate in sorted(tried)}}
 
 
-def _students(task, recipe, settings, width):
-    """Students of a task for settings [(rate, seed)]."""
+def reported(task, recipe, rate, measure=both_errors, **options):
+    """The second half of `tuned`: what `measure` gives of the seeds that chose nothing, as lists."""
+    rows = [measure(student) for student in _students(task, recipe, [(rate, seed) for seed in SEEDS], **options)]
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _students(task, recipe, settings, *, width=128, begin=None, learner=None):
+    """Students of a task for settings [(rate, seed)]: 784-width-10, or those that begin(seed) makes.
+
+    `learner` stands in for `learn` where students are trained in another way: learner(runs, hidden).
+    """
     tasks = {seed: task(seed) for _, seed in settings}
-    return learn([(*tasks[seed], replace(recipe, learning_rate=rate, seed=seed)) for rate, seed in settings], (width,))
+    runs = [(*tasks[seed], replace(recipe, learning_rate=rate, seed=seed)) for rate, seed in settings]
+    own = {} if begin is None else {"begin": begin}
+    return (learner or learn)(runs, (width,), **own)
 
 
 def tuned_weight(task, recipe, weights, **options):

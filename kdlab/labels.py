@@ -3,7 +3,7 @@
 import torch
 
 from kdlab.checks import check_fraction
-from kdlab.losses import check_labels, check_logits
+from kdlab.losses import check_labels, check_logits, check_temperature
 
 
 def balanced_draw(labels, per_class, generator):
@@ -61,3 +61,35 @@ def permute_wrong(logits, generator):
     permuted = logits.clone()
     permuted[wrong] = others.gather(-1, order).flatten()
     return permuted
+
+
+def flatten_wrong(logits, temperature=1.0):
+    """Logits (N, classes) whose softmax at this temperature is as sure of its first choice, and of nothing else.
+
+    The other classes share what is left equally: how sure the teacher is of each picture, and no resemblance, true or
+    false.
+    """
+    return _as_sure(logits, torch.zeros_like(logits), temperature)
+
+
+def resemble_class(logits, temperature=1.0):
+    """Logits (N, classes) as sure as these at this temperature, that share the rest as the class does on average.
+
+    The mean is over the logits of all pictures with the same first choice. What is lost is what *this* picture resembles.
+    Where the first choice has less than half, the class's favourite among the others may come out ahead of it.
+    """
+    check_logits("logits", logits)
+    first = logits.argmax(-1)
+    rows = {int(label): logits[first == label].mean(0) for label in first.unique()}
+    return _as_sure(logits, torch.stack([rows[int(label)] for label in first]), temperature)
+
+
+def _as_sure(logits, others, temperature):
+    """Logits that keep the first choice's probability at this temperature; the rest is shared as softmax(others) would."""
+    temperature = check_temperature(temperature)
+    check_logits("logits", logits, temperature)
+    first = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, logits.argmax(-1, keepdim=True), True)
+    log_p = torch.log_softmax(logits / temperature, -1)
+    left = log_p.masked_fill(first, -torch.inf).logsumexp(-1, keepdim=True)
+    shares = torch.log_softmax((others / temperature).masked_fill(first, -torch.inf), -1)
+    return temperature * torch.where(first, log_p, left + shares)

@@ -9,6 +9,7 @@ import torch
 
 from kdlab import language, models, training
 from kdlab.exercises import start_here
+from kdlab.planes import two_classes
 from kdlab.text import CharacterTokenizer, WordTokenizer
 from kdlab.widgets import base
 
@@ -117,6 +118,9 @@ def make(kind):
         ),
         "PlanePanel": lambda: widgets.PlanePanel(steps=STEPS),
         "LookPanel": lambda: widgets.LookPanel(*_usual(_look, m), recipe=RECIPE, show=2),
+        "LuckPanel": lambda: widgets.LuckPanel(
+            _usual(two_classes), [4, 8, 16], [0, 1], count=8, bias=0, draws=2, recipe=RECIPE
+        ),
         "DrawPanel": lambda: widgets.DrawPanel({"teacher": m.teacher, "student": m.student}),
         "ExperimentPanel": lambda: widgets.ExperimentPanel(
             _runs(m), [widgets.Control("width", "Width", [4, 8])], {"accuracy": ("Accuracy", (0, 1))}, against="width"

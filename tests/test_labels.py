@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from kdlab.labels import balanced_draw, class_means, flip_labels, permute_wrong
+from kdlab.exercises.why_it_works import flat_targets
+from kdlab.labels import balanced_draw, class_means, flatten_wrong, flip_labels, permute_wrong, resemble_class
 
 LABELS = torch.arange(10).repeat_interleave(torch.arange(30, 40))[torch.randperm(345, generator=torch.Generator())]
 
@@ -78,3 +79,31 @@ def test_permuting_keeps_each_row_s_numbers_and_its_first_choice():
     assert torch.equal(permuted, permute_wrong(logits, seeded()))
     second = permuted.topk(2).indices[:, 1] == logits.topk(2).indices[:, 1]
     assert abs(second.double().mean() - 1 / 9) < 0.05
+
+
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+@pytest.mark.parametrize("change", [flatten_wrong, resemble_class])
+def test_the_first_choice_keeps_its_probability_at_that_temperature(change, temperature):
+    logits = 3 * torch.randn(len(LABELS), 10, generator=seeded())
+    first = logits.argmax(-1, keepdim=True)
+    before, after = ((z / temperature).softmax(-1) for z in (logits, change(logits, temperature)))
+    assert torch.allclose(before.gather(-1, first), after.gather(-1, first), atol=1e-5)
+    assert not torch.allclose(before, after, atol=1e-2)
+
+
+def test_flattened_targets_are_those_of_the_exercise():
+    logits = 3 * torch.randn(len(LABELS), 10, generator=seeded())
+    assert torch.allclose((flatten_wrong(logits, 4.0) / 4).softmax(-1), flat_targets.reference(logits, 4.0), atol=1e-5)
+
+
+def test_the_rest_is_shared_as_the_class_does_on_average():
+    logits = 3 * torch.randn(len(LABELS), 10, generator=seeded())
+    first = logits.argmax(-1)
+    shares = (resemble_class(logits, 2.0) / 2).softmax(-1)
+    mean = (class_means(logits, first) / 2).softmax(-1)
+    for p in (shares, mean):
+        p.scatter_(-1, first.unsqueeze(-1), 0.0)
+        p /= p.sum(-1, keepdim=True)
+    assert torch.allclose(shares, mean, atol=1e-5)
+    with pytest.raises(ValueError, match="temperature"):
+        resemble_class(logits, 0.0)

@@ -2,10 +2,456 @@
 
 import torch
 
-from kdlab.exercises.core import Exercise, Option, Question, Quiz
+from kdlab.exercises.core import Exercise, OpenExercise, Option, Question, Quiz
 from kdlab.exercises.dark_knowledge import _hold, _saying, _seeded
 
 # 1 --------------------------------------------------------------------------------------------------------------------
+
+
+def _label_luck(student_logits, probabilities):
+    """How far the gradient with a drawn label lies from the gradient with p itself: mean squared distance."""
+    q = student_logits.softmax(dim=-1)
+    labels = torch.eye(q.shape[-1]).to(q)  # one row for each label that may be drawn
+    with_label = q.unsqueeze(-2) - labels  # (N, label, classes)
+    with_p = (q - probabilities).unsqueeze(-2)
+    distance = (with_label - with_p).pow(2).sum(dim=-1)  # (N, label)
+    return (probabilities * distance).sum(dim=-1).mean()
+
+
+def _label_luck_in_short(student_logits, probabilities):
+    return (1 - (probabilities * probabilities).sum(dim=-1)).mean()
+
+
+def _label_luck_by_labels(student_logits, probabilities):
+    q = student_logits.softmax(dim=-1)
+    total = 0.0
+    for label in range(q.shape[-1]):
+        one = torch.zeros_like(q)
+        one[:, label] = 1
+        total = total + probabilities[:, label] * ((q - one) - (q - probabilities)).square().sum(dim=-1)
+    return total.mean()
+
+
+def _weighed(weights, distance=lambda d: d.square().sum(-1)):
+    """A wrong answer: weights(q, p) for the labels, and another distance."""
+
+    def label_luck(student_logits, probabilities):
+        q = student_logits.softmax(-1)
+        gap = probabilities.unsqueeze(-2) - torch.eye(q.shape[-1]).to(q)
+        return (weights(q, probabilities) * distance(gap)).sum(-1).mean()
+
+    return label_luck
+
+
+label_luck = Exercise(
+    place=1,
+    title="The luck in a gradient",
+    minutes=10,
+    difficulty="medium",
+    reference=_label_luck,
+    forms=(_label_luck_in_short, _label_luck_by_labels),
+    hints=(
+        "For each example, each label could be drawn. What is the gradient with label k, and how likely is that label?",
+        "With label k it is q - onehot(k), with p it is q - p. What is left of their difference?",
+        "Squared distance: sum over the classes. Then the mean over the labels, weighed with p, and over the examples.",
+    ),
+    mistakes={
+        "You weighed the labels with the student's q. They are drawn from p.": _weighed(lambda q, p: q),
+        "You weighed all labels alike. Label k is drawn with probability p_k.": (
+            _weighed(lambda q, p: torch.full_like(p, 1 / p.shape[-1])),
+            _weighed(lambda q, p: torch.ones_like(p)),
+        ),
+        "That is the distance for the most likely label alone. Each label can be drawn, with probability p_k.": (
+            _weighed(lambda q, p: (p == p.amax(-1, keepdim=True)).to(p)),
+            _weighed(lambda q, p: p * (p == p.amax(-1, keepdim=True))),
+        ),
+        "Square the distance: variance is a *squared* distance.": (
+            _weighed(lambda q, p: p, lambda d: d.square().sum(-1).sqrt()),
+            _weighed(lambda q, p: p, lambda d: d.abs().sum(-1)),
+        ),
+        "That is how far q - p is from 0, which is no luck: label and p have it in common.": (
+            lambda z, p: (z.softmax(-1) - p).square().sum(-1).mean()
+        ),
+        "That is the squared length of the gradient with a label. Asked for is its distance from the gradient with p.": (
+            lambda z, p: (
+                (p * (z.softmax(-1).unsqueeze(-2) - torch.eye(z.shape[-1]).to(z)).square().sum(-1)).sum(-1).mean()
+            )
+        ),
+        "You used the logits where q = softmax(logits) belongs.": (
+            lambda z, p: (p * (z.unsqueeze(-2) - torch.eye(z.shape[-1]).to(z)).square().sum(-1)).sum(-1).mean()
+        ),
+        "That is the probability that two drawn labels are the same. The luck is what is missing to 1.": (
+            lambda z, p: (p * p).sum(-1).mean()
+        ),
+        "That is the entropy of p: another measure of luck, but no squared distance.": (
+            lambda z, p: -(p * p.log()).sum(-1).mean()
+        ),
+    },
+)
+
+# 2 --------------------------------------------------------------------------------------------------------------------
+
+
+def _class_means(teacher_logits, labels):
+    """For each picture the mean of the teacher's logits over all pictures with the same label."""
+    classes = teacher_logits.shape[-1]
+    means = torch.stack([teacher_logits[labels == label].mean(dim=0) for label in range(classes)])
+    return means[labels]
+
+
+def _class_means_by_matrix(teacher_logits, labels):
+    same = (labels.unsqueeze(0) == labels.unsqueeze(1)).to(teacher_logits.dtype)
+    return same @ teacher_logits / same.sum(dim=1, keepdim=True)
+
+
+def _every_class(draw):
+    count = 3 * draw.classes + draw.rows
+    labels = torch.cat([torch.arange(draw.classes), draw.labels(count - draw.classes)])[torch.randperm(count)]
+    return {"teacher_logits": draw.logits(count, draw.classes, scale=4.0), "labels": labels}
+
+
+class_means = Exercise(
+    place=2,
+    title="Nothing of this picture",
+    minutes=5,
+    difficulty="easy",
+    reference=_class_means,
+    forms=(_class_means_by_matrix,),
+    draw=_every_class,
+    hints=(
+        "First one row for each class, then a row for each picture.",
+        "`teacher_logits[labels == label].mean(dim=0)` is the row of one class; `torch.stack` joins them.",
+        "With `means` of shape (classes, classes), `means[labels]` gives each picture the row of its label.",
+    ),
+    mistakes={
+        "That is one row for each class. Each *picture* needs one: the row of its label.": (
+            lambda v, y: torch.stack([v[y == c].mean(0) for c in range(v.shape[-1])])
+        ),
+        "You grouped the pictures by what the teacher says. Group them by their labels.": (
+            lambda v, y: _class_means_by_matrix(v, v.argmax(-1)),
+        ),
+        "That is the mean of *all* pictures, the same for every class.": lambda v, y: v.mean(0).expand_as(v),
+        "You averaged over the classes of a picture. Average over the pictures of a class: dim=0.": (
+            lambda v, y: v.mean(-1, keepdim=True).expand_as(v)
+        ),
+        "You averaged probabilities. Asked for is the mean of the logits.": (
+            lambda v, y: _class_means(v.softmax(-1), y),
+            lambda v, y: _class_means(v.softmax(-1), y).log(),
+        ),
+        "That is the sum over the pictures of a class. Divide by how many there are.": (
+            lambda v, y: torch.stack([v[y == c].sum(0) for c in range(v.shape[-1])])[y]
+        ),
+    },
+)
+
+# 3 --------------------------------------------------------------------------------------------------------------------
+
+
+def _permute_wrong(logits, generator):
+    """A copy in which, in each row, all logits but the largest change places at random."""
+    wrong = torch.ones_like(logits, dtype=torch.bool).scatter(-1, logits.argmax(-1, keepdim=True), False)
+    others = logits[wrong].view(len(logits), -1)
+    order = torch.rand(others.shape, generator=generator).argsort(-1)
+    permuted = logits.clone()
+    permuted[wrong] = others.gather(-1, order).flatten()
+    return permuted
+
+
+def _ask_permute_wrong(ask):
+    logits = 3 * torch.randn(60, 7)
+    before, top = logits.clone(), logits.argmax(-1)
+    answer = ask(logits, _seeded(0)).is_tensor(logits.shape)
+    permuted = answer.value.detach().to(before.dtype)
+    kept = torch.isclose(permuted.gather(-1, top.unsqueeze(-1)).squeeze(-1), before.amax(-1), rtol=0.01)
+    sizes = [values.sort(-1).values for values in (permuted, before)]
+    shuffled = ~torch.isclose(permuted, before, rtol=0.01)
+    _hold(
+        answer,
+        (shuffled.any(), "Nothing has changed its place."),
+        (
+            torch.allclose(*sizes, rtol=0.01),
+            "Some rows hold other numbers than before. Each row keeps its own numbers; they change places within the row.",
+        ),
+        (kept.all(), "The largest logit has moved as well. It stays where it is: the first choice must not change."),
+        (
+            not _same_order(before, permuted),
+            "All rows are permuted in the same way. Draw a new order for each row.",
+        ),
+        (shuffled.any(-1).float().mean() > 0.9, "Some rows are as they were. Permute the wrong classes of each row."),
+        (
+            not _sorted(permuted, top),
+            "The wrong classes are sorted, not shuffled: that is an order, and the same for all pictures.",
+        ),
+    )
+    again, other = (ask(logits, _seeded(seed)).value for seed in (0, 1))
+    _hold(
+        answer,
+        (torch.equal(again, permuted), "The same generator seed gave another order. Pass the generator on."),
+        (
+            not torch.equal(other, permuted),
+            "Two generators gave the same order: do you seed inside the function? Use the generator that you are given.",
+        ),
+    )
+
+
+def _moves(before, after):
+    """Where each number of a row has come from, (rows, classes)."""
+    return (after.unsqueeze(-1) - before.unsqueeze(-2)).abs().argmin(-1)
+
+
+def _same_order(before, after):
+    """Whether rows with the same first choice are all permuted alike."""
+    tops, moves = before.argmax(-1), _moves(before, after)
+    return all(len(moves[tops == top].unique(dim=0)) == 1 for top in tops.unique())
+
+
+def _sorted(logits, top):
+    wrong = torch.ones_like(logits, dtype=torch.bool).scatter(-1, top.unsqueeze(-1), False)
+    steps = logits[wrong].view(len(logits), -1).diff(dim=-1)
+    return bool((steps >= 0).all() or (steps <= 0).all())
+
+
+def _wrongly_permuted(order, top=lambda row: row.argmax()):
+    """A wrong answer: order(row, n, generator) gives the order of the n others of a row."""
+
+    def permute_wrong(logits, generator):
+        permuted = logits.clone()
+        for row in permuted:
+            others = (torch.arange(len(row)) != top(row)).nonzero().squeeze(1)
+            row[others] = row[others[order(row[others], len(others), generator)]]
+        return permuted
+
+    return permute_wrong
+
+
+def _in_place(logits, generator):
+    logits.copy_(_permute_wrong(logits, generator))
+    return logits
+
+
+permute_wrong = Exercise(
+    place=3,
+    title="As sure as before, and like nothing",
+    minutes=10,
+    difficulty="medium",
+    reference=_permute_wrong,
+    questions=_ask_permute_wrong,
+    hints=(
+        "Row by row, or all at once: which places of a row may change? All but that of `argmax`.",
+        "Row by row: `others = (torch.arange(len(row)) != top).nonzero().squeeze(1)`, then a `torch.randperm` of these places. "
+        "All at once: a mask that is False at the largest, `logits[mask].view(len(logits), -1)`.",
+        "`torch.rand(shape, generator=generator).argsort(-1)` is a random order for each row; `gather` follows it. Write the "
+        "result into a copy: `permuted[mask] = ....flatten()`.",
+    ),
+    wrong={
+        "unchanged": (lambda z, g: z.clone(), "Nothing has changed"),
+        "all of them": (lambda z, g: z.gather(1, torch.rand(z.shape, generator=g).argsort(1)), "has moved as well"),
+        "the first stays": (
+            _wrongly_permuted(lambda row, n, g: torch.randperm(n, generator=g), top=lambda row: 0),
+            "has moved as well",
+        ),
+        "the same for all rows": (
+            _wrongly_permuted(
+                lambda row, n, g: torch.randperm(n, generator=torch.Generator().manual_seed(g.initial_seed()))
+            ),
+            "in the same way",
+        ),
+        "sorted": (_wrongly_permuted(lambda row, n, g: row.argsort()), "sorted"),
+        "pictures": (lambda z, g: z[torch.randperm(len(z), generator=g)], "other numbers"),
+        "drawn with replacement": (
+            _wrongly_permuted(lambda row, n, g: torch.randint(n, (n,), generator=g)),
+            "other numbers",
+        ),
+        "global random numbers": (_wrongly_permuted(lambda row, n, g: torch.randperm(n)), "Pass the generator on"),
+        "in place": (_in_place, "in place"),
+        "probabilities": (lambda z, g: _permute_wrong(z.softmax(-1), g), "other numbers"),
+    },
+)
+
+# 4 --------------------------------------------------------------------------------------------------------------------
+
+
+def _flat_targets(logits, temperature):
+    """Soft targets that keep the first choice's probability and share the rest equally among the other classes."""
+    soft = (logits / temperature).softmax(dim=-1)
+    sure, first = soft.max(dim=-1, keepdim=True)
+    rest = (1 - sure) / (logits.shape[-1] - 1)
+    return rest.expand_as(soft).scatter(-1, first, sure)
+
+
+def _flat_by_where(logits, temperature):
+    soft = torch.softmax(logits / temperature, dim=1)
+    classes = soft.shape[1]
+    first = torch.nn.functional.one_hot(soft.argmax(dim=1), classes).bool()
+    sure = soft.max(dim=1, keepdim=True).values
+    return torch.where(first, sure, (1 - sure) / (classes - 1))
+
+
+def _flat_with(rest, top=lambda soft: soft.amax(-1, keepdim=True), temper=True):
+    """A wrong answer: rest(sure, classes) for the other classes, top(soft) for the first choice."""
+
+    def flat_targets(logits, temperature):
+        soft = (logits / temperature if temper else logits).softmax(-1)
+        first = torch.zeros_like(soft, dtype=torch.bool).scatter(-1, soft.argmax(-1, keepdim=True), True)
+        return torch.where(first, top(soft), rest(soft.amax(-1, keepdim=True), soft.shape[-1]))
+
+    return flat_targets
+
+
+flat_targets = Exercise(
+    place=4,
+    title="As sure as before, and nothing else",
+    minutes=5,
+    difficulty="easy",
+    reference=_flat_targets,
+    forms=(_flat_by_where,),
+    hints=(
+        "First the soft targets at this temperature. How sure are they of their first choice, and how much is left?",
+        "What is left, 1 - sure, is shared by all classes but one.",
+        "`soft.max(dim=-1, keepdim=True)` gives value and place; `rest.expand_as(soft).scatter(-1, first, sure)` puts the first "
+        "choice back.",
+    ),
+    mistakes={
+        "The rows do not sum to 1: the rest is shared by the *other* classes, one fewer than there are.": (
+            _flat_with(lambda sure, n: (1 - sure) / n)
+        ),
+        "That spreads 1 / classes everywhere else; only what the first choice leaves, 1 - sure, is there to share.": (
+            _flat_with(lambda sure, n: torch.ones_like(sure) / n),
+            _flat_with(lambda sure, n: torch.ones_like(sure) / (n - 1)),
+        ),
+        "The other classes have become 0, and the rows do not sum to 1 any more. Share 1 - sure among them.": (
+            _flat_with(lambda sure, n: torch.zeros_like(sure))
+        ),
+        "The first choice has become certain. It keeps the probability that it had.": (
+            _flat_with(lambda sure, n: torch.zeros_like(sure), torch.ones_like),
+            _flat_with(lambda sure, n: (1 - sure) / (n - 1), torch.ones_like),
+        ),
+        "All pictures have become equally sure. Each keeps its own.": (
+            lambda z, t: _flat_with(
+                lambda sure, n: (1 - sure.mean()).expand_as(sure) / (n - 1),
+                lambda soft: soft.amax(-1, keepdim=True).mean().expand(len(soft), 1),
+            )(z, t)
+        ),
+        "You made the targets at T = 1 and softened them afterwards. Soften the logits first.": (
+            lambda z, t: (_flat_with(lambda sure, n: (1 - sure) / (n - 1), temper=False)(z, t).log() / t).softmax(-1)
+        ),
+        "That is what permuting does: other classes changed places. Here all others get the *same*.": (
+            lambda z, t: (z / t).softmax(-1).sort(-1, descending=True).values
+        ),
+    },
+)
+
+# 5 --------------------------------------------------------------------------------------------------------------------
+
+
+def _copied_mistakes(student_logits, teacher_logits, labels):
+    """Of the pictures that the teacher gets wrong: the share on which the student gives the same wrong answer."""
+    student, teacher = student_logits.argmax(dim=-1), teacher_logits.argmax(dim=-1)
+    mistakes = teacher != labels
+    if not mistakes.any():
+        return 0.0
+    return float((student == teacher)[mistakes].float().mean())
+
+
+def _copied_by_counts(student_logits, teacher_logits, labels):
+    student = student_logits.argmax(dim=-1)
+    teacher = teacher_logits.argmax(dim=-1)
+    copied = ((student == teacher) & (teacher != labels)).sum()
+    mistakes = (teacher != labels).sum()
+    return float(copied / mistakes) if mistakes > 0 else 0.0
+
+
+def _mistakes_case(draw):
+    """Predictions: the teacher errs on a fifth, the student copies some of that; all shares and counts differ."""
+    n, c = (100 + 3 * draw.rows, draw.classes) if draw.rows > 1 else (6, 3)
+    errs, copied, other, own = (20 + draw.rows, 2 + draw.rows, 6 + 2 * draw.rows, 50) if n > 6 else (3, 1, 2, 4)
+    labels = draw.labels(n, classes=c)
+    teacher, student = labels.clone(), labels.clone()
+    teacher[:errs] = (labels[:errs] + 1) % c
+    student[:copied] = teacher[:copied]
+    student[copied:other] = (labels[copied:other] + 2) % c  # wrong as well, in another way
+    student[errs:own] = (labels[errs:own] + 3) % c  # wrong where the teacher is right
+    order = torch.randperm(n)
+    z, v = (_saying(predicted[order], c) for predicted in (student, teacher))
+    return {"student_logits": z, "teacher_logits": v, "labels": labels[order]}
+
+
+COUNTED = {
+    "copied mistakes": lambda s, t, y: (s == t) & (t != y),
+    "pictures that both get wrong, in whatever way": lambda s, t, y: (s != y) & (t != y),
+    "teacher's mistakes that are *not* copied": lambda s, t, y: (s != t) & (t != y),
+    "teacher's mistakes where the student is right": lambda s, t, y: (s == y) & (t != y),
+    "student's mistakes where the teacher is right": lambda s, t, y: (s != y) & (t == y),
+    "pictures on which they agree": lambda s, t, y: s == t,
+    "pictures that both get right": lambda s, t, y: (s == y) & (t == y),
+    "student's mistakes": lambda s, t, y: s != y,
+    "teacher's mistakes": lambda s, t, y: t != y,
+}
+AMONG = {
+    name: COUNTED[name] for name in ("teacher's mistakes", "student's mistakes", "pictures on which they agree")
+} | {
+    "pictures that both get wrong": lambda s, t, y: (s != y) & (t != y),
+    "pictures that one of them gets wrong": lambda s, t, y: (s != y) | (t != y),
+    "pictures that the teacher gets *right*": lambda s, t, y: t == y,
+    "pictures": lambda s, t, y: y == y,
+}
+
+
+def _counted_among(of, among, guard=True):
+    """A wrong answer: these counted among those; `among` None for the count alone."""
+
+    def copied_mistakes(student_logits, teacher_logits, labels):
+        said = student_logits.argmax(-1), teacher_logits.argmax(-1), labels
+        if guard and (said[1] == labels).all():
+            return 0.0
+        return float(COUNTED[of](*said).sum() / (AMONG[among](*said).sum() if among else 1))
+
+    return copied_mistakes
+
+
+copied_mistakes = Exercise(
+    place=5,
+    title="Do mistakes travel?",
+    minutes=5,
+    difficulty="easy",
+    reference=_copied_mistakes,
+    forms=(_copied_by_counts,),
+    draw=_mistakes_case,
+    hints=(
+        "Three rows of classes: what the student says, what the teacher says, what is true.",
+        "`mistakes = teacher != labels` picks the pictures that matter. Of these, how often is `student == teacher`?",
+        "`(student == teacher)[mistakes].float().mean()`, and 0 if there are no mistakes.",
+    ),
+    cases={
+        "A student that says what its teacher says copies every mistake.": (
+            lambda draw: (a := _mistakes_case(draw)) | {"student_logits": a["teacher_logits"]}
+        ),
+        "A teacher without mistakes leaves nothing to copy: return 0.": (
+            lambda draw: (a := _mistakes_case(draw)) | {"teacher_logits": _saying(a["labels"], draw.classes)}
+        ),
+    },
+    mistakes={
+        "That is nan: the mean of nothing is 0 / 0.": _counted_among(
+            "copied mistakes", "teacher's mistakes", guard=False
+        ),
+        "That is how many mistakes are copied. Divide by the number of the teacher's mistakes.": (
+            _counted_among("copied mistakes", None)
+        ),
+    }
+    | {
+        f"You counted the {of} and divided by the number of {among}. Asked for are the copied mistakes (the *same* wrong "
+        "answer), divided by the teacher's mistakes.": (
+            _counted_among(of, among),
+            _counted_among(of, among, guard=False),
+        )
+        for of in COUNTED
+        for among in AMONG
+        if of != among and (of, among) != ("copied mistakes", "teacher's mistakes")
+    },
+    wrong={"percent": (lambda *a: 100 * _copied_mistakes(*a), "100 times too large")},
+)
+
+# 6 --------------------------------------------------------------------------------------------------------------------
 
 
 def _flip_labels(labels, share, generator, classes=10):
@@ -154,7 +600,7 @@ def _rand(low, high, y, g):
 
 
 flip_labels = Exercise(
-    place=1,
+    place=6,
     title="Wrong on purpose",
     minutes=10,
     difficulty="medium",
@@ -208,296 +654,86 @@ flip_labels = Exercise(
     },
 )
 
-# 2 --------------------------------------------------------------------------------------------------------------------
+# 7 --------------------------------------------------------------------------------------------------------------------
 
-
-def _copied_mistakes(student_logits, teacher_logits, labels):
-    """Of the pictures that the teacher gets wrong: the share on which the student gives the same wrong answer."""
-    student, teacher = student_logits.argmax(dim=-1), teacher_logits.argmax(dim=-1)
-    mistakes = teacher != labels
-    if not mistakes.any():
-        return 0.0
-    return float((student == teacher)[mistakes].float().mean())
-
-
-def _copied_by_counts(student_logits, teacher_logits, labels):
-    student = student_logits.argmax(dim=-1)
-    teacher = teacher_logits.argmax(dim=-1)
-    copied = ((student == teacher) & (teacher != labels)).sum()
-    mistakes = (teacher != labels).sum()
-    return float(copied / mistakes) if mistakes > 0 else 0.0
-
-
-def _mistakes_case(draw):
-    """Predictions: the teacher errs on a fifth, the student copies some of that; all shares and counts differ."""
-    n, c = (100 + 3 * draw.rows, draw.classes) if draw.rows > 1 else (6, 3)
-    errs, copied, other, own = (20 + draw.rows, 2 + draw.rows, 6 + 2 * draw.rows, 50) if n > 6 else (3, 1, 2, 4)
-    labels = draw.labels(n, classes=c)
-    teacher, student = labels.clone(), labels.clone()
-    teacher[:errs] = (labels[:errs] + 1) % c
-    student[:copied] = teacher[:copied]
-    student[copied:other] = (labels[copied:other] + 2) % c  # wrong as well, in another way
-    student[errs:own] = (labels[errs:own] + 3) % c  # wrong where the teacher is right
-    order = torch.randperm(n)
-    z, v = (_saying(predicted[order], c) for predicted in (student, teacher))
-    return {"student_logits": z, "teacher_logits": v, "labels": labels[order]}
-
-
-COUNTED = {
-    "copied mistakes": lambda s, t, y: (s == t) & (t != y),
-    "pictures that both get wrong, in whatever way": lambda s, t, y: (s != y) & (t != y),
-    "teacher's mistakes that are *not* copied": lambda s, t, y: (s != t) & (t != y),
-    "teacher's mistakes where the student is right": lambda s, t, y: (s == y) & (t != y),
-    "student's mistakes where the teacher is right": lambda s, t, y: (s != y) & (t == y),
-    "pictures on which they agree": lambda s, t, y: s == t,
-    "pictures that both get right": lambda s, t, y: (s == y) & (t == y),
-    "student's mistakes": lambda s, t, y: s != y,
-    "teacher's mistakes": lambda s, t, y: t != y,
-}
-AMONG = {
-    name: COUNTED[name] for name in ("teacher's mistakes", "student's mistakes", "pictures on which they agree")
-} | {
-    "pictures that both get wrong": lambda s, t, y: (s != y) & (t != y),
-    "pictures that one of them gets wrong": lambda s, t, y: (s != y) | (t != y),
-    "pictures that the teacher gets *right*": lambda s, t, y: t == y,
-    "pictures": lambda s, t, y: y == y,
-}
-
-
-def _counted_among(of, among, guard=True):
-    """A wrong answer: these counted among those; `among` None for the count alone."""
-
-    def copied_mistakes(student_logits, teacher_logits, labels):
-        said = student_logits.argmax(-1), teacher_logits.argmax(-1), labels
-        if guard and (said[1] == labels).all():
-            return 0.0
-        return float(COUNTED[of](*said).sum() / (AMONG[among](*said).sum() if among else 1))
-
-    return copied_mistakes
-
-
-copied_mistakes = Exercise(
-    place=2,
-    title="Do mistakes travel?",
-    minutes=5,
-    difficulty="easy",
-    reference=_copied_mistakes,
-    forms=(_copied_by_counts,),
-    draw=_mistakes_case,
+tell_apart = OpenExercise(
+    place=7,
+    title="Tell two readings apart",
+    minutes=20,
+    difficulty="hard",
     hints=(
-        "Three rows of classes: what the student says, what the teacher says, what is true.",
-        "`mistakes = teacher != labels` picks the pictures that matter. Of these, how often is `student == teacher`?",
-        "`(student == teacher)[mistakes].float().mean()`, and 0 if there are no mistakes.",
+        "Choose two rows of the table that both explain one and the same figure. On which altered target do they disagree?",
+        "Change one property, keep the rest: which pictures, how sure on average, the label's weight, the tries. The "
+        "functions of `kdlab.labels` are the bricks, and a `torch.randperm` of the pictures makes a control of nearly anything.",
+        "`kdlab.sweeps.grid(recipe, learning_rate=[0.01, 0.02, 0.05, 0.1], seed=range(3))` gives the recipes that choose a "
+        "rate. Report seeds that chose nothing, with `t_interval` of the differences seed by seed.",
     ),
-    cases={
-        "A student that says what its teacher says copies every mistake.": (
-            lambda draw: (a := _mistakes_case(draw)) | {"student_logits": a["teacher_logits"]}
-        ),
-        "A teacher without mistakes leaves nothing to copy: return 0.": (
-            lambda draw: (a := _mistakes_case(draw)) | {"teacher_logits": _saying(a["labels"], draw.classes)}
-        ),
-    },
-    mistakes={
-        "That is nan: the mean of nothing is 0 / 0.": _counted_among(
-            "copied mistakes", "teacher's mistakes", guard=False
-        ),
-        "That is how many mistakes are copied. Divide by the number of the teacher's mistakes.": (
-            _counted_among("copied mistakes", None)
-        ),
-    }
-    | {
-        f"You counted the {of} and divided by the number of {among}. Asked for are the copied mistakes (the *same* wrong "
-        "answer), divided by the teacher's mistakes.": (
-            _counted_among(of, among),
-            _counted_among(of, among, guard=False),
-        )
-        for of in COUNTED
-        for among in AMONG
-        if of != among and (of, among) != ("copied mistakes", "teacher's mistakes")
-    },
-    wrong={"percent": (lambda *a: 100 * _copied_mistakes(*a), "100 times too large")},
-)
+    good_answer="""A good answer has five lines, and each can be wrong.
 
-# 3 --------------------------------------------------------------------------------------------------------------------
+1. **Two readings and where they part.** For example: *"How sure the teacher is of **this** picture helps"* against *"any
+   spread of sureness helps: some targets are softer than others, whichever"*.
+2. **The control.** Flat targets (exercise 7.4) with the sureness of *another* picture: one `randperm` of the rows before
+   the first choices are put back. Mean sureness, its spread and the first choices stay; only the link with the picture is
+   gone. (Deal it out within each class, and the link with the class stays: a third reading less.)
+3. **How it was run.** Same students, weights at the start, batches and steps; a rate for each arm, from as many tries, on
+   validation pictures; the best rate not at the end of the grid; other seeds for the report.
+   `sweeps.fit(students, inputs, labels, targets, recipes=...)` trains them all at once.
+4. **The result as an interval**, paired seed by seed: "real sureness saves 12 ± 9 errors against dealt-out sureness" or
+   "the seeds cannot tell them apart". Which of the two readings would have predicted what was said *before* the run.
+5. **What it does not say.** One teacher, one temperature, one amount of data; one data set on which the teacher is
+   nearly always sure.
 
-
-def _class_means(teacher_logits, labels):
-    """For each picture the mean of the teacher's logits over all pictures with the same label."""
-    classes = teacher_logits.shape[-1]
-    means = torch.stack([teacher_logits[labels == label].mean(dim=0) for label in range(classes)])
-    return means[labels]
-
-
-def _class_means_by_matrix(teacher_logits, labels):
-    same = (labels.unsqueeze(0) == labels.unsqueeze(1)).to(teacher_logits.dtype)
-    return same @ teacher_logits / same.sum(dim=1, keepdim=True)
-
-
-def _every_class(draw):
-    count = 3 * draw.classes + draw.rows
-    labels = torch.cat([torch.arange(draw.classes), draw.labels(count - draw.classes)])[torch.randperm(count)]
-    return {"teacher_logits": draw.logits(count, draw.classes, scale=4.0), "labels": labels}
-
-
-class_means = Exercise(
-    place=3,
-    title="Nothing of this picture",
-    minutes=5,
-    difficulty="easy",
-    reference=_class_means,
-    forms=(_class_means_by_matrix,),
-    draw=_every_class,
-    hints=(
-        "First one row for each class, then a row for each picture.",
-        "`teacher_logits[labels == label].mean(dim=0)` is the row of one class; `torch.stack` joins them.",
-        "With `means` of shape (classes, classes), `means[labels]` gives each picture the row of its label.",
-    ),
-    mistakes={
-        "That is one row for each class. Each *picture* needs one: the row of its label.": (
-            lambda v, y: torch.stack([v[y == c].mean(0) for c in range(v.shape[-1])])
-        ),
-        "You grouped the pictures by what the teacher says. Group them by their labels.": (
-            lambda v, y: _class_means_by_matrix(v, v.argmax(-1)),
-        ),
-        "That is the mean of *all* pictures, the same for every class.": lambda v, y: v.mean(0).expand_as(v),
-        "You averaged over the classes of a picture. Average over the pictures of a class: dim=0.": (
-            lambda v, y: v.mean(-1, keepdim=True).expand_as(v)
-        ),
-        "You averaged probabilities. Asked for is the mean of the logits.": (
-            lambda v, y: _class_means(v.softmax(-1), y),
-            lambda v, y: _class_means(v.softmax(-1), y).log(),
-        ),
-        "That is the sum over the pictures of a class. Divide by how many there are.": (
-            lambda v, y: torch.stack([v[y == c].sum(0) for c in range(v.shape[-1])])[y]
-        ),
-    },
-)
-
-# 4 --------------------------------------------------------------------------------------------------------------------
-
-
-def _permute_wrong(logits, generator):
-    """A copy in which, in each row, all logits but the largest change places at random."""
-    wrong = torch.ones_like(logits, dtype=torch.bool).scatter(-1, logits.argmax(-1, keepdim=True), False)
-    others = logits[wrong].view(len(logits), -1)
-    order = torch.rand(others.shape, generator=generator).argsort(-1)
-    permuted = logits.clone()
-    permuted[wrong] = others.gather(-1, order).flatten()
-    return permuted
-
-
-def _ask_permute_wrong(ask):
-    logits = 3 * torch.randn(60, 7)
-    before, top = logits.clone(), logits.argmax(-1)
-    answer = ask(logits, _seeded(0)).is_tensor(logits.shape)
-    permuted = answer.value.detach().to(before.dtype)
-    kept = torch.isclose(permuted.gather(-1, top.unsqueeze(-1)).squeeze(-1), before.amax(-1), rtol=0.01)
-    sizes = [values.sort(-1).values for values in (permuted, before)]
-    shuffled = ~torch.isclose(permuted, before, rtol=0.01)
-    _hold(
-        answer,
-        (shuffled.any(), "Nothing has changed its place."),
-        (
-            torch.allclose(*sizes, rtol=0.01),
-            "Some rows hold other numbers than before. Each row keeps its own numbers; they change places within the row.",
-        ),
-        (kept.all(), "The largest logit has moved as well. It stays where it is: the first choice must not change."),
-        (
-            not _same_order(before, permuted),
-            "All rows are permuted in the same way. Draw a new order for each row.",
-        ),
-        (shuffled.any(-1).float().mean() > 0.9, "Some rows are as they were. Permute the wrong classes of each row."),
-        (
-            not _sorted(permuted, top),
-            "The wrong classes are sorted, not shuffled: that is an order, and the same for all pictures.",
-        ),
-    )
-    again, other = (ask(logits, _seeded(seed)).value for seed in (0, 1))
-    _hold(
-        answer,
-        (torch.equal(again, permuted), "The same generator seed gave another order. Pass the generator on."),
-        (
-            not torch.equal(other, permuted),
-            "Two generators gave the same order: do you seed inside the function? Use the generator that you are given.",
-        ),
-    )
-
-
-def _moves(before, after):
-    """Where each number of a row has come from, (rows, classes)."""
-    return (after.unsqueeze(-1) - before.unsqueeze(-2)).abs().argmin(-1)
-
-
-def _same_order(before, after):
-    """Whether rows with the same first choice are all permuted alike."""
-    tops, moves = before.argmax(-1), _moves(before, after)
-    return all(len(moves[tops == top].unique(dim=0)) == 1 for top in tops.unique())
-
-
-def _sorted(logits, top):
-    wrong = torch.ones_like(logits, dtype=torch.bool).scatter(-1, top.unsqueeze(-1), False)
-    steps = logits[wrong].view(len(logits), -1).diff(dim=-1)
-    return bool((steps >= 0).all() or (steps <= 0).all())
-
-
-def _wrongly_permuted(order, top=lambda row: row.argmax()):
-    """A wrong answer: order(row, n, generator) gives the order of the n others of a row."""
-
-    def permute_wrong(logits, generator):
-        permuted = logits.clone()
-        for row in permuted:
-            others = (torch.arange(len(row)) != top(row)).nonzero().squeeze(1)
-            row[others] = row[others[order(row[others], len(others), generator)]]
-        return permuted
-
-    return permute_wrong
-
-
-def _in_place(logits, generator):
-    logits.copy_(_permute_wrong(logits, generator))
-    return logits
-
-
-permute_wrong = Exercise(
-    place=4,
-    title="As sure as before, and like nothing",
-    minutes=10,
-    difficulty="medium",
-    reference=_permute_wrong,
-    questions=_ask_permute_wrong,
-    hints=(
-        "Row by row, or all at once: which places of a row may change? All but that of `argmax`.",
-        "Row by row: `others = (torch.arange(len(row)) != top).nonzero().squeeze(1)`, then a `torch.randperm` of these places. "
-        "All at once: a mask that is False at the largest, `logits[mask].view(len(logits), -1)`.",
-        "`torch.rand(shape, generator=generator).argsort(-1)` is a random order for each row; `gather` follows it. Write the "
-        "result into a copy: `permuted[mask] = ....flatten()`.",
-    ),
-    wrong={
-        "unchanged": (lambda z, g: z.clone(), "Nothing has changed"),
-        "all of them": (lambda z, g: z.gather(1, torch.rand(z.shape, generator=g).argsort(1)), "has moved as well"),
-        "the first stays": (
-            _wrongly_permuted(lambda row, n, g: torch.randperm(n, generator=g), top=lambda row: 0),
-            "has moved as well",
-        ),
-        "the same for all rows": (
-            _wrongly_permuted(
-                lambda row, n, g: torch.randperm(n, generator=torch.Generator().manual_seed(g.initial_seed()))
-            ),
-            "in the same way",
-        ),
-        "sorted": (_wrongly_permuted(lambda row, n, g: row.argsort()), "sorted"),
-        "pictures": (lambda z, g: z[torch.randperm(len(z), generator=g)], "other numbers"),
-        "drawn with replacement": (
-            _wrongly_permuted(lambda row, n, g: torch.randint(n, (n,), generator=g)),
-            "other numbers",
-        ),
-        "global random numbers": (_wrongly_permuted(lambda row, n, g: torch.randperm(n)), "Pass the generator on"),
-        "in place": (_in_place, "in place"),
-        "probabilities": (lambda z, g: _permute_wrong(z.softmax(-1), g), "other numbers"),
-    },
+For marking: the control changes exactly one thing (3 points); both predictions stand before the run (2); every arm is tuned
+alike, on data that is not reported (2); interval instead of a single figure (2); limits (1). A clear "cannot be told
+apart" is worth as much as a clear yes.""",
 )
 
 quiz = Quiz(
+    Question(
+        "A teacher knows p(y | x) but for a bias. With more and more examples, its student ...",
+        (
+            Option("ends at the best possible border, a little later.", "More data average luck away. A bias stays."),
+            Option(
+                "ends at the teacher's border, while students of labels go on to the true one.",
+                "Right: less variance, and a bias that no number of examples mends.",
+                True,
+            ),
+            Option(
+                "wobbles as much as students of labels.",
+                "Its targets hold no luck: it stands still, in the wrong place.",
+            ),
+        ),
+    ),
+    Question(
+        "Soft targets that are as sure of each picture as the teacher, with all wrong classes equal, save as much as plain "
+        "label smoothing. What does that say?",
+        (
+            Option(
+                "Soft targets are nothing but label smoothing.",
+                "These are. The real ones save more: what was taken away matters.",
+            ),
+            Option(
+                "Here it is not the teacher's sureness alone that helps.",
+                "Right: sureness is all that they have over smoothing.",
+                True,
+            ),
+            Option("The teacher is badly calibrated.", "Nothing here measures that."),
+        ),
+    ),
+    Question(
+        "A student agrees with its teacher more than another one does. Is it the better student?",
+        (
+            Option(
+                "Yes: the teacher is better than both.", "Agreement counts shared mistakes, too. Look at the errors."
+            ),
+            Option(
+                "Perhaps. Agreement and accuracy are two measures; compare both, on pictures that neither has seen.",
+                "Right.",
+                True,
+            ),
+            Option("No: copying never helps.", "Here more agreement often went with fewer errors. It need not."),
+        ),
+    ),
     Question(
         "Teacher and student were trained on the *same* labels, of which 40 % are wrong. Will distillation clean them?",
         (
@@ -539,20 +775,6 @@ quiz = Quiz(
                 "Right. And mind how few mistakes a good teacher makes: the share is uncertain.",
                 True,
             ),
-        ),
-    ),
-    Question(
-        "With one learning rate for all arms, soft targets lose in every seed. What do you do first?",
-        (
-            Option(
-                "Conclude that the student is too small.", "Perhaps it is. But that rate may suit hard labels only."
-            ),
-            Option(
-                "Choose the rate anew for each arm, on validation data.",
-                "Right. Seeds tell luck from effect; they do not tell the method from its settings.",
-                True,
-            ),
-            Option("Run more seeds.", "They would make a wrong comparison more certain."),
         ),
     ),
 )

@@ -81,4 +81,14 @@ from kdlab.plots.transformer_distillation import (
     rated_sentences,
     short_training,
 )
-from kdlab.plots.why_it_works import noise, nothing_gained, patience, taken_apart
+from kdlab.plots.why_it_works import (
+    fidelity,
+    good_teachers,
+    gradient_luck,
+    luck_errors,
+    luck_panel,
+    noise,
+    nothing_gained,
+    patience,
+    taken_apart,
+)

@@ -27,6 +27,7 @@ _PANELS = {
     "against_guessing": "blind",
     "AttentionPanel": "attention",
     "LookPanel": "look",
+    "LuckPanel": "luck",
     "SentencePanel": "sentence",
     "sentence_attention": "reading",
     "sentence_logits": "reading",

@@ -108,7 +108,7 @@ widgets.TemperaturePanel(logits, images=images, labels=labels, editable=False)
 # | 04 | [A student that learns while you watch](04_mlp_distillation.ipynb) | race a taught student against an untaught one | 90 |
 # | 05 | [Dark knowledge](05_dark_knowledge.ipynb) | teach a digit without showing it | 80 |
 # | 06 | [Fair comparisons](06_fair_comparisons.ipynb) | find out why two laboratories disagree | 95 |
-# | 07 | [Why it works](07_why_it_works.ipynb) | take things away from a teacher, and see what is missed | 65 |
+# | 07 | [Why it works](07_why_it_works.ipynb) | take things away from a teacher, and see what is missed | 90 |
 # | 08 | [Feature distillation](08_feature_distillation.ipynb) | teach a student where to look | 90 |
 # | 11 | [Transformer distillation](11_transformer_distillation.ipynb) | let a pretrained reader teach a small one | 100 |
 # | 12 | [Language models](12_language_models.ipynb) | what a next character can teach | 90 |
