@@ -71,7 +71,7 @@ def test_a_hint_on_moved_pictures_teaches_and_leaves_the_projection_behind(scrip
     inputs, labels = torch.rand(64, 784), torch.arange(64) % 10
     recipe = script.Recipe(steps=12, batch_size=32, learning_rate=1e-2)
     options = {"recipe": recipe, "evaluate": lambda model: {"seen": float(model is student)}, "evaluate_every": 4}
-    records = list(script.train_on_moved(student, inputs, labels, 16.0, **options))
+    records = list(script.train_on_moved(student, inputs, labels, {"labels": 1, "hint": 16.0}, **options))
     assert records[-1]["loss"] < records[0]["loss"] and records[-1]["seen"] == 1.0
     assert set(student.state_dict()) == names and not torch.equal(student.convolutions[0].weight, start)
 

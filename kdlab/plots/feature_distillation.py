@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kdlab.data import corner_of
 from kdlab.intervals import t_interval
 from kdlab.plots.base import (
     BLUE,
@@ -69,12 +70,13 @@ def look_panel(pixels, corner, maps, seen, curves, teacher, *, truth, imitate, w
 
 
 @in_course_style
-def cluttered(pixels, corners, labels, maps=None):
-    """A row of pictures with their boxes (None for no box); under it one row of attention for each entry of maps.
+def cluttered(pixels, boxes, labels, maps=None):
+    """A row of pictures with their boxes (None for none), bool (pictures, 28, 28); under it one row of attention for each entry of maps.
 
     maps: {network: (pictures, places) attention, each picture's largest 1}.
     """
     maps = maps or {}
+    corners = [None] * len(labels) if boxes is None else [corner_of(box) for box in boxes]
     rows = 1 + len(maps)
     figure, axes = picture(len(labels), rows, size=(SIZE[0], 1.15 * rows + 0.3), squeeze=False)
     for column, (image, corner, label) in enumerate(zip(pixels, corners, labels, strict=True)):
