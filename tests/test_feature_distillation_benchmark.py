@@ -127,6 +127,14 @@ def test_what_the_lesson_says_is_recorded(recorded):
     assert apart(values("clutter_long", "labels + hint"), moved) == 0
     assert apart(values("clutter_long", "labels + attention"), moved) < 0
     assert apart(values("clutter", "labels, pictures moved"), values("clutter", "labels")) == 0
+    asked = values("clutter_long", "logits, pictures moved")
+    assert apart(asked, moved) > 0 and apart(asked, values("clutter_long", "logits")) > 30
+    assert apart(asked, values("clutter_long", "labels + hint, pictures moved")) == 0
+    hint_moved = values("clutter", "labels + hint, pictures moved")
+    assert apart(hint_moved, values("clutter", "logits, pictures moved")) > 10
+    two = values("narrow", "two logits")
+    assert apart(values("narrow", "relations"), two) > 15
+    assert apart(values("narrow", "features"), values("narrow", "relations")) > 0
     pixels = values("new_classes_baselines", "pixels")
     assert apart(values("new_classes", "features"), pixels) == 0
     for arm in ("labels", "logits"):

@@ -320,7 +320,8 @@ design_a_control = OpenExercise(
    (permuted). Size, spread and sparseness of the targets are the same, and so are the projection and its learning; only
    the connection with the picture is gone. Hints of an untrained teacher test another doubt: that any fixed function of the
    picture will do. A map of the true box as attention would ask a third one: is it only about *where*?
-   The strongest rival needs no teacher at all: pictures that are moved at every step, given the time that they need.
+   The strongest rivals need no hint at all: pictures that are moved at every step, with labels or with the teacher's logits,
+   given the time that they need.
 3. **The same care.** The control gets a weight and a learning rate of its own, chosen on validation data by as many tries;
    otherwise a bad weight looks like a bad idea. And the same seeds.
 4. **What would count against the claim**, said before the run: "if permuted hints are within the paired interval of real

@@ -128,7 +128,8 @@ def longer(short, long):
     """Validation accuracy on the way, {arm: [curve of each seed]}, for runs of two lengths side by side."""
     figure, axes = picture(2, size=(SIZE[0], 3.0), sharey=True)
     looks = {"labels": (HARD, "--"), "labels + attention": (GREEN, "-."), "labels + hint": (DISTILLED, "-"),
-             "labels, pictures moved": (GRAY, ":"), "labels + hint, pictures moved": (PINK, (0, (7, 1.5)))}  # fmt: skip
+             "labels, pictures moved": (GRAY, ":"), "logits, pictures moved": (TEACHER, (0, (4, 2, 1, 2))),
+             "labels + hint, pictures moved": (PINK, (0, (7, 1.5)))}  # fmt: skip
     for ax, found in zip(axes, (short, long), strict=True):
         for arm, (color, dash) in ((arm, looks[arm]) for arm in looks if arm in found):
             steps = np.array([step for step, _ in found[arm][0]])
