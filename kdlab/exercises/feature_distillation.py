@@ -448,11 +448,10 @@ weight_of_the_rest = Exercise(
             lambda v, y: -v.log_softmax(-1).gather(-1, y[:, None]).squeeze(-1),
             lambda v, y: 1 - v.log_softmax(-1).gather(-1, y[:, None]).squeeze(-1),
         ),
-        "One divided by the label's probability is not what is left over. Take it from 1.": (
-            lambda v, y: 1 / _label_share(v, y)
-        ),
-        "That is the odds of all else against the label. Its probability is asked for, which is less than 1.": (
-            lambda v, y: (1 - _label_share(v, y)) / _label_share(v, y)
+        "One divided by the label's probability, or the odds against it, is not what is left over. Take the probability from "
+        "1.": (
+            lambda v, y: 1 / _label_share(v, y),
+            lambda v, y: (1 - _label_share(v, y)) / _label_share(v, y),
         ),
         "One number for each row is asked for: you averaged over the rows.": (
             lambda v, y: (1 - _label_share(v, y)).mean(),

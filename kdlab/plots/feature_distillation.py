@@ -126,7 +126,7 @@ def arms(groups, *, baseline, references=None, unit="right answers in %", kinds=
 @in_course_style
 def longer(short, long):
     """Validation accuracy on the way, {arm: [curve of each seed]}, for runs of two lengths side by side."""
-    figure, axes = picture(2, size=(SIZE[0], 3.0), sharey=True)
+    figure, axes = picture(2, size=(SIZE[0], 3.4), sharey=True)
     looks = {"labels": (HARD, "--"), "labels + attention": (GREEN, "-."), "labels + hint": (DISTILLED, "-"),
              "labels, pictures moved": (GRAY, ":"), "logits, pictures moved": (TEACHER, (0, (4, 2, 1, 2))),
              "labels + hint, pictures moved": (PINK, (0, (7, 1.5)))}  # fmt: skip
@@ -138,7 +138,7 @@ def longer(short, long):
             ax.fill_between(steps, values.min(0), values.max(0), color=color, alpha=0.12, linewidth=0)
         ax.set(xlabel="step", title=f"{steps[-1] + 1} steps", ylim=(0, 100))
     axes[0].set_ylabel("right answers in %")
-    axes[0].legend(fontsize="small", loc="upper left")
+    figure.legend(*axes[0].get_legend_handles_labels(), fontsize="small", loc="outside lower center", ncols=3)
     return figure
 
 

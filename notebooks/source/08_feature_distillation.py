@@ -302,7 +302,7 @@ plots.arms({"right answers after 1600 steps": longest}, baseline=SHOWN[3], kinds
 # %% [markdown]
 # *Recorded*, five seeds at 1600 steps, learning rates chosen anew, weights as at 400; bands from the worst seed to the best. In
 # brackets, this time, stands the difference to labels with *moved* pictures. Labels alone stay where they were, with 3000 pictures
-# learned by heart. Logits reach 40 %, attention 58, the hint 67 (9 ± 6 more than attention, now told), logits and hint 78.
+# learned by heart. Logits reach 40 %, attention 58, the hint 67 (9 ± 6 more than attention), logits and hint 78.
 #
 # The dotted line is the one to remember. **Labels, with the pictures moved at every step**: no teacher, nothing in 400 steps, and
 # now 71 %, with three quarters of the attention in the box. That is more than attention reaches, and not told from the hint (the
@@ -314,8 +314,8 @@ plots.arms({"right answers after 1600 steps": longest}, baseline=SHOWN[3], kinds
 #
 # And then the arm that spoils a simpler story. Plain **logits** on moved pictures reach 81 %, and the hint there is not ahead of
 # them (0.3 ± 3.0). *One* answer does not say where the digit is. The answers about a picture that moves do, to a student that has
-# the time. (Beyer et al. 2022: a good teacher is patient and consistent.) After 400 steps these logits had 42 %, and the hint on
-# moved pictures was 15 ± 9 points ahead. So here hidden layers are the *shorter* way, and the better one from a cache. They are
+# the time. (Beyer et al. 2022: a good teacher is patient and consistent.) After 400 steps the hint on moved pictures was
+# still 15 ± 9 points ahead of them. So here hidden layers are the *shorter* way, and the better one from a cache. They are
 # not the only one.
 #
 # ## 2 · What the answer does not say
