@@ -53,9 +53,10 @@ CLUTTER = {  # arm: (parts with fixed weights, the part whose weight is chosen, 
     "untrained hint": ({"labels": 1}, "hint", FAINT_HINT, "untrained"),
     "shuffled hint": ({"labels": 1}, "hint", FAINT_HINT, "shuffled"),
     "labels + hint, pictures moved": ({"labels": 1}, "hint", HINT, "asked anew"),
+    "logits, pictures moved": ({"logits": 1, "labels": 0.1}, None, None, "asked anew"),
 }
 LONG = ("labels", "logits", "labels + attention", "labels + hint", "logits + hint", "labels, pictures moved",
-        "labels + hint, pictures moved")  # fmt: skip
+        "labels + hint, pictures moved", "logits, pictures moved")  # fmt: skip
 MOST_MOVED = 3  # pixels each way, anew at every step
 
 
@@ -110,7 +111,7 @@ def clutter_run(arm, rate, weight, seed, steps=400, temperature=4.0):
         if source == "moved":  # what one would try without a teacher
             records = list(train_plainly(student, inputs, labels, jitter=MOST_MOVED, **options))
         elif source == "asked anew":
-            records = list(train_on_moved(student, inputs, labels, weight, **options))
+            records = list(train_on_moved(student, inputs, labels, weights, **options))
         else:
             records = list(train_student(student, inputs, labels, world[source], weights=weights, **options))
     except RuntimeError:  # the loss left the numbers: a learning rate too high
@@ -124,8 +125,8 @@ def clutter_run(arm, rate, weight, seed, steps=400, temperature=4.0):
     } | ({"curve": curve} if arm in LONG and seed in SEEDS else {})
 
 
-def train_on_moved(student, inputs, labels, weight, *, recipe, **options):
-    """Labels and hints of moved pictures: the teacher is asked about each of them as it lies."""
+def train_on_moved(student, inputs, labels, weights, *, recipe, **options):
+    """Labels, and hints or logits, of moved pictures: the teacher is asked about each of them as it lies."""
     teacher = load_conv_teacher("clutter")
     scale = last_maps(teacher, inputs).std()
     both = torch.nn.Module()
@@ -139,9 +140,13 @@ def train_on_moved(student, inputs, labels, weight, *, recipe, **options):
         pictures = moved(inputs[rows])
         seen = student(pictures, details=True)
         with torch.no_grad():
-            wanted = teacher(pictures, details=True)["maps"][-1] / scale
-        hard = torch.nn.functional.cross_entropy(seen["logits"], labels[rows])
-        return hard + weight * hint_loss_core(seen["maps"][-1], wanted, projection=both.projection)
+            wanted = teacher(pictures, details=True)
+        loss = weights["labels"] * torch.nn.functional.cross_entropy(seen["logits"], labels[rows])
+        if "logits" in weights:
+            soft = kl_divergence_core(seen["logits"], wanted["logits"], temperature=temperature)
+            return loss + weights["logits"] * temperature**2 * soft
+        hint = hint_loss_core(seen["maps"][-1], wanted["maps"][-1] / scale, projection=both.projection)
+        return loss + weights["hint"] * hint
 
     evaluate = options.pop("evaluate")
     return descend(both, next_loss, recipe=recipe, evaluate=lambda _: evaluate(student), **options)
@@ -216,7 +221,7 @@ def clutter_long_jobs():
 # --- what the answer does not say: odd or even --------------------------------------------------------
 
 NARROW = ("two logits", "two labels", "features", "features, layer 1", "features, raw", "features, standardised",
-          "ten logits", "untrained")  # fmt: skip
+          "ten logits", "relations", "untrained")  # fmt: skip
 
 
 @cache
@@ -231,6 +236,7 @@ def narrow_world():
     spread = second - second.mean(0)
     targets = {
         "features": principal(second),
+        "relations": principal(second),
         "features, layer 1": principal(first),
         "features, raw": second / second.std(),
         "features, standardised": spread / (second.std(0) + 0.05 * second.std()),
@@ -317,6 +323,12 @@ def new_classes_run(arm, rate, weight, seed):
     return probed_student(new_classes_world(), arm, rate, seed, outputs=5)
 
 
+def distances(features):
+    """Of each pair of rows, divided by their mean: the relations of Park et al. 2019, the subject of the next lesson."""
+    pairs = torch.pdist(features)
+    return pairs / pairs.mean()
+
+
 def probed_student(world, arm, rate, seed, outputs, steps=1000, temperature=4.0):
     """A student 784-64-64-outputs that learns from this arm's targets, and a probe on its last hidden layer."""
     inputs, target = world["inputs"], world["targets"].get(arm)
@@ -332,6 +344,8 @@ def probed_student(world, arm, rate, seed, outputs, steps=1000, temperature=4.0)
     def next_loss(temperature, alpha):
         rows = next(batches)
         seen, wanted = student(inputs[rows], details=True), target[rows]
+        if arm == "relations":
+            return torch.nn.functional.smooth_l1_loss(distances(seen["hidden"][-1]), distances(wanted))
         if arm.startswith("features"):
             return hint_loss_core(seen["hidden"][-1], wanted, projection=both.projection)
         if "labels" in arm:

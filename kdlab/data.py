@@ -182,6 +182,12 @@ def clutter(images, others, *, fragments=5, seed=0):
     return pictures, boxes
 
 
+def corner_of(box):
+    """[top, left, side] of a box of `clutter`, bool (28, 28)."""
+    rows, columns = np.nonzero(box)
+    return [int(rows.min()), int(columns.min()), int(rows.max() - rows.min() + 1)]
+
+
 def _half_size(images):
     """uint8 (N, 28, 28) -> (N, 14, 14): means of 2 × 2 pixels, brighter by 1.3, which a stroke loses by shrinking."""
     means = images.reshape(-1, 14, 2, 14, 2).mean((2, 4), dtype=np.float32)

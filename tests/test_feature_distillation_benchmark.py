@@ -71,7 +71,7 @@ def test_a_hint_on_moved_pictures_teaches_and_leaves_the_projection_behind(scrip
     inputs, labels = torch.rand(64, 784), torch.arange(64) % 10
     recipe = script.Recipe(steps=12, batch_size=32, learning_rate=1e-2)
     options = {"recipe": recipe, "evaluate": lambda model: {"seen": float(model is student)}, "evaluate_every": 4}
-    records = list(script.train_on_moved(student, inputs, labels, 16.0, **options))
+    records = list(script.train_on_moved(student, inputs, labels, {"labels": 1, "hint": 16.0}, **options))
     assert records[-1]["loss"] < records[0]["loss"] and records[-1]["seen"] == 1.0
     assert set(student.state_dict()) == names and not torch.equal(student.convolutions[0].weight, start)
 
@@ -127,6 +127,14 @@ def test_what_the_lesson_says_is_recorded(recorded):
     assert apart(values("clutter_long", "labels + hint"), moved) == 0
     assert apart(values("clutter_long", "labels + attention"), moved) < 0
     assert apart(values("clutter", "labels, pictures moved"), values("clutter", "labels")) == 0
+    asked = values("clutter_long", "logits, pictures moved")
+    assert apart(asked, moved) > 0 and apart(asked, values("clutter_long", "logits")) > 30
+    assert apart(asked, values("clutter_long", "labels + hint, pictures moved")) == 0
+    hint_moved = values("clutter", "labels + hint, pictures moved")
+    assert apart(hint_moved, values("clutter", "logits, pictures moved")) > 10
+    two = values("narrow", "two logits")
+    assert apart(values("narrow", "relations"), two) > 15
+    assert apart(values("narrow", "features"), values("narrow", "relations")) > 0
     pixels = values("new_classes_baselines", "pixels")
     assert apart(values("new_classes", "features"), pixels) == 0
     for arm in ("labels", "logits"):

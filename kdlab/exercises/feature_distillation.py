@@ -31,6 +31,7 @@ attention_map = Exercise(
     reference=_attention_map,
     roles={"maps": "features"},
     draw=lambda draw: {"maps": torch.randn(draw.rows, draw.classes, draw.tokens, draw.width)},
+    gradient=("maps",),
     hints=(
         "A place counts if something happens there, whatever the sign and in whichever channel.",
         "Square every number. Which of the four dimensions are the channels?",
@@ -38,6 +39,9 @@ attention_map = Exercise(
     ),
     mistakes={
         "You averaged over the pictures. The channels are dimension 1.": lambda maps: maps.square().mean(0),
+        "You averaged over everything at once. Only the channels, dimension 1, are to go.": lambda maps: (
+            maps.square().mean()
+        ),
         "You averaged over the places, so nothing is left of where it looks. The channels are dimension 1.": (
             lambda maps: maps.square().mean((2, 3)),
             lambda maps: maps.square().mean((1, 2, 3)),
@@ -70,6 +74,10 @@ attention_map = Exercise(
         ),
         "You have not squared: positive and negative activations cancel.": lambda maps: maps.mean(1),
         "One dimension of size 1 is left over: leave `keepdim` out.": lambda maps: maps.square().mean(1, keepdim=True),
+        "You divided by the picture's largest value, or by its sum. The plain mean of squares is asked for.": (
+            lambda maps: maps.square().mean(1) / maps.square().mean(1).amax((1, 2), keepdim=True),
+            lambda maps: maps.square().mean(1) / maps.square().mean(1).sum((1, 2), keepdim=True),
+        ),
         "You made unit vectors of them already. That comes in the next exercise; here the plain mean is asked for.": (
             lambda maps: F.normalize(maps.square().mean(1).flatten(1), dim=1).view(maps[:, 0].shape)
         ),
@@ -128,6 +136,22 @@ attention_transfer_loss = Exercise(
         "places.": _other_attention(unit=lambda a: a),
         "You divided by the sum. The unit vectors here have an L2 norm of 1: the squares sum to 1.": (
             _other_attention(unit=lambda a: a / a.sum((1, 2), keepdim=True))
+        ),
+        "You divided by the mean, or by the largest value. The unit vectors here have an L2 norm of 1: divide by the root of "
+        "the sum of squares.": (
+            _other_attention(unit=lambda a: a / a.mean((1, 2), keepdim=True)),
+            _other_attention(unit=lambda a: a / a.amax((1, 2), keepdim=True)),
+        ),
+        "That is the difference of the squares, and both sum to 1 already. Take the difference first, then square it.": (
+            _other_attention(distance=lambda s, t: (s.square() - t.square()).mean()),
+            _other_attention(distance=lambda s, t: (s.square() - t.square()).sum(1).mean()),
+        ),
+        "You took a KL divergence. Unit vectors are no probabilities; the mean squared difference is asked for.": (
+            _other_attention(distance=lambda s, t: F.kl_div(s.log(), t, reduction="batchmean")),
+            _other_attention(
+                unit=lambda a: a.flatten(1).log_softmax(1),
+                distance=lambda s, t: F.kl_div(s, t, reduction="batchmean", log_target=True),
+            ),
         ),
         "You took a softmax over the places. Divide by the L2 norm instead.": (
             _other_attention(unit=lambda a: a.flatten(1).softmax(1))
@@ -232,6 +256,37 @@ hint_loss = Exercise(
         "You summed over the channels. The mean over everything is asked for.": (
             _other_hint(lambda a, b: (a - b).square().sum(-1).mean())
         ),
+        "You averaged over the pictures alone, and summed the rest. The mean over everything is asked for.": (
+            _other_hint(lambda a, b: (a - b).square().sum() / len(a))
+        ),
+        "That is the mean length of the differences. The mean of their squares is asked for, with no root.": (
+            _other_hint(lambda a, b: (a - b).norm(dim=-1).mean()),
+            lambda s, t, p: (s.movedim(1, -1) @ p - t.detach().movedim(1, -1)).flatten(1).norm(dim=1).mean(),
+        ),
+        "You projected the teacher down to the student's channels. The student's maps are what the projection is for.": (
+            lambda s, t, p: (s.movedim(1, -1) - t.detach().movedim(1, -1) @ p.T).square().mean()
+        ),
+        "You normalised the maps. A hint is number by number: sizes count.": (
+            _other_hint(lambda a, b: (F.normalize(a, dim=-1) - F.normalize(b, dim=-1)).square().mean()),
+            lambda s, t, p: (
+                (F.normalize(s, dim=1).movedim(1, -1) @ p - F.normalize(t.detach(), dim=1).movedim(1, -1))
+                .square()
+                .mean()
+            ),
+        ),
+        "You took a softmax over the channels. Maps are no logits: compare the numbers themselves.": (
+            _other_hint(lambda a, b: (a.softmax(-1) - b.softmax(-1)).square().mean())
+        ),
+        "There is a ReLU on both sides. The maps are compared as they are.": (
+            _other_hint(lambda a, b: (F.relu(a) - F.relu(b)).square().mean())
+        ),
+        "You compared the attention, the mean of squares over the channels. A hint compares every channel.": (
+            _other_hint(lambda a, b: (a.square().mean(-1) - b.square().mean(-1)).square().mean())
+        ),
+        "That is the Huber loss, which spares large differences. Plain squares are asked for.": (
+            _other_hint(F.smooth_l1_loss),
+            _other_hint(F.huber_loss),
+        ),
     },
     wrong={
         "a constant projection": (lambda s, t, p: _hint_loss(s, t, p.detach()), "no gradient reaches `projection`"),
@@ -245,45 +300,8 @@ hint_loss = Exercise(
 
 # 4 --------------------------------------------------------------------------------------------------------------------
 
-
-def _as_convolution(projection):
-    """(C_student, C_teacher) -> the weight (C_teacher, C_student, 1, 1) with which F.conv2d does the same at each place."""
-    return projection.T[:, :, None, None]
-
-
-as_convolution = Exercise(
-    place=4,
-    title="The projection as a convolution",
-    minutes=5,
-    difficulty="easy",
-    reference=_as_convolution,
-    roles={"projection": "weight matrix"},
-    draw=lambda draw: {"projection": torch.randn(draw.classes, draw.width)},
-    hints=(
-        "Look at `torch.nn.Conv2d(8, 32, 1).weight.shape`. Which of its numbers is which?",
-        "PyTorch puts what comes out first. And the kernel is 1 high and 1 wide.",
-        "Transpose it, then add two dimensions of size 1 at the end.",
-    ),
-    mistakes={
-        "Right shape of kernel, but what comes in stands first. PyTorch's weights are (out, in, ...): transpose.": (
-            lambda projection: projection[:, :, None, None]
-        ),
-        "`reshape` and `view` only read the numbers in another rhythm: they do not transpose. Use `.T`.": (
-            lambda projection: projection.reshape(projection.shape[1], projection.shape[0], 1, 1)
-        ),
-        "Transposed, as it should be. Now the two dimensions of the kernel, of size 1, at the end.": (
-            lambda projection: projection.T
-        ),
-        "The two dimensions of size 1 belong to the end: they are the kernel's height and width.": (
-            lambda projection: projection.T[None, None]
-        ),
-    },
-)
-
-# 5 --------------------------------------------------------------------------------------------------------------------
-
 design_a_control = OpenExercise(
-    place=5,
+    place=4,
     title="A control of your own",
     minutes=10,
     difficulty="medium",
@@ -302,7 +320,8 @@ design_a_control = OpenExercise(
    (permuted). Size, spread and sparseness of the targets are the same, and so are the projection and its learning; only
    the connection with the picture is gone. Hints of an untrained teacher test another doubt: that any fixed function of the
    picture will do. A map of the true box as attention would ask a third one: is it only about *where*?
-   The strongest rival needs no teacher at all: pictures that are moved at every step, given the time that they need.
+   The strongest rivals need no hint at all: pictures that are moved at every step, with labels or with the teacher's logits,
+   given the time that they need.
 3. **The same care.** The control gets a weight and a learning rate of its own, chosen on validation data by as many tries;
    otherwise a bad weight looks like a bad idea. And the same seeds.
 4. **What would count against the claim**, said before the run: "if permuted hints are within the paired interval of real
@@ -312,7 +331,7 @@ Controls that do not answer: a smaller weight (is not another cause), another st
 the teacher (that is the comparison, not the control).""",
 )
 
-# 6 --------------------------------------------------------------------------------------------------------------------
+# 5 --------------------------------------------------------------------------------------------------------------------
 
 
 def _even_or_odd(logits):
@@ -331,7 +350,7 @@ def _other_fold(inside=lambda z: z.log_softmax(-1), fold=lambda a: a.logsumexp(-
 
 
 even_or_odd = Exercise(
-    place=6,
+    place=5,
     title="Ten answers folded into two",
     minutes=10,
     difficulty="medium",
@@ -349,6 +368,12 @@ even_or_odd = Exercise(
         ),
     },
     mistakes={
+        "You took a softmax of the even digits and one of the odd: each half then has the whole. One over all ten.": (
+            _other_fold(inside=lambda z: z, fold=lambda a: a.log_softmax(-1).logsumexp(-1))
+        ),
+        "You averaged the five probabilities. Add them.": (
+            _other_fold(inside=lambda z: z.softmax(-1), fold=lambda a: a.mean(-1), outside=torch.log)
+        ),
         "Even and odd are exchanged: column 0 is even.": lambda z: _even_or_odd(z).flip(-1),
         "You added logarithms, which multiplies probabilities. Add the probabilities: `logsumexp`.": (
             _other_fold(fold=lambda a: a.sum(-1)),
@@ -372,84 +397,7 @@ even_or_odd = Exercise(
     },
 )
 
-# 7 --------------------------------------------------------------------------------------------------------------------
-
-
-def _rest_divergence(student_logits, teacher_logits, labels):
-    """KL(teacher || student) among all classes but the label, whose shares sum to 1 without it: (N,)."""
-    rest = ~F.one_hot(labels, student_logits.shape[-1]).bool()
-    log_q = student_logits[rest].view(len(labels), -1).log_softmax(dim=-1)
-    log_p = teacher_logits[rest].view(len(labels), -1).log_softmax(dim=-1)
-    return (log_p.exp() * (log_p - log_q)).sum(dim=-1)
-
-
-def _rest_divergence_by_shares(student_logits, teacher_logits, labels):
-    rest = ~F.one_hot(labels, student_logits.shape[-1]).bool()
-    q, p = student_logits.softmax(dim=-1) * rest, teacher_logits.softmax(dim=-1) * rest
-    q, p = q / q.sum(dim=-1, keepdim=True), p / p.sum(dim=-1, keepdim=True)
-    return torch.where(rest, p * (p.log() - q.log()), 0.0).sum(dim=-1)
-
-
-def _whole(z, v, y):
-    return z.log_softmax(-1), v.log_softmax(-1), ~F.one_hot(y, z.shape[-1]).bool()
-
-
-def _unscaled_rest(z, v, y):
-    log_q, log_p, rest = _whole(z, v, y)
-    return (log_p.exp() * (log_p - log_q) * rest).sum(-1)
-
-
-def _label_part(z, v, y):
-    log_q, log_p, _ = _whole(z, v, y)
-    q, p = (log.gather(-1, y[:, None]).squeeze(-1).exp() for log in (log_q, log_p))
-    return p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()
-
-
-rest_divergence = Exercise(
-    place=7,
-    title="What the teacher says beside the label",
-    minutes=10,
-    difficulty="hard",
-    reference=_rest_divergence,
-    forms=(_rest_divergence_by_shares,),
-    hints=(
-        "Throw the label's logit away in every row. What is left are logits of one class fewer.",
-        "`~F.one_hot(labels, classes).bool()` is True at all classes but the label; `logits[rest].view(len(labels), -1)` "
-        "has one column fewer.",
-        "`log_softmax` of what is left, for both; then the KL that you know, row by row: "
-        "`(log_p.exp() * (log_p - log_q)).sum(-1)`.",
-    ),
-    mistakes={
-        "The shares of what is left do not sum to 1: take the softmax *after* the label is gone.": _unscaled_rest,
-        "That is the KL of all classes, the label's among them.": (
-            lambda z, v, y: (v.softmax(-1) * (v.log_softmax(-1) - z.log_softmax(-1))).sum(-1)
-        ),
-        "That is the other part: the label against everything else. Asked for is what stands *among* everything else.": (
-            _label_part
-        ),
-        "You took the teacher's argmax out. The label is what goes, whatever the teacher thinks of it.": (
-            lambda z, v, y: _rest_divergence(z, v, v.argmax(-1))
-        ),
-        "One number for each row is asked for: you averaged over the rows.": (
-            lambda z, v, y: _rest_divergence(z, v, y).mean()
-        ),
-        "You set the label's logit to 0, and a logit of 0 has a share like any other. It must go, or be minus infinity.": (
-            lambda z, v, y: _rest_divergence_of_zeroed(z, v, y)
-        ),
-        "You multiplied by the teacher's share of all else: that is its part *in the whole KL*. Leave the factor out.": (
-            lambda z, v, y: _rest_divergence(z, v, y) * (1 - v.softmax(-1).gather(-1, y[:, None]).squeeze(-1))
-        ),
-    },
-)
-
-
-def _rest_divergence_of_zeroed(z, v, y):
-    rest = ~F.one_hot(y, z.shape[-1]).bool()
-    log_q, log_p = (z * rest).log_softmax(-1), (v * rest).log_softmax(-1)
-    return (log_p.exp() * (log_p - log_q)).sum(-1)
-
-
-# 8 --------------------------------------------------------------------------------------------------------------------
+# 6 --------------------------------------------------------------------------------------------------------------------
 
 
 def _weight_of_the_rest(teacher_logits, labels):
@@ -467,7 +415,7 @@ def _label_share(v, y):
 
 
 weight_of_the_rest = Exercise(
-    place=8,
+    place=6,
     title="What the rest counts",
     minutes=5,
     difficulty="medium",
@@ -487,6 +435,10 @@ weight_of_the_rest = Exercise(
             lambda v, y: 1 - v.softmax(-1).amax(-1),
             lambda v, y: v.softmax(-1).amax(-1),
         ),
+        "That is a sigmoid of one logit. The label's probability depends on all of them: softmax.": (
+            lambda v, y: 1 - v.sigmoid().gather(-1, y[:, None]).squeeze(-1),
+            lambda v, y: v.sigmoid().gather(-1, y[:, None]).squeeze(-1),
+        ),
         "The mean over the other classes: their probabilities are added here.": (
             lambda v, y: (1 - _label_share(v, y)) / (v.shape[-1] - 1)
         ),
@@ -496,11 +448,10 @@ weight_of_the_rest = Exercise(
             lambda v, y: -v.log_softmax(-1).gather(-1, y[:, None]).squeeze(-1),
             lambda v, y: 1 - v.log_softmax(-1).gather(-1, y[:, None]).squeeze(-1),
         ),
-        "One divided by the label's probability is not what is left over. Take it from 1.": (
-            lambda v, y: 1 / _label_share(v, y)
-        ),
-        "That is the odds of all else against the label. Its probability is asked for, which is less than 1.": (
-            lambda v, y: (1 - _label_share(v, y)) / _label_share(v, y)
+        "One divided by the label's probability, or the odds against it, is not what is left over. Take the probability from "
+        "1.": (
+            lambda v, y: 1 / _label_share(v, y),
+            lambda v, y: (1 - _label_share(v, y)) / _label_share(v, y),
         ),
         "One number for each row is asked for: you averaged over the rows.": (
             lambda v, y: (1 - _label_share(v, y)).mean(),

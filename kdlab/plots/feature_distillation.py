@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kdlab.data import corner_of
 from kdlab.intervals import t_interval
 from kdlab.plots.base import (
     BLUE,
@@ -69,12 +70,13 @@ def look_panel(pixels, corner, maps, seen, curves, teacher, *, truth, imitate, w
 
 
 @in_course_style
-def cluttered(pixels, corners, labels, maps=None):
-    """A row of pictures with their boxes (None for no box); under it one row of attention for each entry of maps.
+def cluttered(pixels, boxes, labels, maps=None):
+    """A row of pictures with their boxes (None for none), bool (pictures, 28, 28); under it one row of attention for each entry of maps.
 
     maps: {network: (pictures, places) attention, each picture's largest 1}.
     """
     maps = maps or {}
+    corners = [None] * len(labels) if boxes is None else [corner_of(box) for box in boxes]
     rows = 1 + len(maps)
     figure, axes = picture(len(labels), rows, size=(SIZE[0], 1.15 * rows + 0.3), squeeze=False)
     for column, (image, corner, label) in enumerate(zip(pixels, corners, labels, strict=True)):
@@ -124,9 +126,10 @@ def arms(groups, *, baseline, references=None, unit="right answers in %", kinds=
 @in_course_style
 def longer(short, long):
     """Validation accuracy on the way, {arm: [curve of each seed]}, for runs of two lengths side by side."""
-    figure, axes = picture(2, size=(SIZE[0], 3.0), sharey=True)
+    figure, axes = picture(2, size=(SIZE[0], 3.4), sharey=True)
     looks = {"labels": (HARD, "--"), "labels + attention": (GREEN, "-."), "labels + hint": (DISTILLED, "-"),
-             "labels, pictures moved": (GRAY, ":"), "labels + hint, pictures moved": (PINK, (0, (7, 1.5)))}  # fmt: skip
+             "labels, pictures moved": (GRAY, ":"), "logits, pictures moved": (TEACHER, (0, (4, 2, 1, 2))),
+             "labels + hint, pictures moved": (PINK, (0, (7, 1.5)))}  # fmt: skip
     for ax, found in zip(axes, (short, long), strict=True):
         for arm, (color, dash) in ((arm, looks[arm]) for arm in looks if arm in found):
             steps = np.array([step for step, _ in found[arm][0]])
@@ -135,7 +138,7 @@ def longer(short, long):
             ax.fill_between(steps, values.min(0), values.max(0), color=color, alpha=0.12, linewidth=0)
         ax.set(xlabel="step", title=f"{steps[-1] + 1} steps", ylim=(0, 100))
     axes[0].set_ylabel("right answers in %")
-    axes[0].legend(fontsize="small", loc="upper left")
+    figure.legend(*axes[0].get_legend_handles_labels(), fontsize="small", loc="outside lower center", ncols=3)
     return figure
 
 

@@ -46,6 +46,7 @@ class LookPanel(LivePanel):
     _curves = t.Dict().tag(sync=True)  # {"steps": [...], "accuracy": {who: [...]}, "share": {who: [...]}}
 
     def __init__(self, make_student, teacher, train, validation, *, recipe, show=10, **state):
+        from kdlab.data import corner_of
         from kdlab.features import teacher_cache
         from kdlab.models import to_inputs
 
@@ -62,7 +63,7 @@ class LookPanel(LivePanel):
         self._weights = {}
         super().__init__(
             _pictures=pixels.numpy().tobytes(), _labels=self._truths, _teacher=self._measure(teacher),
-            _corners=[_corner(box) for box in boxes[:show].numpy()], steps=recipe.steps, **state,
+            _corners=[corner_of(box) for box in boxes[:show].numpy()], steps=recipe.steps, **state,
         )  # fmt: skip
         self._clear()
         self.observe(lambda _: self._driver.request("picture"), "picture")
@@ -179,8 +180,3 @@ class LookPanel(LivePanel):
             pixels, self._corners[self.picture], self._maps, self._seen, self._curves, self._teacher,
             truth=self._truths[self.picture], imitate=self.imitate, weight=self.weight, steps=self.steps,
         )  # fmt: skip
-
-
-def _corner(box):
-    rows, columns = np.nonzero(box)
-    return [int(rows.min()), int(columns.min()), int(rows.max() - rows.min() + 1)]

@@ -141,6 +141,8 @@ def symbols(arguments, roles):
 def _sizes(value, role):
     """{words: size} of a tensor; the last axis is what its role says."""
     last = "classes" if role in (*LOGITS, "probabilities") or "log-prob" in role else "features"
+    if value.ndim == 4 and role.endswith("features"):
+        last = "columns of a map"
     if role in ("labels", "mask", "tokens"):
         names = ("rows", "tokens", "tokens per row")
         sizes = {f"the number of {name}": n for name, n in zip(names, value.shape, strict=False)}
@@ -153,6 +155,6 @@ def _sizes(value, role):
         return {f"the number of {last}": value.shape[0]}
     leading = ("rows", "tokens", "places")
     if value.ndim == 4:
-        leading = ("rows", "heads", "tokens")
+        leading = ("rows", "channels", "rows of a map") if role.endswith("features") else ("rows", "heads", "tokens")
     sizes = {f"the number of {name}": n for name, n in zip(leading, value.shape[:-1], strict=False)}
     return sizes | {f"the number of {last}": value.shape[-1]}
