@@ -102,6 +102,17 @@ def make(kind):
         "LossPanel": lambda: widgets.LossPanel(m.logits[0], m.logits[1], 3, image=m.images[0]),
         "RacePanel": lambda: widgets.RacePanel(*_race(m), evaluate_every=10, speed=0),
         "LookPanel": lambda: widgets.LookPanel(*_usual(_look, m), recipe=RECIPE, show=2),
+        "TurnPanel": lambda: widgets.TurnPanel(m.logits[:12, :2], m.labels[:12]),
+        "MapPanel": lambda: widgets.MapPanel(
+            lambda: models.MLP(784, 8, 2, seed=1),
+            m.inputs[:60],
+            {"the teacher": m.teacher_logits[:60]},
+            (m.inputs[60:], m.targets[60:]),
+            recipe=RECIPE,
+        ),
+        "NeighboursPanel": lambda: widgets.NeighboursPanel(
+            m.images, m.labels, {"teacher": m.logits, "pixels": m.inputs}, show=6
+        ),
         "DrawPanel": lambda: widgets.DrawPanel({"teacher": m.teacher, "student": m.student}),
         "ExperimentPanel": lambda: widgets.ExperimentPanel(
             _runs(m), [widgets.Control("width", "Width", [4, 8])], {"accuracy": ("Accuracy", (0, 1))}, against="width"
