@@ -22,7 +22,7 @@ from kdlab.features import TEMPERATURE
 from kdlab.labels import balanced_draw
 from kdlab.metrics import accuracy, linear_cka
 from kdlab.models import MLP, ConvNet, evaluating, to_inputs
-from kdlab.relations import nearest_labels, recall_at_one
+from kdlab.relations import directions, nearest_labels, recall_at_one
 from kdlab.teachers import conv_teacher, load_conv_teacher, load_mnist_teacher, predict_logits
 from kdlab.training import Recipe, batches_of, descend
 
@@ -54,12 +54,6 @@ ARMS = {  # arm: the temperatures tried
 }
 UNTRAINED = "untrained student"
 GIVEN = ("teacher", "teacher, 16 directions", "pixels", "pixels, 16 directions")  # spaces that nobody trains
-
-
-def directions(features, count):
-    """The mean (D,) and the first principal directions (D, count) of features (N, D)."""
-    mean = features.mean(0)
-    return mean, torch.linalg.svd((features - mean)[:3000], full_matrices=False)[2][:count].T
 
 
 def teacher_sees(task, untrained=False):

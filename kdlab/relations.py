@@ -10,6 +10,16 @@ from kdlab.losses import relational_distance_loss, relational_distance_loss_core
 from kdlab.training import batches_of, check_start, descend
 
 
+def directions(features, count):
+    """The mean (D,) of features (N, D), and their first principal directions (D, count), by the first 3000 rows.
+
+    (features - mean) @ directions keeps as much of all distances as `count` numbers can. ValueError for too many.
+    """
+    count = check_whole("count", count, 1, min(len(features), features.shape[1]))
+    mean = features.mean(0)
+    return mean, torch.linalg.svd((features - mean)[:3000], full_matrices=False)[2][:count].T
+
+
 def distances_to(features, others, *, cosine=False):
     """Distances (N, M) of features (N, D) to others (M, D): Euclidean, or 1 - cosine. ValueError for other shapes."""
     for name, given in (("features", features), ("others", others)):

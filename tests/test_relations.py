@@ -5,7 +5,7 @@ import torch
 
 from kdlab import losses
 from kdlab.models import MLP
-from kdlab.relations import distances_to, nearest_labels, neighbours, recall_at_one, train_relations
+from kdlab.relations import directions, distances_to, nearest_labels, neighbours, recall_at_one, train_relations
 from kdlab.training import Recipe, drain
 
 LINE = torch.tensor([[1.0, 0.0], [2.0, 0.0], [2.5, 0.0], [0.0, 9.0], [0.0, 3.0]])
@@ -31,12 +31,23 @@ def test_cosines_are_free_of_lengths_and_distances_are_not():
     assert not torch.equal(neighbours(features, 3), neighbours(lengths * features, 3))
 
 
+def test_principal_directions_keep_what_varies():
+    flat = torch.randn(50, 2, generator=torch.Generator().manual_seed(0)) @ torch.randn(
+        2, 6, generator=torch.Generator().manual_seed(1)
+    )
+    mean, main = directions(flat + 3, 2)
+    found = (flat + 3 - mean) @ main
+    assert torch.allclose(main.T @ main, torch.eye(2), atol=1e-5)
+    assert torch.allclose(torch.cdist(found, found), torch.cdist(flat, flat), atol=1e-4)
+
+
 @pytest.mark.parametrize(
     "call, words",
     [
         (lambda: distances_to(LINE, torch.zeros(3, 4)), "2 and of 4 numbers are not in one space"),
         (lambda: distances_to(LINE[0], LINE), r"features must be a floating-point tensor \(N, D\)"),
         (lambda: distances_to(LINE, [1.0]), "others must be .* got list"),
+        (lambda: directions(LINE, 3), "count must be a whole number from 1 to 2"),
         (lambda: neighbours(LINE, 5), "count must be a whole number from 1 to 4"),
         (lambda: recall_at_one(LINE, LABELS[:3]), r"labels must be a tensor \(5,\)"),
     ],
