@@ -1,7 +1,7 @@
 // TurnPanel: two sets of points, digits for points, and one bar for each loss. Python computes.
 
 const MEANINGS = {
-  "squared error": "squared error, number by number",
+  "squared error": "squared error",
   distances: "distances",
   angles: "angles",
   similarities: "similarities",
