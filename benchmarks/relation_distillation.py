@@ -20,7 +20,7 @@ from kdlab import losses
 from kdlab.data import load_fashion, load_mnist
 from kdlab.features import TEMPERATURE
 from kdlab.labels import balanced_draw
-from kdlab.metrics import accuracy, linear_cka
+from kdlab.metrics import accuracy
 from kdlab.models import MLP, ConvNet, evaluating, to_inputs
 from kdlab.relations import directions, nearest_labels, recall_at_one
 from kdlab.teachers import conv_teacher, load_conv_teacher, load_mnist_teacher, predict_logits
@@ -30,6 +30,7 @@ SEEDS, CHOOSING_SEEDS = range(5), (100, 101)
 WIDTH, STEPS = 16, 300
 SEEN = {"all": range(10), "0 to 6": range(7)}
 NEW = torch.tensor([7, 8, 9])
+WORLDS = (("digits", "all"), ("digits", "0 to 6"), ("clothes", "all"))
 MEASURES = {"all": ("recall", "one neighbour"), "0 to 6": ("recall",)}
 
 # --- spaces of 16 numbers -------------------------------------------------------------------------------
@@ -74,6 +75,18 @@ def teacher_sees(task, untrained=False):
     return see
 
 
+def likeness_to(features):
+    """features (N, D) -> `linear_cka` with these, whose own part, most of the work, is done once."""
+    theirs = (features - features.mean(0)).double()
+    own = (theirs.T @ theirs).norm()
+
+    def likeness(others):
+        ours = (others - others.mean(0)).double()
+        return round(float((ours.T @ theirs).square().sum() / ((ours.T @ ours).norm() * own)), 4)
+
+    return likeness
+
+
 @cache
 def world(task, known):
     torch.set_num_threads(1)
@@ -101,7 +114,7 @@ def world(task, known):
         "untrained": teacher_sees(task, untrained=True)(inputs)[0] if task == "digits" else None,
         "validation": validation,
         "test": test,
-        "of the test": see(test[0])[0],
+        "likeness": likeness_to(see(test[0])[0]),
         "spaces": {
             "teacher": lambda x: see(x)[0],
             "teacher, 16 directions": lambda x: (see(x)[0] - mean) @ main_directions[:, :WIDTH],
@@ -247,7 +260,7 @@ def space_run(task, known, measure, arm, rate, temperature, distance, seed):
     here = world(task, known)
     return {
         "test": tested(space, task, known, measure, distance, seed),
-        "cka": linear_cka(space(here["test"][0]), here["of the test"]),
+        "cka": here["likeness"](space(here["test"][0])),
     }
 
 
@@ -283,7 +296,7 @@ def arms_of(task):
 
 
 def try_jobs():
-    for task, known in product(("digits", "clothes"), SEEN):
+    for task, known in WORLDS:
         for arm in arms_of(task):
             grid = grid_of(arm)
             for _ in range(6):
@@ -300,7 +313,7 @@ def try_jobs():
 
 
 def space_jobs():
-    for task, known in product(("digits", "clothes"), SEEN):
+    for task, known in WORLDS:
         for measure in MEASURES[known]:
             same = {"task": task, "known": known, "measure": measure}
             for arm in GIVEN:
@@ -379,41 +392,6 @@ def map_jobs():
             yield {"arm": arm, "rate": 0.0, "seed": seed}
 
 
-# --- four times the steps -------------------------------------------------------------------------------
-
-LONG = ("labels", "logits", "distances", "cosines")
-
-
-def long_run(arm, rate, temperature, distance, seed):
-    task, known, measure = "digits", "all", "recall"
-    student = trained(task, known, arm, rate, temperature, seed, steps=4 * STEPS)
-    space = lambda x: embed(student, arm, x)  # noqa: E731
-    return {
-        "validation": validated(space, task, known, seed)[measure][distance],
-        "test": tested(space, task, known, measure, distance, seed),
-    }
-
-
-def long_jobs():
-    """Three learning rates around the one chosen for 300 steps, with one seed that chooses; the rest as chosen there."""
-    for arm in LONG:
-        for short in RECORD.rows("spaces", task="digits", known="all", measure="recall", arm=arm, seed=0):
-            same = {"arm": arm, "temperature": short["temperature"], "distance": short["distance"]}
-            wanted = [float(f"{short['rate'] * factor:.2g}") for factor in (0.4, 1, 2.5)]
-            for _ in range(4):
-                for rate in wanted:
-                    yield {**same, "rate": rate, "seed": CHOOSING_SEEDS[0]}
-                tried = {row["rate"]: row["validation"] for row in RECORD.rows("long", seed=CHOOSING_SEEDS[0], **same)}
-                if not tried:
-                    return
-                best = max(tried, key=tried.get)
-                wanted = [rate for rate, _ in beyond((best, 1.0), [(rate, 1.0) for rate in tried])]
-                if not wanted:
-                    break
-            for seed in SEEDS:
-                yield {**same, "rate": best, "seed": seed}
-
-
 # --- similarity matrices with a hundred labels --------------------------------------------------------------
 
 FEW = {
@@ -475,7 +453,6 @@ SECTIONS = {
     "tries": (try_run, try_jobs),
     "spaces": (space_run, space_jobs),
     "map": (map_run, map_jobs),
-    "long": (long_run, long_jobs),
     "few": (few_run, few_jobs),
 }
 

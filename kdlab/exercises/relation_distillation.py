@@ -10,8 +10,9 @@ from kdlab.exercises.core import Exercise, OpenExercise, Option, Question, Quiz
 
 def _far_and_near(draw):
     """Features of both, with an outlier each, so that some gaps of relative distances are larger than 1."""
-    student, teacher = draw.logits(draw.rows, draw.classes), draw.logits(draw.rows, draw.width)
-    student[0], teacher[1] = 6 * student[0], 8 * teacher[1]
+    rows = max(draw.rows, 3)
+    student, teacher = draw.logits(rows, draw.classes), draw.logits(rows, draw.width)
+    student[0], teacher[1] = 60 * student[0], 80 * teacher[1]
     return {"student_features": student, "teacher_features": teacher}
 
 
@@ -94,6 +95,13 @@ relational_distance_loss = Exercise(
                 _distances(s) * (_over_mean(_distances(t)) / _distances(t))[0, 1], _over_mean(_distances(t))
             ),
         ),
+        "You divided by the standard deviation or the median of the distances. Divide by their mean.": (
+            _other_distances(lambda f: torch.cdist(f, f) / torch.cdist(f, f).std()),
+            _other_distances(lambda f: torch.cdist(f, f) / torch.cdist(f, f).median()),
+        ),
+        "You made each row a unit vector. Divide the whole table by one number, its mean.": (
+            _other_distances(lambda f: F.normalize(torch.cdist(f, f), dim=1))
+        ),
         "You divided by the largest distance. Divide by the mean.": (
             _other_distances(lambda f: _distances(f) / _distances(f).max())
         ),
@@ -162,7 +170,7 @@ angles = Exercise(
     reference=_angles,
     forms=(_angles_by_einsum,),
     roles={"features": "student features"},
-    draw=lambda draw: {"features": draw.logits(draw.rows, draw.width)},
+    draw=lambda draw: {"features": draw.logits(max(draw.rows, 3), draw.width)},
     hints=(
         "Two steps: all directions, a table (B, B, D) whose entry [i, j] leads from sample i to sample j; then, at each i, the "
         "cosines between them.",
@@ -252,6 +260,12 @@ recall_at_one = Exercise(
         ),
         "That is the nearest by cosine. Euclidean distances are asked for here.": (
             _other_recall(lambda a, b: 1 - F.normalize(a, dim=1) @ F.normalize(b, dim=1).T)
+        ),
+        "That is the share among the five nearest. Only the nearest one counts.": (
+            _other_recall(choose=lambda d: d.topk(5, largest=False).indices.T)
+        ),
+        "These are sums of absolute differences. Euclidean distances are asked for: p=2.": (
+            _other_recall(lambda a, b: torch.cdist(a, b, p=1))
         ),
         "You counted the right ones. Their share is asked for: the mean.": (
             lambda f, y: _recall_at_one(f, y) * len(y),
@@ -417,8 +431,8 @@ linear_cka = Exercise(
     forms=(_cka_of_tables,),
     roles={"x": "features", "y": "features"},
     draw=lambda draw: {
-        "x": draw.logits(draw.rows, draw.classes) + 1.0,
-        "y": draw.logits(draw.rows, draw.width) - 0.5,
+        "x": draw.logits(max(draw.rows, 4), draw.classes) + 1.0,
+        "y": draw.logits(max(draw.rows, 4), draw.width) - 0.5,
     },
     hints=(
         "Three matrix products, each of a transposed table with a table, and the norm of each: the root of the sum of all squares.",
@@ -436,6 +450,16 @@ linear_cka = Exercise(
         "Above, the norm of Xᵀ Y is *squared*.": lambda x, y: _linear_cka(x, y).sqrt() * _cka_roots(x, y),
         "You divided by squared norms. Below, the norms themselves are multiplied.": (
             lambda x, y: _linear_cka(x, y) / _norms(x, y)
+        ),
+        "You divided each column by its spread. Centring is all that is asked for: how much a direction varies counts.": (
+            lambda x, y: _linear_cka(x / x.std(0), y / y.std(0))
+        ),
+        "Below stand the norms of the products Xᵀ X and Yᵀ Y, not of X and Y.": (
+            lambda x, y: _linear_cka(x, y) * _norms(x, y) / ((x - x.mean(0)).norm() * (y - y.mean(0)).norm()),
+            lambda x, y: _linear_cka(x, y) * _norms(x, y) / ((x - x.mean(0)).norm() * (y - y.mean(0)).norm()) ** 2,
+        ),
+        "The squared norm is the sum of the *squares* of all entries, not the square of their sum.": (
+            lambda x, y: ((x - x.mean(0)).T @ (y - y.mean(0))).sum() ** 2 / _norms(x, y)
         ),
         "That is the root of CKA. Above stands the squared norm, below the norms.": lambda x, y: _linear_cka(
             x, y

@@ -673,7 +673,7 @@ lesson.quiz
 #   in the optimiser, and at the student *without* the hint, every time.
 #
 # **Left out.** Which of many layers to pair, and several at once: lesson 11 does it for transformers. Relations between samples,
-# which need no projection at all.
+# which need no projection at all: lesson 09.
 #
 # **References**
 #
@@ -682,4 +682,4 @@ lesson.quiz
 # - B. Zhao, Q. Cui, R. Song, Y. Qiu, J. Liang: *Decoupled Knowledge Distillation*, CVPR 2022.
 # - H. Xiao, K. Rasul, R. Vollgraf: *Fashion-MNIST*, 2017, arXiv 1708.07747.
 #
-# **Next:** [11 · Transformer distillation](11_transformer_distillation.ipynb): the same ideas in a network that reads.
+# **Next:** [09 · Relation distillation](09_relation_distillation.ipynb): not what the teacher writes down for a picture, but how pictures lie to each other.
