@@ -171,7 +171,7 @@ panel = widgets.MapPanel(
     inputs,
     {"the teacher": space, "the pixels": inputs, "an untrained network": untrained, "the teacher, pictures mixed up": space[mixed]},
     (test[:400], truth[:400]),
-    recipe=training.Recipe(steps=600, batch_size=64, learning_rate=6e-3),
+    recipe=training.Recipe(steps=600, batch_size=64, learning_rate=3.9e-2),
 )  # fmt: skip
 panel.show_and_run()
 first = panel.shares[-1][1]  # the first run's, whatever you do in the panel
@@ -195,13 +195,11 @@ print("from the teacher's distances: more than 45 % of the nearest are of the sa
 
 
 # %%
-def results(section, measure="test", **wanted):
-    """{arm: [measure of each seed]} of the recorded runs that were compared (seeds 0, 1, ...)."""
+def results(section, value="test", **wanted):
+    """{arm: [value of each seed]} of the recorded runs that were compared (seeds 0, 1, ...)."""
     rows = [row for row in recorded[section] if row["seed"] < 100 and wanted.items() <= row.items()]
     rows.sort(key=lambda row: row["seed"])
-    return {
-        arm: [row[measure] for row in rows if row["arm"] == arm] for arm in dict.fromkeys(row["arm"] for row in rows)
-    }
+    return {arm: [row[value] for row in rows if row["arm"] == arm] for arm in dict.fromkeys(row["arm"] for row in rows)}
 
 
 maps = results("map")
@@ -209,7 +207,13 @@ drawn = {name: maps[name] for name in ("teacher", "pixels", "untrained teacher",
 plots.recorded_maps(drawn, {name: maps[name][0] for name in ("teacher, 2 directions", "pixels, 2 directions")})
 
 # %% [markdown]
-# MAPTEXT
+# *Recorded.* From the teacher's distances two thirds of the nearest are of the same digit: 67 %. From the pixels' distances it is 33,
+# from an untrained network's 31. So what came over is what this teacher knows. (It learned with labels, but neither a label nor a
+# logit ever reached the student.) With the pictures mixed up 22 % are left, and not the 10 of pure chance: a network that has
+# learned nothing still puts similar pictures at similar places.
+#
+# The yellow lines are cheaper maps, two principal directions each: those of the pixels, and those of the teacher's own 1200 numbers.
+# The latter is better than ours (80 %), but needs the teacher for every new picture. The student looks at the pixels.
 #
 # ## 3 · A space for digits never seen
 #
@@ -264,7 +268,7 @@ by_labels, by_cosines = models.MLP(784, 128, 16), models.MLP(784, 128, 16)
 recipe = training.Recipe(steps=300, batch_size=64, learning_rate=1e-2)
 
 with_head = torch.nn.Sequential(by_labels, models.MLP(16, 10, seed=1))
-training.fit(with_head, inputs[known], labels[known], recipe=recipe, progress=False)
+training.fit(with_head, inputs[known], labels[known], recipe=recipe)
 
 cosines = partial(losses.cosine_relation_loss_core, temperature=0.1)
 run = relations.train_relations(by_cosines, inputs[known], features[known], recipe=recipe, loss=cosines)
@@ -325,7 +329,7 @@ ARMS = ["labels", "logits", "hint", "contrastive", "distances", "distances, angl
 GIVEN = ("teacher", "pixels")
 KINDS = {"labels": 0} | dict.fromkeys(ARMS[-4:], 2)
 digits = {
-    "all ten": results("spaces", task="digits", known="all", measure="test"),
+    "all ten": results("spaces", task="digits", known="all", measure="recall"),
     "7 to 9, never seen": results("spaces", task="digits", known="0 to 6"),
 }
 plots.arms(
@@ -337,7 +341,21 @@ plots.arms(
 )
 
 # %% [markdown]
-# SPACETEXT
+# *Recorded.* A dot is a seed; in brackets the difference to labels, paired over the seeds, with its 95 % interval.
+#
+# - **All ten digits.** The teacher's cosines are 1.6 ± 0.4 points ahead of labels and 1.0 ± 0.5 ahead of logits. Is it the teacher, or
+#   the loss? The same loss with *labels* in the teacher's place does what labels do: here the teacher added something.
+#   (Contrast is half a point ahead of labels. Hint, angles and similarity matrices are half a point behind, plain distances more.)
+# - **Digits never seen.** Now relations seem to shine: labels 82 %, logits 87, distances 91, cosines 95. Labels teach a student to
+#   forget whatever does not tell 0 to 6 apart, and what makes a 7 goes with it. Cosines of labels forget it, too (83).
+# - **But look at the controls.** A student that copies the cosines of the *raw pixels*, without any teacher, finds 94 %: 1.0 ± 1.1
+#   less than the teacher's, a difference that we cannot tell from none. An untrained teacher's cosines: 92 %. And the pixels
+#   themselves, 96 %, are ahead of every student. So much for the claim of exercise 9.5: among digits never seen, what helps is to keep
+#   apart what the *pictures* keep apart. That the teacher knows a 7, 99.5 %, did not come over.
+#
+# A third measure, one that names digits: ten labelled pictures of each class, and every picture gets the label of the
+# nearest. Cosines 91.7 %, logits 91.4, labels 90.2 (cosines are 1.5 ± 1.7 ahead: none), distances 85.0, raw pixels 72.0. Three
+# measures, three orders. *Better features* is no sentence without its *for what*.
 #
 # ## 4 · Closeness is not usefulness
 #
@@ -369,7 +387,12 @@ found = results("spaces", task="digits", known="all", measure="recall")
 plots.closeness({arm: (alike[arm], found[arm]) for arm in ARMS}, kinds=KINDS)
 
 # %% [markdown]
-# CKATEXT
+# *Recorded.* They do not. Most like the teacher are the students of the hint and of the similarity matrices, 0.91, and they find no
+# more than those of labels, 0.68. The best finder, cosines, has 0.80. CKA weighs each direction by how much varies along it; who is
+# nearest is decided by small differences. Neither number is wrong. They answer different questions, and only one of them
+# was ours.
+#
+# So if you need neighbours, measure neighbours. “More like the teacher” is a means.
 #
 # ## 5 · An ordinary case, and what brought nothing
 #
@@ -418,7 +441,13 @@ lesson.quiz
 # %% [markdown]
 # ## Summary
 #
-# SUMMARYTEXT
+# - The numbers of a hidden layer mean nothing one by one: turn them, and the answers stay. Relations between samples stay, too; to
+#   copy them needs neither a projection nor equal widths.
+# - Distances and angles see no rotation, scale or shift. Similarity matrices and cosines see a shift. A stretch is seen by all.
+# - A student with two outputs drew a map of the digits from distances alone.
+# - A space is judged by its use, beside raw pixels. Among known digits the teacher's cosines were 1.6 ± 0.4 points ahead of labels.
+#   Among digits never seen they were far ahead of labels, and so were the cosines of raw pixels, with no teacher at all.
+# - Likeness to the teacher (CKA) did not tell which space was useful.
 #
 # **Left out.** Memory banks, from which contrastive distillation (CRD) draws thousands of negatives: ours come from the batch alone. Relations
 # between the tokens of a text: lesson 11. Which pictures to put into one batch, which matters for everything that compares pairs.
