@@ -111,15 +111,23 @@ def closeness(
 
     points {arm: (CKA values, measure values)} over seeds; kinds {arm: 0, 1 or 2} as for `arms`.
     """
-    figure, ax = picture(size=(SIZE[0], 4.2))
+    figure, ax = picture(size=(SIZE[0], 4.4))
     looks = [(HARD, "s"), (DISTILLED, "o"), (CONTROL, "D")]
-    for arm, (likeness, values) in points.items():
+    places = {arm: (np.mean(likeness), 100 * np.mean(values)) for arm, (likeness, values) in points.items()}
+    xs, ys = np.array(list(places.values())).T
+    width, height, written = 1.35 * np.ptp(xs), np.ptp(ys), []
+    for arm, (x, y) in sorted(places.items(), key=lambda item: -item[1][1]):
         color, marker = looks[kinds.get(arm, 1)]
-        x, y = np.mean(likeness), 100 * np.mean(values)
         ax.plot(x, y, marker, color=color, markersize=7)
-        ax.annotate(arm, (x, y), (7, -3), textcoords="offset points", fontsize="small")
-    ax.set(xlabel=xlabel, ylabel=ylabel)
-    ax.margins(x=0.16, y=0.1)
+        at = y
+        for other_x, other in written:  # from the top downwards: each below those that it would cover
+            if abs(other_x - x) < 0.25 * width and at > other - 0.06 * height:
+                at = other - 0.06 * height
+        written.append((x, at))
+        ax.annotate(arm, (x, y), (x + 0.03 * width, at), va="center", fontsize="small",
+                    arrowprops={"arrowstyle": "-", "color": GRAY, "linewidth": 0.7})  # fmt: skip
+    ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(xs.min() - 0.05 * width, xs.min() + width))
+    ax.margins(y=0.12)
     return figure
 
 
@@ -136,9 +144,10 @@ def recorded_maps(rows, references):
         ax.plot([values.mean()] * 2, [row - 0.3, row + 0.3], color=color, linewidth=2.4)
         ax.annotate(f"{values.mean():.0f}", (1.01, row), xycoords=("axes fraction", "data"), va="center")
     for (name, value), dash in zip(references.items(), (":", "-.", (0, (1, 4))), strict=False):
-        ax.axvline(100 * value, color=TEACHER, linestyle=dash, linewidth=1.8, label=f"{name} {100 * value:.0f}")
+        color = TEACHER if name.startswith("teacher") else CONTROL
+        ax.axvline(100 * value, color=color, linestyle=dash, linewidth=1.8, label=f"{name} {100 * value:.0f}")
     ax.legend(fontsize="small", loc="best")
-    ax.set_yticks(range(len(rows)), [f"distances of the {name}" for name in rows])
+    ax.set_yticks(range(len(rows)), list(rows))
     ax.grid(axis="y", visible=False)
     ax.set(xlim=(0, 100), xlabel="nearest picture is the same digit, in %")
     ax.invert_yaxis()

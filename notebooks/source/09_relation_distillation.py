@@ -49,8 +49,9 @@ assert torch.allclose(turned @ turned_weight.T + head.bias, seen["logits"][:500]
 print("other numbers in the hidden layer, the same ten logits: ok")
 
 # %% [markdown]
-# Two networks that say the same of every picture, and share not one number of that layer. So no number of it means anything by
-# itself. What has stayed? How far two pictures are from each other. A rotation changes no distance and no angle.
+# Two networks that say the same of every picture, and share not one number of that layer. So no number of it means
+# anything by itself. What has stayed? How far two pictures are from each other. A rotation changes no distance and no
+# angle.
 #
 # That is what **relation distillation** copies: not *what* the teacher writes down for a picture, but how the pictures of a
 # batch lie to each other. Park et al. (2019) measure all distances $d_{ij}$ between the $B$ pictures of a batch, and
@@ -98,14 +99,14 @@ lesson.angles.check(angles)
 # lesson.angles.solution()
 
 # %% [markdown]
-# For all directions you need $B^2$ vectors of the teacher's width; with 1200 numbers that is slow. Most of them say little: the
-# first 64 principal directions of our teacher's features hold nine tenths of the variance, and distances and angles change
-# little when the rest goes.
+# For all directions you need $B^2$ vectors of the teacher's width; with 1200 numbers that is slow. Most of them say
+# little: the first 64 principal directions of our teacher's features hold nine tenths of the variance, and distances
+# and angles change little when the rest goes.
 #
 # Tung and Mori (2019) take the table of **similarities**, all dot products $F F^\top$, make each row a unit vector, and
-# compare the squares of the differences. Others, in the spirit of Passalis and Tefas (2018), take **cosines**, and make of
-# each row a softmax: *who is near whom*, as probabilities. (You will write that one in section 3. Lesson 11 compares the words of a
-# sentence in the same way, and calls it value relations.)
+# compare the squares of the differences. Others, in the spirit of Passalis and Tefas (2018), take **cosines**, and make
+# of each row a softmax: *who is near whom*, as probabilities. (You will write that one in section 3. Lesson 11 compares
+# the words of a sentence in the same way, and calls it value relations.)
 
 # %%
 mean, main = relations.directions(features, 64)
@@ -116,8 +117,8 @@ assert 0.85 < kept < 0.95
 print("64 of 1200 directions hold 0.85 to 0.95 of the variance: ok")
 
 # %% [markdown]
-# Now the dial. Two numbers for each of 24 pictures, the teacher's first two principal directions, so that you can see them. The
-# student agrees with the teacher in every number: all losses are 0.
+# Now the dial. Two numbers for each of 24 pictures, the teacher's first two principal directions, so that you can see
+# them. The student agrees with the teacher in every number: all losses are 0.
 #
 # > **Predict.** Which of the six will stay 0 when you *rotate* the teacher? *Scale* it? *Shift* it? *Stretch* it in one
 # > direction? (CKA is a measure of likeness from section 4; leave it out of your bet.)
@@ -128,9 +129,9 @@ widgets.TurnPanel(space[:24, :2], labels[:24])
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# Rotations, exchanged numbers and scales: only the squared error notices. A shift: distances and angles do not see it, since
-# they compare pictures with pictures; similarities and cosines do, since they look from the origin, and the origin has moved. A
-# stretch changes the shape of the cloud, and everybody sees it.
+# Rotations, exchanged numbers and scales: only the squared error notices. A shift: distances and angles do not see it,
+# since they compare pictures with pictures; similarities and cosines do, since they look from the origin, and the
+# origin has moved. A stretch changes the shape of the cloud, and everybody sees it.
 #
 # </details>
 #
@@ -151,16 +152,17 @@ for name, changed in changes.items():
     print(f"{name} is seen by:", ", ".join(key for key, gap in gaps.items() if gap > 1e-4) or "nobody")
 
 # %% [markdown]
-# Which of these is right? It depends on what the teacher's origin means. Behind a ReLU, 0 is “nothing found”, and a cosine has a
-# sense. After centring it is the mean picture, and a cosine has another one. Distances need not ask.
+# Which of these is right? It depends on what the teacher's origin means. Behind a ReLU, 0 is “nothing found”, and a
+# cosine has a sense. After centring it is the mean picture, and a cosine has another one. Distances need not ask.
 #
 # ## 2 · A map drawn from distances alone
 #
 # How much is in the distances? A student with **two** outputs gets the teacher's distances between the pictures of each
 # batch. No label, no logit, no hidden layer, no projection. Its two outputs are a place on a map.
 #
-# > **Predict.** For each of 400 test pictures, look at the nearest one on the map. By chance it shows the same digit one time in ten.
-# > With 600 steps of distances: 20 %, 40 %, 60 %, 90 %? And what will the map look like: islands, rings, a line?
+# > **Predict.** For each of 400 test pictures, look at the nearest one on the map. By chance it shows the same digit
+# > one time in ten. With 600 steps of distances: 20 %, 40 %, 60 %, 90 %? And what will the map look like: islands,
+# > rings, a line?
 
 # %%
 mixed = torch.randperm(len(space), generator=torch.Generator().manual_seed(0))
@@ -187,8 +189,8 @@ first = panel.shares[-1][1]  # the first run's, whatever you do in the panel
 # > **Goal 3.** Mix up the pictures: the same distances, but each belongs to other pictures. What is left?
 
 # %%
-assert first > 0.45
-print("from the teacher's distances: more than 45 % of the nearest are of the same digit: ok")
+assert first > 0.55
+print("from the teacher's distances: more than 55 % of the nearest are of the same digit: ok")
 
 # %% [markdown]
 # The same over five seeds, each with a learning rate that was chosen for it on validation pictures, and 4000 test pictures.
@@ -203,23 +205,25 @@ def results(section, value="test", **wanted):
 
 
 maps = results("map")
-drawn = {name: maps[name] for name in ("teacher", "pixels", "untrained teacher", "pictures mixed up")}
+drawn = {f"distances of {name}": maps[arm] for name, arm in {
+    "the teacher": "teacher", "pixels": "pixels", "an untrained teacher": "untrained teacher", "mixed-up pictures": "pictures mixed up",
+}.items()}  # fmt: skip
 plots.recorded_maps(drawn, {name: maps[name][0] for name in ("teacher, 2 directions", "pixels, 2 directions")})
 
 # %% [markdown]
-# *Recorded.* From the teacher's distances two thirds of the nearest are of the same digit: 67 %. From the pixels' distances it is 33,
-# from an untrained network's 31. So what came over is what this teacher knows. (It learned with labels, but neither a label nor a
-# logit ever reached the student.) With the pictures mixed up 22 % are left, and not the 10 of pure chance: a network that has
-# learned nothing still puts similar pictures at similar places.
+# *Recorded.* From the teacher's distances two thirds of the nearest are of the same digit: 67 %. From the pixels'
+# distances it is 33, from an untrained network's 31. So what came over is what this teacher knows. (It learned with
+# labels, but neither a label nor a logit ever reached the student.) With the pictures mixed up 22 % are left, and not
+# the 10 of pure chance: a network that has learned nothing still puts similar pictures at similar places.
 #
-# The yellow lines are cheaper maps, two principal directions each: those of the pixels, and those of the teacher's own 1200 numbers.
-# The latter is better than ours (80 %), but needs the teacher for every new picture. The student looks at the pixels.
+# The lines are cheaper maps, two principal directions each: of the pixels, and of the teacher's own 1200 numbers. The
+# latter is better than ours (80 %), but needs the teacher for every new picture. The student looks at the pixels.
 #
 # ## 3 · A space for digits never seen
 #
-# What is such a space good for? Not for naming digits: the logits do that. But think of a search in a collection of pictures: *show me
-# more like this one*. Nobody knows the classes in advance, and no logit belongs to them. What is needed is a space in which the
-# nearest picture is of the same kind. That is measured by **recall@1**.
+# What is such a space good for? Not for naming digits: the logits do that. But think of a search in a collection of
+# pictures: *show me more like this one*. Nobody knows the classes in advance, and no logit belongs to them. What is
+# needed is a space in which the nearest picture is of the same kind. That is measured by **recall@1**.
 #
 # ### ✎ Exercise 9.3 · Is the nearest one of the same kind?  (10 minutes, medium)
 
@@ -235,15 +239,16 @@ lesson.recall_at_one.check(recall_at_one)
 # lesson.recall_at_one.solution()
 
 # %% [markdown]
-# So: students with 16 outputs that learn from the digits 0 to 6. Then we look for neighbours among 7, 8 and 9, which they have
-# never seen. (The teacher has. Keep that in mind.)
+# So: students with 16 outputs that learn from the digits 0 to 6. Then we look for neighbours among 7, 8 and 9, which
+# they have never seen. (The teacher has. Keep that in mind.)
 #
 # For the relations we take cosines. With unit vectors $u_i$ and a temperature $\tau$,
 #
 # $$p_{ij} = \frac{\exp(u_i \cdot u_j / \tau)}{\sum_{k \neq i} \exp(u_i \cdot u_k / \tau)}, \qquad
 # L_{\text{cosines}} = \frac{1}{B} \sum_i \mathrm{KL}\!\left(p^{\text{teacher}}_i \,\|\, p^{\text{student}}_i\right)$$
 #
-# A small $\tau$ makes it care for the nearest few and forget about the far ones. The sum leaves $i$ itself out: its cosine is always 1.
+# A small $\tau$ makes it care for the nearest few and forget about the far ones. The sum leaves $i$ itself out: its
+# cosine is always 1.
 #
 # ### ✎ Exercise 9.4 · Who resembles whom  (15 minutes, hard)
 
@@ -259,8 +264,8 @@ lesson.cosine_relation_loss.check(cosine_relation_loss)
 # lesson.cosine_relation_loss.solution()
 
 # %% [markdown]
-# Two students with the same start, batches and steps. One learns to name the digits 0 to 6, with a head on its 16 numbers; the other
-# learns the teacher's cosines between pictures of 0 to 6.
+# Two students with the same start, batches and steps. One learns to name the digits 0 to 6, with a head on its 16
+# numbers; the other learns the teacher's cosines between pictures of 0 to 6.
 
 # %%
 known = (labels < 7).nonzero()[:, 0]
@@ -307,9 +312,10 @@ print("the teacher: over 97 %; raw pixels, which nobody has trained: over 90 %: 
 #
 # ### ✎ Exercise 9.5 · What did the teacher add?  (10 minutes, medium)
 #
-# Claim: *“the student that copies the teacher's cosines finds unseen digits, because the teacher's space says what resembles what.”*
-# Design the control, or controls, that could take this claim down: what you change, what you keep, and which result would
-# make you give the claim up. Write it down as a string; no machine checks it, the solution says what a good answer holds.
+# Claim: *“the student that copies the teacher's cosines finds unseen digits, because the teacher's space says what
+# resembles what.”* Design the control, or controls, that could take this claim down: what you change, what you keep,
+# and which result would make you give the claim up. Write it down as a string; no machine checks it, the solution says
+# what a good answer holds.
 
 # %%
 design_a_control = ...
@@ -319,15 +325,16 @@ lesson.design_a_control.check(design_a_control)
 # lesson.design_a_control.solution()
 
 # %% [markdown]
-# Ours: five seeds, 4000 test pictures. Every arm has at least nine tries, two seeds each, for its learning rate and (where it has one)
-# temperature. They and the distance, Euclidean or cosine, are chosen on validation pictures of the digits that the student
-# knows. *Logits* and *labels* have a linear head on the 16 numbers.
+# Ours: five seeds, 4000 test pictures. Every arm has at least nine tries, two seeds each, for its learning rate and
+# (where it has one) temperature. They and the distance, Euclidean or cosine, are chosen on validation pictures of the
+# digits that the student knows. *Logits* and *labels* have a linear head on the 16 numbers. (An untrained student,
+# beyond the left edge: 59 and 76 %.)
 
 # %%
 ARMS = ["labels", "logits", "hint", "contrastive", "distances", "distances, angles", "similarities", "cosines", "cosines, centred",
-        "cosines of labels", "cosines of pixels", "cosines of an untrained teacher", "untrained student"]  # fmt: skip
+        "cosines of labels", "cosines of pixels", "cosines of an untrained teacher"]  # fmt: skip
 GIVEN = ("teacher", "pixels")
-KINDS = {"labels": 0} | dict.fromkeys(ARMS[-4:], 2)
+KINDS = {"labels": 0} | dict.fromkeys(ARMS[-3:], 2)
 digits = {
     "all ten": results("spaces", task="digits", known="all", measure="recall"),
     "7 to 9, never seen": results("spaces", task="digits", known="0 to 6"),
@@ -343,25 +350,28 @@ plots.arms(
 # %% [markdown]
 # *Recorded.* A dot is a seed; in brackets the difference to labels, paired over the seeds, with its 95 % interval.
 #
-# - **All ten digits.** The teacher's cosines are 1.6 ± 0.4 points ahead of labels and 1.0 ± 0.5 ahead of logits. Is it the teacher, or
-#   the loss? The same loss with *labels* in the teacher's place does what labels do: here the teacher added something.
-#   (Contrast is half a point ahead of labels. Hint, angles and similarity matrices are half a point behind, plain distances more.)
-# - **Digits never seen.** Now relations seem to shine: labels 82 %, logits 87, distances 91, cosines 95. Labels teach a student to
-#   forget whatever does not tell 0 to 6 apart, and what makes a 7 goes with it. Cosines of labels forget it, too (83).
-# - **But look at the controls.** A student that copies the cosines of the *raw pixels*, without any teacher, finds 94 %: 1.0 ± 1.1
-#   less than the teacher's, a difference that we cannot tell from none. An untrained teacher's cosines: 92 %. And the pixels
-#   themselves, 96 %, are ahead of every student. So much for the claim of exercise 9.5: among digits never seen, what helps is to keep
+# - **All ten digits.** The teacher's cosines are 1.6 ± 0.4 points ahead of labels and 1.0 ± 0.5 ahead of logits. Is it
+#   the teacher, or the loss? The same loss with *labels* in the teacher's place does what labels do: here the teacher
+#   added something. (Contrast is half a point ahead of labels. Hint, angles and similarity matrices are half a point
+#   behind, plain distances more.)
+# - **Digits never seen.** Now relations seem to shine: labels 82 %, logits 87, distances 91, cosines 95. Labels teach a
+#   student to forget whatever does not tell 0 to 6 apart, and what makes a 7 goes with it. Cosines of labels forget it,
+#   too (83).
+# - **But look at the controls.** A student that copies the cosines of the *raw pixels*, without any teacher, finds 94
+#   %: 1.0 ± 1.1 less than the teacher's, a difference that we cannot tell from none. An untrained teacher's cosines: 92
+#   %. And the pixels themselves, 96 %, are ahead of every student (92.5, cut down to 16 principal directions, as many
+#   numbers as a student has). So much for the claim of exercise 9.5: among digits never seen, what helps is to keep
 #   apart what the *pictures* keep apart. That the teacher knows a 7, 99.5 %, did not come over.
 #
 # A third measure, one that names digits: ten labelled pictures of each class, and every picture gets the label of the
-# nearest. Cosines 91.7 %, logits 91.4, labels 90.2 (cosines are 1.5 ± 1.7 ahead: none), distances 85.0, raw pixels 72.0. Three
-# measures, three orders. *Better features* is no sentence without its *for what*.
+# nearest. Cosines 91.7 %, logits 91.4, labels 90.2 (cosines are 1.5 ± 1.7 ahead: none), distances 85.0, raw pixels
+# 72.0. Three measures, three orders. *Better features* is no sentence without its *for what*.
 #
 # ## 4 · Closeness is not usefulness
 #
-# Is a student good because it has become like its teacher? How alike are two spaces, if rotation, scale and shift do not
-# count? **Linear CKA** (Kornblith et al. 2019) answers with one number from 0 to 1. With the features $X$ of one network and $Y$ of
-# the other, columns centred,
+# Is a student good because it has become like its teacher? How alike are two spaces, if rotation, scale and shift do
+# not count? **Linear CKA** (Kornblith et al. 2019) answers with one number from 0 to 1. With the features $X$ of one
+# network and $Y$ of the other, columns centred,
 #
 # $$\mathrm{CKA} = \frac{\lVert X^\top Y \rVert^2}{\lVert X^\top X \rVert \, \lVert Y^\top Y \rVert}$$
 #
@@ -379,25 +389,27 @@ lesson.linear_cka.check(linear_cka)
 # lesson.linear_cka.solution()
 
 # %% [markdown]
-# > **Predict.** Draw the arms of the last figure with their CKA to the right and their recall upwards. Do they lie on a line?
+# > **Predict.** Draw the arms of the last figure with their CKA to the right and their recall upwards. Do they lie on a
+# > line?
 
 # %%
 alike = results("spaces", "cka", task="digits", known="all", measure="recall")
 found = results("spaces", task="digits", known="all", measure="recall")
-plots.closeness({arm: (alike[arm], found[arm]) for arm in ARMS}, kinds=KINDS)
+plots.closeness({arm: (alike[arm], found[arm]) for arm in ARMS[:-1]}, kinds=KINDS)
 
 # %% [markdown]
-# *Recorded.* They do not. Most like the teacher are the students of the hint and of the similarity matrices, 0.91, and they find no
-# more than those of labels, 0.68. The best finder, cosines, has 0.80. CKA weighs each direction by how much varies along it; who is
-# nearest is decided by small differences. Neither number is wrong. They answer different questions, and only one of them
-# was ours.
+# *Recorded.* They do not. Most like the teacher are the students of the hint and of the similarity matrices, 0.91, and
+# they find half a point less than those of labels, 0.68. The best finder, cosines, has 0.80. (Off the figure, below:
+# the cosines of an untrained teacher, 0.37 and 88 %. Quite unlike the teacher is no good, either.) CKA weighs each
+# direction by how much varies along it; who is nearest is decided by small differences. Neither number is wrong. They
+# answer different questions, and only one of them was ours.
 #
 # So if you need neighbours, measure neighbours. “More like the teacher” is a means.
 #
 # ## 5 · An ordinary case, and what brought nothing
 #
-# Back to the 100 labelled pictures of lesson 08, where features on top of labels brought next to nothing. Similarity matrices were proposed
-# for just that: a second loss beside labels, or beside logits.
+# Back to the 100 labelled pictures of lesson 08, where features on top of labels brought next to nothing. Similarity
+# matrices were proposed for just that: a second loss beside labels, or beside logits.
 
 # %%
 before = data.load_results("feature_distillation")["few"]
@@ -411,14 +423,17 @@ for task in ("digits", "clothes"):
 plots.arms(few, baseline="labels", kinds={"labels": 0}, size=(8.6, 2.6))
 
 # %% [markdown]
-# FEWTEXT
+# *Recorded*; labels and logits are those of lesson 08, with the same draws and as much tuning. With digits the
+# similarities of the last maps add 3.7 ± 0.7 points to labels and 6.7 ± 2.5 to logits (in lesson 08 a hint added 6 ± 3
+# to logits). With clothes they add nothing: 0.2 ± 0.4 and −0.2 ± 1.0. The same two answers as in lesson 08. What
+# similarities have over a hint is that there is no projection to draw, to learn and to throw away.
 #
 # ### Relations between layers
 #
-# One relation is left that is not between samples. Yim et al. (2017) compare, for one picture, **two layers of the same network**: which channels of
-# the first light up where which of the second do. Their FSP matrix is $\frac{1}{hw} F_1 F_2^\top$, channels by channels.
-# What does it not see? Where things are; but it does see which channel is which, so student and teacher must agree on the order of
-# their channels.
+# One relation is left that is not between samples. Yim et al. (2017) compare, for one picture, **two layers of the same
+# network**: which channels of the first light up where which of the second do. Their FSP matrix is $\frac{1}{hw} F_1
+# F_2^\top$, channels by channels. What does it not see? Where things are; but it does see which channel is which, so
+# student and teacher must agree on the order of their channels.
 
 # %%
 ours, theirs = ([torch.randn(8, c, 49, dtype=torch.double) for c in (4, 6)] for _ in range(2))
@@ -441,16 +456,19 @@ lesson.quiz
 # %% [markdown]
 # ## Summary
 #
-# - The numbers of a hidden layer mean nothing one by one: turn them, and the answers stay. Relations between samples stay, too; to
-#   copy them needs neither a projection nor equal widths.
-# - Distances and angles see no rotation, scale or shift. Similarity matrices and cosines see a shift. A stretch is seen by all.
+# - The numbers of a hidden layer mean nothing one by one: turn them, and the answers stay. Relations between samples
+#   stay, too; to copy them needs neither a projection nor equal widths.
+# - Distances and angles see no rotation, scale or shift. Similarity matrices and cosines see a shift. A stretch is seen
+#   by all.
 # - A student with two outputs drew a map of the digits from distances alone.
-# - A space is judged by its use, beside raw pixels. Among known digits the teacher's cosines were 1.6 ± 0.4 points ahead of labels.
-#   Among digits never seen they were far ahead of labels, and so were the cosines of raw pixels, with no teacher at all.
+# - A space is judged by its use, beside raw pixels. Among known digits the teacher's cosines were 1.6 ± 0.4 points
+#   ahead of labels. Among digits never seen they were far ahead of labels, and so were the cosines of raw pixels, with
+#   no teacher at all.
 # - Likeness to the teacher (CKA) did not tell which space was useful.
 #
-# **Left out.** Memory banks, from which contrastive distillation (CRD) draws thousands of negatives: ours come from the batch alone. Relations
-# between the tokens of a text: lesson 11. Which pictures to put into one batch, which matters for everything that compares pairs.
+# **Left out.** Memory banks, from which contrastive distillation (CRD) draws thousands of negatives: ours come from the
+# batch alone. Relations between the tokens of a text: lesson 11. Which pictures to put into one batch, which matters
+# for everything that compares pairs.
 #
 # **References**
 #
