@@ -19,6 +19,7 @@
 from functools import partial
 
 import torch
+import torch.nn.functional as F
 
 import kdlab
 from kdlab import data, losses, metrics, models, plots, relations, teachers, training, widgets
