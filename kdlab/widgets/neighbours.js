@@ -15,7 +15,7 @@ function render({ model, el }) {
     const row = html("div", { class: "kd-near-row", role: "group", "aria-label": name }, table);
     const side = html("div", { class: "kd-near-side" }, row);
     html("b", {}, side, name);
-    html("span", {}, side, `of all, nearest the same: ${decimals(100 * get("recall")[name], 1)} %`);
+    html("span", {}, side, `nearest the same: ${decimals(100 * get("recall")[name], 1)} %`);
     const cells = found[name][0].map(() => {
       const cell = html("figure", { class: "kd-near" }, row);
       const canvas = html("canvas", { width: 28, height: 28, role: "img" }, html("div", { class: "kd-near-frame" }, cell));

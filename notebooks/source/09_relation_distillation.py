@@ -297,7 +297,7 @@ with torch.no_grad():
         "taught by labels": by_labels(test[new]),
         "raw pixels": test[new],
     }
-near = widgets.NeighboursPanel(mnist.test_images[:2000][new.numpy()], truth[new], spaces, show=16)
+near = widgets.NeighboursPanel(mnist.test_images[:2000][new.numpy()], truth[new], spaces, show=16, picture=6)
 near
 
 # %% [markdown]
@@ -363,6 +363,10 @@ plots.arms(
 #   %. And the pixels themselves, 96 %, are ahead of every student (92.5, cut down to 16 principal directions, as many
 #   numbers as a student has). So much for the claim of exercise 9.5: among digits never seen, what helps is to keep
 #   apart what the *pictures* keep apart. That the teacher knows a 7, 99.5 %, did not come over.
+#
+# And **clothes**, all ten kinds, recorded likewise: labels 80.7 %, cosines 1.0 ± 1.0 ahead, which is none by our rule,
+# contrast 1.4 ± 1.3 ahead, distances 1.0 ± 0.4 and similarity matrices 1.7 ± 0.8 behind; raw pixels 78.7. Clothes never
+# seen were not tried.
 #
 # A third measure, one that names digits: ten labelled pictures of each class, and every picture gets the label of the
 # nearest. Cosines 91.7 %, logits 91.4, labels 90.2 (cosines are 1.5 ± 1.7 ahead: none), distances 85.0, raw pixels
@@ -463,8 +467,8 @@ lesson.quiz
 #   by all.
 # - A student with two outputs drew a map of the digits from distances alone.
 # - A space is judged by its use, beside raw pixels. Among known digits the teacher's cosines were 1.6 ± 0.4 points
-#   ahead of labels. Among digits never seen they were far ahead of labels, and so were the cosines of raw pixels, with
-#   no teacher at all.
+#   ahead of labels, and it was the teacher; with clothes no lead could be told. Among digits never seen they were far
+#   ahead of labels, and so were the cosines of raw pixels, with no teacher at all.
 # - Likeness to the teacher (CKA) did not tell which space was useful.
 #
 # **Left out.** Memory banks, from which contrastive distillation (CRD) draws thousands of negatives: ours come from the
