@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kdlab.palette import ink
 from kdlab.plots.base import (
     BLUE,
     CONTROL,
@@ -16,28 +17,16 @@ from kdlab.plots.base import (
     picture,
 )
 
-INK = {"teacher": "#7d5c00", "student": "#0068a3"}  # the palette's shades for text
-DIGIT_INK = [
-    "#0068a3",
-    "#7d5c00",
-    "#00704f",
-    "#a83710",
-    "#9b3d74",
-    "#5a5a5a",
-    "#0d679b",
-    "#882255",
-    "#212121",
-    "#555e66",
-]
+DIGIT_INKS = list(map(ink, "blue orange green red pink soft sky wine text gray".split()))  # as in MapPanel's view
 
 
 @in_course_style
 def turn_panel(student, teacher, labels, shares):
     """TurnPanel as a still: the features of student and teacher, and how much each loss notices."""
     figure, (left, right) = picture(2, size=(SIZE[0], 3.9), width_ratios=[1, 1.15])
-    for who, places, look in (("student", student, {"style": "italic"}), ("teacher", teacher, {"weight": "bold"})):
+    for who, places, look in (("distilled", student, {"style": "italic"}), ("teacher", teacher, {"weight": "bold"})):
         for (x, y), label in zip(places, labels, strict=True):
-            left.text(x, y, str(label), color=INK[who], ha="center", va="center", clip_on=True, **look)
+            left.text(x, y, str(label), color=ink(who), ha="center", va="center", clip_on=True, **look)
     left.set(xlim=(-1.7, 1.7), ylim=(-1.7, 1.7), xticks=[], yticks=[], aspect="equal")
     left.set_title("teacher (upright), student (slanted)")
     left.axhline(0, color=GRAY, linewidth=0.8)
@@ -60,7 +49,7 @@ def _draw_map(ax, places, labels):
         ax.plot(*np.asarray(places).T, "o", color=BLUE, markersize=3.5, markeredgewidth=0)
     else:
         for (x, y), label in zip(places, labels, strict=True):
-            ax.text(x, y, str(label), color=DIGIT_INK[label], ha="center", va="center", fontsize=8, weight="bold")
+            ax.text(x, y, str(label), color=DIGIT_INKS[label], ha="center", va="center", fontsize=8, weight="bold")
     ax.set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), xticks=[], yticks=[], aspect="equal")
 
 
