@@ -51,7 +51,7 @@ ARMS = {  # arm: the temperatures tried
     "cosines, centred": SHARP,
     "cosines of pixels": SHARP,
     "cosines of labels": SHARP,
-    "cosines of an untrained teacher": SHARP,
+    "cosines of an untrained network": SHARP,
 }
 UNTRAINED = "untrained student"
 GIVEN = ("teacher", "teacher, 16 directions", "pixels", "pixels, 16 directions")  # spaces that nobody trains
@@ -127,7 +127,7 @@ def world(task, known):
 def relation_of(arm, here, temperature):
     """loss(embedded, rows) of the arms that compare relations, or None."""
     cosines = {"cosines": "features", "cosines, centred": "centred", "cosines of pixels": "pixels"}
-    cosines |= {"cosines of labels": "one-hot", "cosines of an untrained teacher": "untrained"}
+    cosines |= {"cosines of labels": "one-hot", "cosines of an untrained network": "untrained"}
     if arm in cosines:
         wanted = here[cosines[arm]]
         return lambda e, rows: losses.cosine_relation_loss_core(e, wanted[rows], temperature=temperature)
@@ -290,7 +290,7 @@ def arms_of(task):
     left_out = (
         ()
         if task == "digits"
-        else ("labels, ReLU", "logits, ReLU", "distances, angles", "cosines of an untrained teacher")
+        else ("labels, ReLU", "logits, ReLU", "distances, angles", "cosines of an untrained network")
     )
     return [arm for arm in ARMS if arm not in left_out]
 
@@ -334,7 +334,7 @@ def space_jobs():
 
 # --- a map drawn from distances alone ---------------------------------------------------------------------
 
-MAP = ("teacher", "pixels", "untrained teacher", "pictures mixed up")  # whose distances
+MAP = ("teacher", "pixels", "untrained network", "pictures mixed up")  # whose distances
 MAP_GIVEN = ("teacher, 2 directions", "pixels, 2 directions", "random places")
 
 
@@ -348,7 +348,7 @@ def map_run(arm, rate, seed, steps=600):
         if arm == "random places":
             place = lambda x: torch.randn(len(x), 2, generator=torch.Generator().manual_seed(seed))  # noqa: E731
         return {"test": recall(place(here["test"][0]), here["test"][1], False)}
-    wanted = here[{"pixels": "pixels", "untrained teacher": "untrained"}.get(arm, "narrow")]
+    wanted = here[{"pixels": "pixels", "untrained network": "untrained"}.get(arm, "narrow")]
     if arm == "pictures mixed up":
         wanted = wanted[torch.randperm(len(wanted), generator=torch.Generator().manual_seed(0))]
     student = MLP(784, 128, 2, seed=seed)

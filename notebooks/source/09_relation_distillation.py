@@ -101,8 +101,7 @@ lesson.angles.check(angles)
 
 # %% [markdown]
 # For all directions you need $B^2$ vectors of the teacher's width; with 1200 numbers that is slow. Most of them say
-# little: the first 64 principal directions of our teacher's features hold nine tenths of the variance, and distances
-# and angles change little when the rest goes.
+# little: the first 64 principal directions of our teacher's features hold nine tenths of the variance. So we keep those.
 #
 # Tung and Mori (2019) take the table of **similarities**, all dot products $F F^\top$, make each row a unit vector, and
 # compare the squares of the differences. Others, in the spirit of Passalis and Tefas (2018), take **cosines**, and make
@@ -207,7 +206,7 @@ def results(section, value="test", **wanted):
 
 maps = results("map")
 drawn = {f"distances of {name}": maps[arm] for name, arm in {
-    "the teacher": "teacher", "pixels": "pixels", "an untrained teacher": "untrained teacher", "mixed-up pictures": "pictures mixed up",
+    "the teacher": "teacher", "pixels": "pixels", "an untrained network": "untrained network", "mixed-up pictures": "pictures mixed up",
 }.items()}  # fmt: skip
 plots.recorded_maps(drawn, {name: maps[name][0] for name in ("teacher, 2 directions", "pixels, 2 directions")})
 
@@ -329,11 +328,12 @@ lesson.design_a_control.check(design_a_control)
 # Ours: five seeds, 4000 test pictures. Every arm has at least nine tries, two seeds each, for its learning rate and
 # (where it has one) temperature. They and the distance, Euclidean or cosine, are chosen on validation pictures of the
 # digits that the student knows. *Logits* and *labels* have a linear head on the 16 numbers. All have 300 steps; more
-# were not tried. (An untrained student, beyond the left edge: 59 and 76 %.)
+# were not tried. The recorded untrained network is the convolutional one of lesson 08. (An untrained student, beyond
+# the left edge: 59 and 76 %.)
 
 # %%
 ARMS = ["labels", "logits", "hint", "contrastive", "distances", "distances, angles", "similarities", "cosines", "cosines, centred",
-        "cosines of labels", "cosines of pixels", "cosines of an untrained teacher"]  # fmt: skip
+        "cosines of labels", "cosines of pixels", "cosines of an untrained network"]  # fmt: skip
 GIVEN = ("teacher", "pixels")
 KINDS = {"labels": 0} | dict.fromkeys(ARMS[-3:], 2)
 digits = {
@@ -355,11 +355,11 @@ plots.arms(
 #   the teacher, or the loss? The same loss with *labels* in the teacher's place does what labels do: here the teacher
 #   added something. (Contrast is half a point ahead of labels. Hint, angles and similarity matrices are half a point
 #   behind, plain distances more.)
-# - **Digits never seen.** Now relations seem to shine: labels 82 %, logits 87, distances 91, cosines 95. Labels teach a
-#   student to forget whatever does not tell 0 to 6 apart, and what makes a 7 goes with it. Cosines of labels forget it,
-#   too (83).
+# - **Digits never seen.** Now relations seem to shine: labels 82 %, logits 87, distances 91, cosines 95. Our reading:
+#   labels teach a student to forget whatever does not tell 0 to 6 apart, and what makes a 7 goes with it. Cosines of
+#   labels forget it, too (83).
 # - **But look at the controls.** A student that copies the cosines of the *raw pixels*, without any teacher, finds 94
-#   %: 1.0 ± 1.1 less than the teacher's, a difference that we cannot tell from none. An untrained teacher's cosines: 92
+#   %: 1.0 ± 1.1 less than the teacher's, a difference that we cannot tell from none. An untrained network's cosines: 92
 #   %. And the pixels themselves, 96 %, are ahead of every student (92.5, cut down to 16 principal directions, as many
 #   numbers as a student has). So much for the claim of exercise 9.5: among digits never seen, what helps is to keep
 #   apart what the *pictures* keep apart. That the teacher knows a 7, 99.5 %, did not come over.
@@ -405,7 +405,7 @@ plots.closeness({arm: (alike[arm], found[arm]) for arm in ARMS[:-1]}, kinds=KIND
 # %% [markdown]
 # *Recorded.* They do not. Most like the teacher are the students of the hint and of the similarity matrices, 0.91, and
 # they find half a point less than those of labels, 0.68. The best finder, cosines, has 0.80. (Off the figure, below:
-# the cosines of an untrained teacher, 0.37 and 88 %. Quite unlike the teacher is no good, either.) CKA weighs each
+# the cosines of an untrained network, 0.37 and 88 %. Quite unlike the teacher is no good, either.) CKA weighs each
 # direction by how much varies along it; who is nearest is decided by small differences. Neither number is wrong. They
 # answer different questions, and only one of them was ours.
 #
@@ -451,7 +451,7 @@ assert torch.isclose(base, moved) and not torch.isclose(base, renamed)
 print("other places: the same loss. The same channels in another order: another loss. ok")
 
 # %% [markdown]
-# We have not recorded runs with it: in small trials it was no better than labels alone.
+# These are its properties; what it is worth to a student is not recorded here.
 #
 # ## Quiz
 
