@@ -606,12 +606,7 @@ def attention_transfer_loss(student_maps, teacher_maps, *, resize=False):
     if not isinstance(resize, bool):
         raise ValueError(f"resize must be True or False, got {resize!r}")
     for name, maps in (("student_maps", student_maps), ("teacher_maps", teacher_maps)):
-        if not isinstance(maps, torch.Tensor) or not maps.is_floating_point() or maps.ndim != 4 or not maps.numel():
-            found = _shape(maps) if isinstance(maps, torch.Tensor) else type(maps).__name__
-            raise ValueError(f"{name} must be a floating-point tensor (N, C, height, width), not empty; got {found}")
-        check_device(name, maps, "student_maps", student_maps)
-        if not maps.isfinite().all():
-            raise ValueError(f"{name} contain NaN or infinite values")
+        _check_maps(name, maps, student_maps)
     if len(student_maps) != len(teacher_maps):
         raise ValueError(
             f"student_maps {_shape(student_maps)} and teacher_maps {_shape(teacher_maps)} must be of the same N pictures"
@@ -638,6 +633,207 @@ def _attention_maps(maps, size):
     if list(squares.shape[1:]) != size:
         squares = F.adaptive_avg_pool2d(squares, size)
     return F.normalize(squares.flatten(1), dim=1)
+
+
+# --- losses between samples -----------------------------------------------------------------------
+# Features are vectors (B, D), or maps (B, C, height, width), which are read as one long vector each. What is compared is
+# not a sample with the teacher's but how the samples of a batch lie to each other, so student and teacher may differ in
+# width, and need no projection. A batch has two samples at least. Scaling all features changes nothing; so they are
+# first divided by their largest number, which keeps squares within the numbers.
+
+
+def relational_distance_loss(student_features, teacher_features):
+    """Distances between all pairs of the batch, smooth L1 (RKD-D, Park et al. 2019).
+
+    Each side's Euclidean distances are divided by their mean over the pairs of different samples; the loss is the mean
+    over all B² entries, the zeros of the diagonal included, as in the authors' code. Rotating, shifting or scaling the
+    features changes nothing. Of a batch of two it is always 0: there is only one distance.
+    """
+    _check_relations(student_features, teacher_features)
+    return relational_distance_loss_core(student_features, teacher_features)
+
+
+def relational_distance_loss_core(student_features, teacher_features):
+    """`relational_distance_loss` without checks."""
+    student, teacher = _relatable(student_features, teacher_features)
+    return F.smooth_l1_loss(_distances(student), _distances(teacher))
+
+
+def relational_angle_loss(student_features, teacher_features):
+    """Cosines of the angles in all triangles of the batch, smooth L1 (RKD-A, Park et al. 2019).
+
+    The angle at sample i between the directions to j and to k; the mean is over all B³ entries, those with equal
+    samples, which are 0, included, as in the authors' code. Rotating, shifting or scaling changes nothing. Time and
+    memory grow with B³ and B² · D: a PCA makes wide features of a teacher affordable.
+    """
+    _check_relations(student_features, teacher_features)
+    return relational_angle_loss_core(student_features, teacher_features)
+
+
+def relational_angle_loss_core(student_features, teacher_features):
+    """`relational_angle_loss` without checks."""
+    student, teacher = _relatable(student_features, teacher_features)
+    return F.smooth_l1_loss(_angles(student), _angles(teacher))
+
+
+def similarity_preserving_loss(student_features, teacher_features):
+    """Matrices of dot products between the samples, each row a unit vector, compared (Tung & Mori 2019).
+
+    The squared Frobenius norm of their difference, divided by B². Rotating or scaling the features changes nothing;
+    shifting them does, as products are seen from the origin.
+    """
+    _check_relations(student_features, teacher_features)
+    return similarity_preserving_loss_core(student_features, teacher_features)
+
+
+def similarity_preserving_loss_core(student_features, teacher_features):
+    """`similarity_preserving_loss` without checks."""
+    student, teacher = (_unit(_product(f, f.mT)) for f in _relatable(student_features, teacher_features))
+    return (student - teacher).square().mean()
+
+
+def cosine_relation_loss(student_features, teacher_features, *, temperature):
+    """KL(teacher || student) of each sample's softmax(cosines to the others / temperature), mean over the batch.
+
+    Who is near whom, as probabilities (in the spirit of PKT, Passalis & Tefas 2018, who shift the cosines into [0, 1] and
+    divide by their sum). A sample's cosine with itself is left out, unlike in the other losses here: it is always 1.
+    Rotating or scaling the features changes nothing; shifting them does. Of a batch of two it is always 0.
+    """
+    temperature = check_temperature(temperature)
+    _check_relations(student_features, teacher_features)
+    return cosine_relation_loss_core(student_features, teacher_features, temperature=temperature)
+
+
+def cosine_relation_loss_core(student_features, teacher_features, *, temperature):
+    """`cosine_relation_loss` without checks."""
+    units = [_unit(features) for features in _relatable(student_features, teacher_features)]
+    return kl_divergence_core(*(_off_diagonal(_product(u, u.mT)) for u in units), temperature=temperature)
+
+
+def contrastive_loss(student_features, teacher_features, *, temperature, projection=None):
+    """Find the teacher's features of the same sample among those of the batch, and back: InfoNCE, in nats.
+
+    The logits are cosines / temperature between the student's features (behind a learned `projection` (student width,
+    teacher width), which other widths need) and the teacher's. The cross-entropy is that of students among teachers and
+    of teachers among students, averaged. Negatives come from the batch; the contrastive distillation of Tian et al.
+    (2020, CRD) draws them from a memory bank of the whole training set and has another estimator.
+    """
+    temperature = check_temperature(temperature)
+    _check_relations(student_features, teacher_features)
+    _check_projection(projection, student_features[0].numel(), teacher_features[0].numel(), "features", "width")
+    return contrastive_loss_core(student_features, teacher_features, temperature=temperature, projection=projection)
+
+
+def contrastive_loss_core(student_features, teacher_features, *, temperature, projection=None):
+    """`contrastive_loss` without checks."""
+    student, teacher = _relatable(student_features, teacher_features)
+    if projection is not None:
+        student = _product(student, _wide(_recordable(projection)))
+    logits = _product(_unit(student), _unit(teacher).mT) / temperature
+    own = torch.arange(len(logits), device=logits.device)
+    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.mT, own)) / 2
+
+
+def fsp_loss(student_first, student_second, teacher_first, teacher_second):
+    """How two layers work together: mean squared difference of the FSP matrices of student and teacher (Yim et al. 2017).
+
+    The FSP matrix of maps (N, C, height, width) and (N, C', height, width) of one network is (C, C'): the mean over the
+    places of the products of their channels ("flow of the solution procedure"). Both layers need the same places, and the
+    student the teacher's C and C'. The mean is over N · C · C'; the authors sum over C and C'.
+    """
+    maps = {"student_first": student_first, "student_second": student_second}
+    maps |= {"teacher_first": teacher_first, "teacher_second": teacher_second}
+    for name, given in maps.items():
+        _check_maps(name, given, student_first)
+        if len(given) != len(student_first):
+            raise ValueError(f"all maps must be of the same {len(student_first)} samples; {name} are {_shape(given)}")
+    for who in ("student", "teacher"):
+        first, second = maps[f"{who}_first"], maps[f"{who}_second"]
+        if first.shape[2:] != second.shape[2:]:
+            raise ValueError(
+                f"the {who}'s two layers have {_size(first)} and {_size(second)} places: F.adaptive_avg_pool2d the larger "
+                "one first"
+            )
+    for which in ("first", "second"):
+        ours, theirs = maps[f"student_{which}"].shape[1], maps[f"teacher_{which}"].shape[1]
+        if ours != theirs:
+            raise ValueError(
+                f"student_{which} have {ours} channels, teacher_{which} {theirs}: FSP matrices need the same"
+            )
+    return fsp_loss_core(**maps)
+
+
+def fsp_loss_core(student_first, student_second, teacher_first, teacher_second):
+    """`fsp_loss` without checks."""
+    student = _fsp(_wide(_recordable(student_first)), _wide(_recordable(student_second)))
+    return F.mse_loss(*_alike(student, _fsp(_constant(teacher_first), _constant(teacher_second))))
+
+
+def _fsp(first, second):
+    first, second = first.flatten(2), second.flatten(2)
+    return _product(first, second.mT) / first.shape[-1]
+
+
+def _relatable(student_features, teacher_features):
+    """Both as vectors (B, D) in one dtype, each divided by its largest number."""
+    return [_scaled(features.flatten(1)) for features in _alike(_recordable(student_features), teacher_features)]
+
+
+def _scaled(features):
+    largest = features.detach().abs().max()
+    return features / largest.clamp(min=torch.finfo(features.dtype).tiny)
+
+
+def _distances(features):
+    """Distances (B, B) over their mean for different samples; the gradient between equal samples is 0."""
+    found = torch.cdist(features, features, compute_mode="donot_use_mm_for_euclid_dist")
+    mean = found.sum() / (len(found) * (len(found) - 1))
+    return found / mean.clamp(min=torch.finfo(found.dtype).tiny)
+
+
+def _angles(features):
+    """Cosines (B, B, B) of the angle at the first sample between the directions to the other two."""
+    directions = _unit(features[None] - features[:, None])
+    return _product(directions, directions.mT)
+
+
+def _unit(vectors):
+    """Vectors (..., D) of length 1; zeros stay zeros and, unlike with F.normalize, have no gradient (there, 1e12)."""
+    zero = (vectors == 0).all(-1, keepdim=True)
+    return F.normalize(vectors.masked_fill(zero, 1.0), dim=-1, eps=torch.finfo(vectors.dtype).tiny).masked_fill(
+        zero, 0.0
+    )
+
+
+def _off_diagonal(matrix):
+    """(B, B) -> (B, B - 1): every row without its entry on the diagonal."""
+    count = len(matrix)
+    return matrix.flatten()[1:].view(count - 1, count + 1)[:, :-1].reshape(count, count - 1)
+
+
+def _check_relations(student_features, teacher_features):
+    """ValueError unless both are features of the same batch of two samples or more."""
+    for name, given in (("student_features", student_features), ("teacher_features", teacher_features)):
+        if not isinstance(given, torch.Tensor) or given.ndim not in (2, 4):
+            found = _shape(given) if isinstance(given, torch.Tensor) else type(given).__name__
+            raise ValueError(f"{name} must be a tensor (B, D) or (B, C, height, width), got {found}")
+        if len(given) == 1:
+            raise ValueError(f"{name} are of a single sample, which has no relation to others: a batch of two or more")
+    _check_states(student_features.flatten(1), teacher_features.flatten(1), None, "features", "samples")
+
+
+def _check_maps(name, maps, other):
+    """ValueError unless these are maps (N, C, height, width) of finite numbers, where the others are."""
+    if not isinstance(maps, torch.Tensor) or not maps.is_floating_point() or maps.ndim != 4 or not maps.numel():
+        found = _shape(maps) if isinstance(maps, torch.Tensor) else type(maps).__name__
+        raise ValueError(f"{name} must be a floating-point tensor (N, C, height, width), not empty; got {found}")
+    if isinstance(other, torch.Tensor):
+        check_device(name, maps, "the student's", other)
+    if not maps.isfinite().all():
+        raise ValueError(f"{name} contain NaN or infinite values")
+
+
+# --- parts of several losses --------------------------------------------------------------------------
 
 
 def _never(student_scores, teacher_scores):

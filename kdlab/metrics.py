@@ -96,6 +96,31 @@ def copied_mistakes(student_logits, teacher_logits, labels):
     return float((student == teacher)[mistakes].double().mean()) if mistakes.any() else 0.0
 
 
+def linear_cka(features, other_features):
+    """How alike two representations of the same N samples are, (N, D) and (N, D'): from 0 to 1 (Kornblith et al. 2019).
+
+    ||Xᵀ Y||² / (||Xᵀ X|| ||Yᵀ Y||) of the features with their mean taken off, in float64: the squared correlation of all
+    their directions. Rotating, shifting and scaling change nothing. 1 for two samples, whatever they are; with few
+    samples and wide features it is high by itself.
+    """
+    centred = []
+    for name, given in (("features", features), ("other_features", other_features)):
+        if not isinstance(given, torch.Tensor) or given.ndim != 2 or not given.is_floating_point() or len(given) < 2:
+            found = tuple(given.shape) if isinstance(given, torch.Tensor) else type(given).__name__
+            raise ValueError(f"{name} must be a floating-point tensor (N, D) of two samples or more, got {found}")
+        if not given.isfinite().all():
+            raise ValueError(f"{name} contain NaN or infinite values")
+        given = given.detach().double()
+        if (given == given[:1]).all():
+            raise ValueError(f"{name} are the same for all samples: there is nothing to compare")
+        given = given - given.mean(0)
+        centred.append(given / given.norm())
+    x, y = centred
+    if len(x) != len(y):
+        raise ValueError(f"features of {len(x)} and of {len(y)} samples: both must be of the same samples")
+    return float((x.T @ y).square().sum() / ((x.T @ x).norm() * (y.T @ y).norm()))
+
+
 def distinct_n(texts, n):
     """Distinct n-grams divided by all n-grams of the texts together, lists of ids or of words: from 0 to 1.
 

@@ -24,6 +24,12 @@ def mark(name, theme="light"):
     return PALETTE[theme][ROLES.get(name, name)][0]
 
 
+def ink(name, theme="light"):
+    """The colour "#rrggbb" of text for a role, a hue, or the theme's "text" and "soft"."""
+    shades = PALETTE[theme][ROLES.get(name, name)]
+    return shades if isinstance(shades, str) else shades[1]
+
+
 def css():
     """The palette as CSS variables of a panel: --kd-teacher and --kd-orange for marks, --kd-teacher-text for text."""
     light, dark = _block("light"), _block("dark")

@@ -121,6 +121,17 @@ def make(kind):
         "LuckPanel": lambda: widgets.LuckPanel(
             _usual(two_classes), [4, 8, 16], [0, 1], count=8, bias=0, draws=2, recipe=RECIPE
         ),
+        "TurnPanel": lambda: widgets.TurnPanel(m.logits[:12, :2], m.labels[:12]),
+        "MapPanel": lambda: widgets.MapPanel(
+            lambda: models.MLP(784, 8, 2, seed=1),
+            m.inputs[:60],
+            {"the teacher": m.teacher_logits[:60]},
+            (m.inputs[60:], m.targets[60:]),
+            recipe=RECIPE,
+        ),
+        "NeighboursPanel": lambda: widgets.NeighboursPanel(
+            m.images, m.labels, {"teacher": m.logits, "pixels": m.inputs}, show=6
+        ),
         "DrawPanel": lambda: widgets.DrawPanel({"teacher": m.teacher, "student": m.student}),
         "ExperimentPanel": lambda: widgets.ExperimentPanel(
             _runs(m), [widgets.Control("width", "Width", [4, 8])], {"accuracy": ("Accuracy", (0, 1))}, against="width"

@@ -32,6 +32,9 @@ class Draw:
             "32 000 classes": ((2, 2, 32_000), (1, 2, 300), (2, 3, 100, 160)),
             "a large batch": ((5000, 8, 10), (1500, 2, 5), (5000, 4, 3, 4)),
         }[size]
+        self.batch = {"10 classes": (8, (5, 7)), "32 000 classes": (4, (3000, 500)), "a large batch": (60, (6, 9))}[
+            size
+        ]
 
     def normal(self, *shape, scale=3.0):
         return scale * torch.randn(*shape, dtype=torch.double, generator=self.generator)
@@ -75,6 +78,28 @@ class Draw:
         projection = self.normal(self.maps[1], 3, scale=self.maps[1] ** -0.5)
         return given | {"teacher_features": given["teacher_features"][:, :3].clone(), "projection": projection}
 
+    def relations(self):
+        """Features of a batch for which B² and B³ are no trouble: student and teacher differ in width."""
+        batch, widths = self.batch
+        return {
+            f"{who}_features": self.normal(batch, width)
+            for who, width in zip(("student", "teacher"), widths, strict=True)
+        }
+
+    def contrast(self):
+        given, (_, widths) = self.relations(), self.batch
+        return given | {"projection": self.normal(*widths, scale=widths[0] ** -0.5)}
+
+    def layers(self):
+        """Maps of two layers of the student and of the teacher, whose channels agree and whose places do not."""
+        samples, channels, height, width = self.maps
+        sizes = {"student": (height, width), "teacher": (height + 1, width)}
+        return {
+            f"{who}_{which}": self.normal(samples, count, *size)
+            for who, size in sizes.items()
+            for which, count in (("first", channels), ("second", 3))
+        }
+
     def projected(self):
         given = self.pair("states")
         return given | {"teacher_states": given["teacher_states"][..., :3].clone()} | self.projection()
@@ -100,6 +125,12 @@ TABLE = {
     "hidden_state_loss": lambda d: d.projected(),
     "hint_loss": lambda d: d.hint(),
     "attention_transfer_loss": lambda d: d.pair("maps"),
+    "relational_distance_loss": lambda d: d.relations(),
+    "relational_angle_loss": lambda d: d.relations(),
+    "similarity_preserving_loss": lambda d: d.relations(),
+    "cosine_relation_loss": lambda d: d.relations() | {"temperature": 0.5},
+    "contrastive_loss": lambda d: d.contrast() | {"temperature": 0.5},
+    "fsp_loss": lambda d: d.layers(),
     "hidden_cosine_loss": lambda d: d.pair("states"),
     "attention_mse_loss": lambda d: d.pair("scores") | d.mask(),
     "attention_kl_loss": lambda d: d.pair("scores") | d.mask(),

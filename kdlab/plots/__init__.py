@@ -66,6 +66,13 @@ from kdlab.plots.panels import (
     words,
     writing_panel,
 )
+from kdlab.plots.relation_distillation import (
+    closeness,
+    map_panel,
+    neighbours_panel,
+    recorded_maps,
+    turn_panel,
+)
 from kdlab.plots.softmax_and_temperature import (
     against_temperature,
     digits,

@@ -809,8 +809,8 @@ lesson.quiz
 # - A hint that breaks raises no error. Look for a gradient in the student's first layer and in the head, for the projection
 #   in the optimiser, and at the student *without* the hint, every time.
 #
-# **Left out.** Which of many layers to pair, and several at once: lesson 11 does it for transformers. How relations between
-# samples are taught: lesson 09.
+# **Left out.** Which of many layers to pair, and several at once: lesson 11 does it for transformers. Relations between samples,
+# which need no projection at all: lesson 09.
 #
 # **References**
 #
@@ -822,4 +822,5 @@ lesson.quiz
 # - K. He, X. Zhang, S. Ren, J. Sun: *Delving Deep into Rectifiers*, ICCV 2015 (initial weights).
 # - H. Xiao, K. Rasul, R. Vollgraf: *Fashion-MNIST*, 2017, arXiv 1708.07747.
 #
-# **Next:** [11 · Transformer distillation](11_transformer_distillation.ipynb): the same ideas in a network that reads.
+# **Next:** [09 · Relation distillation](09_relation_distillation.ipynb): not what the teacher writes down for a picture, but
+# how pictures lie to each other.

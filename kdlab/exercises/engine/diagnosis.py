@@ -394,7 +394,8 @@ def gradient_sentence(exercise, arguments, mine, theirs, name):
         return f"The value is right, but the gradient on `{name}` is {relative(ratio)} times what it should be: part of it is detached, or under torch.no_grad()."
     if not mine.isfinite().all():
         return (
-            f"The value is right, but the gradient on `{name}` is nan or infinite: 0 · log 0 or a division by 0 is still "
-            "there, only covered up (torch.where and nan_to_num hide the value, not the gradient)."
+            f"The value is right, but the gradient on `{name}` is nan or infinite: 0 · log 0, a division by 0, or "
+            "the root of 0 (its slope is infinite) is still there, only covered up (torch.where and nan_to_num hide the "
+            "value, not the gradient)."
         )
     return f"The value is right, but not the gradient on `{name}`: part of its way is cut off, by .detach(), torch.no_grad() or a new tensor."
