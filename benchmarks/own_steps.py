@@ -1,0 +1,359 @@
+"""The experiments of lesson 14: python benchmarks/own_steps.py [--again] [section ...]
+
+walks        students on an 8 x 8 grid go on from one start: on given walks, on their own, on walks written anew
+addition     answers, written-out steps, a teacher's sampled steps, with and without a checker; long ways and short ones
+drafting     what drafters are trained with, and what a large model accepts of their text
+
+Each has a section NAME_tried before it: every arm at three learning rates or more, two seeds that are not reported, until
+the best rate has a worse one on either side. The best is run with SEEDS; the arms of a seed share their initial weights. A rate is
+chosen on prompts or text of its own. Every run is written to benchmarks/results/own_steps.json as soon as it is done:
+stop and go on whenever you like. One thread.
+"""
+
+import statistics
+import time
+from functools import cache, partial
+
+import torch
+from sections import Record, main
+
+from kdlab import arithmetic, drafting, losses, walks
+from kdlab.data import load_moby_dick
+from kdlab.generation import generate
+from kdlab.language import predict_text, train_language_model
+from kdlab.models import LanguageModel, evaluating
+from kdlab.teachers import load_moby_dick_teacher
+from kdlab.training import Recipe, drain
+
+SEEDS, TRIAL_SEEDS = range(5), (100, 101)
+FEW_SEEDS, ONE_TRIAL = range(3), (100,)  # for drafters, whose runs take longer
+FORWARD, REVERSE = losses.kl_divergence_core, losses.reverse_kl_divergence_core
+
+
+# --- learning rates ----------------------------------------------------------------------------------
+
+
+def tries(section, arms, middle, seeds=TRIAL_SEEDS):
+    """The jobs of a section that looks for each arm's learning rate: `middle` and its neighbours, then on downhill."""
+    for arm in arms:
+        rates = [middle / 2, middle, 2 * middle]
+        while True:
+            yield from ({"arm": arm, "rate": rate, "seed": seed} for rate in rates for seed in seeds)
+            scores = scores_of(section, arm, len(seeds))
+            if not set(rates) <= set(scores):
+                break  # not run yet
+            best = min(scores, key=scores.get)
+            if rates[0] < best < rates[-1]:
+                break
+            rates = [rates[0] / 2, *rates] if best == rates[0] else [*rates, 2 * rates[-1]]
+
+
+def scores_of(section, arm, seeds=1):
+    """{rate: mean score of the trial seeds}, of the rates that have so many; less is better."""
+    found = {}
+    for row in RECORD.rows(section, arm=arm):
+        found.setdefault(row["rate"], []).append(row["score"])
+    return {rate: statistics.mean(s) for rate, s in found.items() if len(s) >= seeds}
+
+
+def rate_of(section, arm):
+    scores = scores_of(section, arm)
+    return min(scores, key=scores.get)
+
+
+def fresh(arms, seeds=SEEDS):
+    """The jobs of a section that reports."""
+    yield from ({"arm": arm, "seed": seed} for seed in seeds for arm in arms)
+
+
+# --- walks on a grid ------------------------------------------------------------------------------------
+
+WALK_STEPS, FEW_WALKS, LONGER = 300, 300, 600  # LONGER: about the time of WALK_STEPS on own walks
+WALK_ARMS = {  # arm: (the arm that it goes on from, steps, share of own walks, divergence)
+    "start": (None, WALK_STEPS, 0.0, FORWARD),
+    "given, forward KL": ("start", WALK_STEPS, 0.0, FORWARD),
+    "given, reverse KL": ("start", WALK_STEPS, 0.0, REVERSE),
+    "given, equal time": ("start", LONGER, 0.0, FORWARD),
+    "own, forward KL": ("start", WALK_STEPS, 1.0, FORWARD),
+    "own, reverse KL": ("start", WALK_STEPS, 1.0, REVERSE),
+    "half own, forward KL": ("start", WALK_STEPS, 0.5, FORWARD),
+    "written anew": ("start", WALK_STEPS, 0.0, FORWARD),
+    "unlimited start": (None, WALK_STEPS, 0.0, FORWARD),
+    "unlimited, given": ("unlimited start", WALK_STEPS, 0.0, FORWARD),
+    "unlimited, own": ("unlimited start", WALK_STEPS, 1.0, FORWARD),
+}
+
+
+@cache
+def few_walks(seed):
+    generator = torch.Generator().manual_seed(seed)
+    return walks.teacher_writes(walks.prompts(FEW_WALKS, generator), generator)
+
+
+def walks_for(arm, seed):
+    """The walks of an arm, or a function that makes them."""
+    if arm.startswith("unlimited"):
+        return lambda count, generator: walks.teacher_writes(walks.prompts(count, generator), generator)
+    few = few_walks(seed)
+    if arm == "written anew":
+        return lambda count, generator: walks.teacher_writes(
+            few[torch.randint(len(few), (count,), generator=generator), : walks.PROMPT], generator
+        )
+    return few
+
+
+def new_walker(seed):
+    return LanguageModel(walks.VOCABULARY, width=32, heads=4, layers=1, context=24, std=0.55 / 32**0.5, seed=seed)
+
+
+@cache
+def walker(arm, seed, rate=None):
+    """A trained student, and the seconds that took."""
+    before, steps, on_policy, divergence = WALK_ARMS[arm]
+    student = new_walker(seed)
+    if before:
+        student.load_state_dict(walker(before, seed)[0].state_dict())
+    recipe = Recipe(1.0, 0.0, steps, 64, rate or rate_of("walks_tried", arm), seed)
+    start = time.process_time()
+    run = walks.train_walker(student, walks_for(arm, seed), recipe=recipe, on_policy=on_policy, divergence=divergence)
+    drain(run)
+    return student.eval(), round(time.process_time() - start, 2)
+
+
+def walked(student, seed, count=1000):
+    """How many of 1000 new prompts end at the goal, and how far the student is from the teacher, in nats, where."""
+    generator = torch.Generator().manual_seed(seed)
+    starts = walks.prompts(count, generator)
+    own = generate(student, starts, walks.LONGEST, generator=generator)
+    greedy = generate(student, starts, walks.LONGEST, temperature=0)
+    found = {
+        "sampled": walks.arrived(own).float().mean().item(),
+        "greedy": walks.arrived(greedy).float().mean().item(),
+        "wrong_turns": (walks.wrong_turns(own).sum() / walks.counts(own).sum()).item(),
+    }
+    for name, ids in (("own", own), ("teacher", walks.teacher_writes(starts, generator))):
+        mask = walks.counts(ids)[:, 1:]
+        with evaluating(student):
+            logits, taught = student(ids[:, :-1])[mask], walks.teacher(ids[:, :-1])[mask]
+        found[f"kl_after_{name}"] = FORWARD(logits, taught).item()
+    return {name: round(value, 4) for name, value in found.items()}
+
+
+def walks_tried(arm, rate, seed):
+    student, _ = walker(arm, seed, rate)
+    return {"score": round(1 - walked(student, 5)["sampled"], 4)}
+
+
+def walks_run(arm, seed):
+    student, seconds = walker(arm, seed)
+    return {"rate": rate_of("walks_tried", arm), **walked(student, 6), "seconds": seconds}
+
+
+# --- addition with carries --------------------------------------------------------------------------------
+
+ADD_STEPS, DIGITS = 600, (1, 2, 3)
+COUNTS = {1: 40, 2: 200, 3: 360}  # problems that students learn from, by digits
+DRAWS = 4  # texts of the teacher for each problem
+ADD_ARMS = (
+    "answers", "written out", "sampled once", "sampled, probabilities", "four samples, checked",
+    "four samples, as many at random", "checked, shortened",
+)  # fmt: skip
+
+
+def new_adder(seed, layers=1, width=32):
+    return LanguageModel(len(arithmetic.TOKENIZER), width=width, heads=4, layers=layers, context=64, std=0.55 / width**0.5,
+                         seed=seed)  # fmt: skip
+
+
+def learn_additions(student, texts, recipe, teacher=None):
+    """Trained on whole texts, what follows the prompt counts: next-token cross-entropy, or KL to a teacher there."""
+    drain(arithmetic.train_adder(student, texts, teacher, recipe=recipe))
+    return student.eval()
+
+
+def asked(seed, counts, but=()):
+    """Different problems for each number of digits, none of those in `but`."""
+    generator, found = torch.Generator().manual_seed(seed), []
+    for digits, count in counts.items():
+        pool = dict.fromkeys(arithmetic.problems(digits, 20 * count, generator))
+        found += [pair for pair in pool if pair not in but][:count]
+    return found
+
+
+@cache
+def lessons_of(seed):
+    """The problems that a student of this seed learns from."""
+    return asked(1000 + seed, COUNTS)
+
+
+@cache
+def add_teacher():
+    """A teacher that writes long ways, and errs: so few steps are meant."""
+    pairs = [
+        pair for digits in DIGITS for pair in arithmetic.problems(digits, 6000, torch.Generator().manual_seed(digits))
+    ]
+    texts = [arithmetic.prompt(*pair) + arithmetic.written_out(*pair) for pair in pairs]
+    return learn_additions(new_adder(7, layers=2, width=48), texts, Recipe(1.0, 0.0, TEACHER_STEPS, 64, 0.005, 7))
+
+
+TEACHER_STEPS = 450
+
+
+@cache
+def sampled(seed):
+    """{problem: the teacher's DRAWS texts}"""
+    pairs = lessons_of(seed)
+    generator = torch.Generator().manual_seed(2000 + seed)
+    rows = [arithmetic.write(add_teacher(), pairs, generator=generator) for _ in range(DRAWS)]
+    return {pair: texts for pair, *texts in zip(pairs, *rows, strict=True)}
+
+
+def texts_of(arm, seed):
+    """What a student learns from: whole texts."""
+    pairs, draws = lessons_of(seed), sampled(seed)
+    if arm in ("answers", "written out"):
+        style = {"answers": "answer", "written out": "long"}[arm]
+        return [arithmetic.prompt(*pair) + arithmetic.written_out(*pair, style) for pair in pairs]
+    if arm.startswith("sampled"):
+        return [arithmetic.prompt(*pair) + draws[pair][0] for pair in pairs]
+    kept = [(pair, text) for pair in pairs for text in draws[pair] if arithmetic.is_right(text, *pair)]
+    if arm == "four samples, as many at random":
+        everything = [(pair, text) for pair in pairs for text in draws[pair]]
+        order = torch.randperm(len(everything), generator=torch.Generator().manual_seed(seed)).tolist()
+        kept = [everything[k] for k in order[: len(kept)]]
+    rewrite = arithmetic.shortened if arm == "checked, shortened" else str
+    return [arithmetic.prompt(*pair) + rewrite(text) for pair, text in kept]
+
+
+def adder(arm, seed, rate):
+    student, start = new_adder(seed), time.process_time()
+    teacher = add_teacher() if arm == "sampled, probabilities" else None
+    texts = texts_of(arm, seed)
+    learn_additions(student, texts, Recipe(1.0, 0.0, ADD_STEPS, 64, rate, seed), teacher)
+    return student, texts, round(time.process_time() - start, 2)
+
+
+def exact(student, pairs):
+    """{digits: share of these problems that the student, greedy, gets right}, and the tokens that it writes on average."""
+    written = arithmetic.write(student, pairs, temperature=0)
+    right = {}
+    for pair, text in zip(pairs, written, strict=True):
+        right.setdefault(str(len(str(pair[0]))), []).append(arithmetic.is_right(text, *pair))
+    shares = {digits: round(statistics.mean(values), 4) for digits, values in right.items()}
+    return {"exact": shares, "tokens": round(statistics.mean(map(len, written)), 2)}
+
+
+def addition_tried(arm, rate, seed):
+    student, _, _ = adder(arm, seed, rate)
+    pairs = asked(3000 + seed, {2: 150, 3: 150}, but=set(lessons_of(seed)))
+    return {"score": round(1 - statistics.mean(exact(student, pairs)["exact"].values()), 4)}
+
+
+def addition(arm, seed):
+    rate = rate_of("addition_tried", arm)
+    student, texts, seconds = adder(arm, seed, rate)
+    pairs = asked(4000 + seed, {1: 40, 2: 300, 3: 300, 4: 300}, but=set(lessons_of(seed)))
+    return {"rate": rate, "texts": len(texts), **exact(student, pairs), "seconds": seconds}
+
+
+def addition_teacher(what):
+    """What the teacher's texts are like: how many are right, greedy and sampled; some of them to be read."""
+    pairs = asked(4000, {1: 40, 2: 300, 3: 300, 4: 300})
+    texts = sampled(0)
+    every = [(pair, text) for pair, own in texts.items() for text in own]
+    right = [(pair, text) for pair, text in every if arithmetic.is_right(text, *pair)]
+    lucky = [pair for pair, text in right if not arithmetic.steps_are_right(text, *pair)]
+    return {
+        "greedy": exact(add_teacher(), pairs)["exact"], "sampled_right": round(len(right) / len(every), 4),
+        "right_by_wrong_steps": round(len(lucky) / len(right), 4),
+        "problems_never_right": sum(not any(arithmetic.is_right(t, *p) for t in own) for p, own in texts.items()),
+        "samples": [[*pair, *own] for pair, own in texts.items()],
+    }  # fmt: skip
+
+
+# --- drafting -------------------------------------------------------------------------------------------------
+
+DRAFT_STEPS, DRAFT_CHARACTERS = 400, 60_000
+DRAFT_ARMS = {
+    "labels": None,
+    "forward KL": FORWARD,
+    "reverse KL": REVERSE,
+    "total variation": losses.total_variation_loss_core,
+}
+AHEAD = (1, 2, 3, 4, 6, 8)
+
+
+@cache
+def book():
+    """The tokenizer, the teacher, the text that drafters learn from with its logits, and texts that the teacher wrote."""
+    tokenizer, teacher = load_moby_dick_teacher()
+    text = torch.from_numpy(tokenizer.encode(load_moby_dick().train[:DRAFT_CHARACTERS]))
+    return tokenizer, teacher, text, predict_text(teacher, text)
+
+
+@cache
+def teachers_text(part):
+    """Texts that the teacher wrote after held-out beginnings, ids (64, 128), and its logits after each token."""
+    _, teacher, _, _ = book()
+    held_out = torch.from_numpy(book()[0].encode(getattr(load_moby_dick(), part)))
+    starts = held_out[: 64 * 16].view(64, 16)
+    ids = generate(teacher, starts, 112, generator=torch.Generator().manual_seed(11))
+    with evaluating(teacher):
+        return ids, teacher(ids)[:, 15:-1]
+
+
+def drafter(arm, seed, rate):
+    _, _, text, logits = book()
+    student = LanguageModel(39, width=48, heads=4, layers=1, context=128, std=0.08, seed=seed)
+    options = {"length": 128} if arm == "labels" else {"length": 128, "divergence": DRAFT_ARMS[arm]}
+    recipe = Recipe(1.0, 1.0 if arm == "labels" else 0.0, DRAFT_STEPS, 8, rate, seed)
+    drain(train_language_model(student, text, None if arm == "labels" else logits, recipe=recipe, **options))
+    return student.eval()
+
+
+def accepted(student, part):
+    """Mean of the sum of min(p, q) after what the teacher wrote."""
+    ids, taught = teachers_text(part)
+    with evaluating(student):
+        return drafting.acceptance(student(ids)[:, 15:-1], taught).mean().item()
+
+
+def drafting_tried(arm, rate, seed):
+    return {"score": round(1 - accepted(drafter(arm, seed, rate), "validation"), 4)}
+
+
+def drafting_run(arm, seed):
+    rate = rate_of("drafting_tried", arm)
+    student = drafter(arm, seed, rate)
+    _, teacher, _, _ = book()
+    ids, taught = teachers_text("test")
+    found = {"rate": rate, "acceptance": round(accepted(student, "test"), 4)}
+    with evaluating(student):
+        found["bits"] = round(FORWARD(student(ids)[:, 15:-1], taught).item() / 0.6931472, 4)
+    passes = {}
+    for ahead in AHEAD:
+        generator = torch.Generator().manual_seed(seed)
+        rounds = [
+            turn
+            for start in ids[:8, :16]
+            for turn in drafting.write(teacher, student, start, 100, ahead=ahead, generator=generator)
+        ]
+        passes[str(ahead)] = round(len(rounds) / sum(len(turn.accepted) + 1 for turn in rounds), 4)
+    return found | {"passes": passes}
+
+
+# ---------------------------------------------------------------------------------------------------------------
+
+SECTIONS = {
+    "walks_tried": (walks_tried, partial(tries, "walks_tried", WALK_ARMS, 0.008)),
+    "walks": (walks_run, partial(fresh, WALK_ARMS)),
+    "addition_teacher": (addition_teacher, lambda: [{"what": "teacher"}]),
+    "addition_tried": (addition_tried, partial(tries, "addition_tried", ADD_ARMS, 0.01)),
+    "addition": (addition, partial(fresh, ADD_ARMS)),
+    "drafting_tried": (drafting_tried, partial(tries, "drafting_tried", DRAFT_ARMS, 0.01, ONE_TRIAL)),
+    "drafting": (drafting_run, partial(fresh, DRAFT_ARMS, FEW_SEEDS)),
+}
+RECORD = Record("own_steps", lambda: {"seeds": list(SEEDS), "trial_seeds": list(TRIAL_SEEDS)})
+
+if __name__ == "__main__":
+    main(RECORD, SECTIONS, __doc__)
