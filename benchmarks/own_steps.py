@@ -2,6 +2,7 @@
 
 walks        students on an 8 x 8 grid go on from one start: on given walks, on their own, on walks written anew
 addition     answers, written-out steps, a teacher's sampled steps, with and without a checker; long ways and short ones
+text         a student of 4448 weights goes on from one start: on given text, on its own, looking ahead with a baseline
 drafting     what drafters are trained with, and what a large model accepts of their text
 
 Each has a section NAME_tried before it: every arm at three learning rates or more, two seeds that are not reported, until
@@ -20,13 +21,15 @@ from sections import Record, main
 from kdlab import arithmetic, drafting, losses, walks
 from kdlab.data import load_moby_dick
 from kdlab.generation import generate
-from kdlab.language import predict_text, train_language_model
+from kdlab.language import bits_per_character, distill_on_policy, predict_text, train_language_model
+from kdlab.metrics import distinct_n
 from kdlab.models import LanguageModel, evaluating
 from kdlab.teachers import load_moby_dick_teacher
 from kdlab.training import Recipe, drain
 
 SEEDS, TRIAL_SEEDS = range(5), (100, 101)
-FEW_SEEDS, ONE_TRIAL = range(3), (100,)  # for drafters, whose runs take longer
+FEW_SEEDS, ONE_TRIAL = range(3), (100,)  # for text and drafters, whose runs take longer
+LN_2 = 0.6931472
 FORWARD, REVERSE = losses.kl_divergence_core, losses.reverse_kl_divergence_core
 
 
@@ -271,6 +274,121 @@ def addition_teacher(what):
     }  # fmt: skip
 
 
+# --- text: a student of 4448 weights goes on from one start ----------------------------------------------
+
+TEXT_STEPS, PROMPT, LENGTH, EQUAL_TIME = 200, 8, 32, 2800
+TEXT_ARMS = {  # arm: (steps, share of own text, divergence, options of distill_on_policy); no share: cached logits
+    "start": (300, None, FORWARD, {}),
+    "given, forward KL": (TEXT_STEPS, None, FORWARD, {}),
+    "given, reverse KL": (TEXT_STEPS, None, REVERSE, {}),
+    "given, reverse KL, equal time": (EQUAL_TIME, None, REVERSE, {}),
+    "own, forward KL": (TEXT_STEPS, 1.0, FORWARD, {}),
+    "half own, reverse KL": (TEXT_STEPS, 0.5, REVERSE, {}),
+    "own, reverse KL": (TEXT_STEPS, 1.0, REVERSE, {}),
+    "own, looking ahead, no baseline": (TEXT_STEPS, 1.0, REVERSE, {"long_term": 1.0, "baseline": False}),
+    "own, looking ahead": (TEXT_STEPS, 1.0, REVERSE, {"long_term": 1.0}),
+}
+
+
+def new_writer(seed):
+    return LanguageModel(39, width=16, heads=2, layers=1, context=LENGTH, std=0.14, seed=seed)
+
+
+@cache
+def writer(arm, seed, rate=None):
+    """A trained student, and the seconds that took."""
+    steps, own, divergence, options = TEXT_ARMS[arm]
+    _, teacher, text, logits = book()
+    student = new_writer(seed)
+    if arm != "start":
+        student.load_state_dict(writer("start", seed)[0].state_dict())
+    recipe = Recipe(1.0, 0.0, steps, 32, rate or rate_of("text_tried", arm), seed)
+    start = time.process_time()
+    if own is None:
+        run = train_language_model(student, text, logits, recipe=recipe, length=LENGTH, divergence=divergence)
+    else:
+        run = distill_on_policy(student, teacher, text, recipe=recipe, length=LENGTH, prompt=PROMPT, on_policy=own,
+                                divergence=divergence, **options)  # fmt: skip
+    drain(run)
+    return student.eval(), round(time.process_time() - start, 2)
+
+
+def said_of(model, part, seed):
+    """What is to be said of 256 texts of 24 characters that a model writes after beginnings of 8.
+
+    teacher_bits  the teacher's bits per character of them; own_bits the model's own; reverse_kl their difference
+    """
+    tokenizer, teacher, _, _ = book()
+    held_out = torch.from_numpy(tokenizer.encode(getattr(load_moby_dick(), part)))
+    generator = torch.Generator().manual_seed(seed)
+    starts = torch.randint(len(held_out) - PROMPT, (256, 1), generator=generator)
+    ids = generate(model, held_out[starts + torch.arange(PROMPT)], LENGTH - PROMPT, generator=generator)
+    bits = {}
+    for name, reader in (("teacher_bits", teacher), ("own_bits", model)):
+        with evaluating(reader):
+            bits[name] = losses.cross_entropy_core(reader(ids[:, :-1])[:, PROMPT - 1 :], ids[:, PROMPT:]).item() / LN_2
+    new = ids[:, PROMPT:]
+    return {
+        **bits, "reverse_kl": bits["teacher_bits"] - bits["own_bits"], "distinct_4": distinct_n(list(new), 4),
+        "real_words": real_words([tokenizer.decode(row) for row in new]), "text": tokenizer.decode(ids[:12].flatten()),
+    }  # fmt: skip
+
+
+@cache
+def words_of_the_book():
+    return set("".join(c if c.isalpha() else " " for c in load_moby_dick().train).split())
+
+
+def real_words(texts):
+    """The share of words in these texts that the training chapters have; the first and last of a text may be cut."""
+    cut = ["".join(c if c.isalpha() else " " for c in text).split()[1:-1] for text in texts]
+    found = [word in words_of_the_book() for row in cut for word in row]
+    return sum(found) / max(1, len(found))
+
+
+def rounded(found):
+    return {name: round(value, 4) if isinstance(value, float) else value for name, value in found.items()}
+
+
+def text_tried(arm, rate, seed):
+    student, _ = writer(arm, seed, rate)
+    if arm == "start":
+        return {"score": round(held_out_bits(student, "validation"), 4)}
+    return {"score": round(said_of(student, "validation", 5)["reverse_kl"], 4)}
+
+
+def held_out_bits(student, part):
+    ids = torch.from_numpy(book()[0].encode(getattr(load_moby_dick(), part)[:20_000]))
+    return bits_per_character(student, ids, LENGTH)
+
+
+def text_run(arm, seed):
+    student, seconds = writer(arm, seed)
+    rate = rate_of("text_tried", arm)
+    found = {"rate": rate, "test": held_out_bits(student, "test"), **said_of(student, "test", 6), "seconds": seconds}
+    return rounded(found)
+
+
+def text_teacher(what):
+    """The same figures for the teacher's own text, and what a step costs, in milliseconds of one thread."""
+    _, teacher, text, logits = book()
+    student, recipe = new_writer(0), Recipe(1.0, 0.0, 40, 32, 0.003, 0)
+    start = time.process_time()
+    predict_text(teacher, text[:20_000])
+    costs = {"cache_of_20000_seconds": round(time.process_time() - start, 2)}
+    given = partial(distill_on_policy, student, teacher, text, recipe=recipe, length=LENGTH, prompt=PROMPT)
+    runs = {
+        "given, cached": lambda: train_language_model(student, text, logits, recipe=recipe, length=LENGTH),
+        "given, teacher asked": lambda: given(on_policy=0.0),
+        "own": lambda: given(on_policy=1.0),
+    }
+    for name, run in runs.items():
+        start = time.process_time()
+        drain(run())
+        costs[f"{name}, ms a step"] = round(1000 * (time.process_time() - start) / recipe.steps, 2)
+    return rounded(said_of(teacher, "test", 6)) | costs
+
+
 # --- drafting -------------------------------------------------------------------------------------------------
 
 DRAFT_STEPS, DRAFT_CHARACTERS = 400, 60_000
@@ -329,7 +447,7 @@ def drafting_run(arm, seed):
     ids, taught = teachers_text("test")
     found = {"rate": rate, "acceptance": round(accepted(student, "test"), 4)}
     with evaluating(student):
-        found["bits"] = round(FORWARD(student(ids)[:, 15:-1], taught).item() / 0.6931472, 4)
+        found["bits"] = round(FORWARD(student(ids)[:, 15:-1], taught).item() / LN_2, 4)
     passes = {}
     for ahead in AHEAD:
         generator = torch.Generator().manual_seed(seed)
@@ -350,6 +468,9 @@ SECTIONS = {
     "addition_teacher": (addition_teacher, lambda: [{"what": "teacher"}]),
     "addition_tried": (addition_tried, partial(tries, "addition_tried", ADD_ARMS, 0.01)),
     "addition": (addition, partial(fresh, ADD_ARMS)),
+    "text_teacher": (text_teacher, lambda: [{"what": "teacher"}]),
+    "text_tried": (text_tried, partial(tries, "text_tried", TEXT_ARMS, 0.008, ONE_TRIAL)),
+    "text": (text_run, partial(fresh, TEXT_ARMS, FEW_SEEDS)),
     "drafting_tried": (drafting_tried, partial(tries, "drafting_tried", DRAFT_ARMS, 0.01, ONE_TRIAL)),
     "drafting": (drafting_run, partial(fresh, DRAFT_ARMS, FEW_SEEDS)),
 }
