@@ -25,8 +25,8 @@ from dataclasses import replace
 import torch
 
 import kdlab
-from kdlab import arithmetic, data, drafting, generation, intervals, language, losses, models, plots, teachers, training
-from kdlab import walks, widgets
+from kdlab import arithmetic, data, drafting, generation, intervals, language, losses, models, pieces, plots, teachers
+from kdlab import training, walks, widgets
 from kdlab.exercises import the_students_own_steps as lesson
 
 kdlab.setup()
@@ -54,7 +54,10 @@ def seeded(seed):
 def drawn(ids):
     """(prompts, walks) as plots.grid_walks wants them: moves, which of them are wrong, whether the walk arrived."""
     own, wrong, there = walks.counts(ids) & (ids < walks.END), walks.wrong_turns(ids), walks.arrived(ids)
-    rows = [(row[mine].tolist(), bad[mine].tolist(), bool(ok)) for row, mine, bad, ok in zip(ids, own, wrong, there)]
+    rows = [
+        (row[mine].tolist(), bad[mine].tolist(), bool(ok))
+        for row, mine, bad, ok in zip(ids, own, wrong, there, strict=True)
+    ]
     return (ids[:, :4] - walks.FIRST).tolist(), rows
 
 
@@ -208,14 +211,18 @@ arms = {
 }  # fmt: skip
 titles = {"sampled": "arrive, sampled", "greedy": "arrive, greedy"}
 plots.arms_side_by_side(
-    {title: {arm: (color, values("walks", arm, key).tolist()) for arm, color in arms.items()} for key, title in titles.items()},
+    {
+        title: {arm: (color, values("walks", arm, key).tolist()) for arm, color in arms.items()}
+        for key, title in titles.items()
+    },
     percent=True,
 )
+
 
 # %%
 def difference(section, ours, theirs, what):
     """Mean difference over the seeds, and half of its 95 % interval."""
-    return intervals.paired(values(section, ours, what).tolist(), values(section, theirs, what).tolist())
+    return intervals.t_interval((values(section, ours, what) - values(section, theirs, what)).tolist())
 
 
 for ours, theirs in (
@@ -345,25 +352,25 @@ lesson.leave_one_out.check(leave_one_out)
 # lesson.leave_one_out.solution()
 
 # %% [markdown]
-# Does that not falsify the gradient? A vocabulary of three tokens and texts of four have 81 texts in all. So here the true
-# gradient can be computed, by going through all of them, and compared with what 3000 batches of eight drawn texts say.
+# Does that not falsify the gradient? With three tokens there are only 729 texts of six. So here the true gradient can be
+# computed, by going through all of them, and compared with what 2000 batches of eight drawn texts say.
 #
 # > **Predict.** Will the mean of the batches be right with the baseline? And their scatter?
 
 # %%
-theta = torch.randn(4, 3, generator=seeded(0)).requires_grad_()  # the student: a distribution for each of 4 places
-table = 3 * torch.randn(4, 3, generator=seeded(1))  # the teacher: what follows which token; row 3 for the beginning
+theta = torch.randn(6, 3, generator=seeded(0)).requires_grad_()  # the student: a distribution for each of 6 places
+table = 5 * torch.randn(4, 3, generator=seeded(1))  # the teacher: what follows which token; row 3 for the beginning
 
 
 def logits_for(ids):
-    """What student and teacher say at each place of texts (N, 4): logits (N, 4, 3) of both."""
+    """What student and teacher say at each place of texts (N, 6): logits (N, 6, 3) of both."""
     before = torch.cat([torch.full((len(ids), 1), 3), ids[:, :-1]], 1)
-    return theta.expand(len(ids), 4, 3), table[before]
+    return theta.expand(len(ids), 6, 3), table[before]
 
 
-every = torch.cartesian_prod(*[torch.arange(3)] * 4)
+every = torch.cartesian_prod(*[torch.arange(3)] * 6)
 log_q, log_p = (z.log_softmax(-1).gather(-1, every[..., None]).sum((1, 2)) for z in logits_for(every))
-exact = torch.autograd.grad((log_q.exp() * (log_q - log_p)).sum() / 4, theta)[0]
+exact = torch.autograd.grad((log_q.exp() * (log_q - log_p)).sum() / 6, theta)[0]
 
 
 def one_batch(generator, baseline):
@@ -377,13 +384,12 @@ def one_batch(generator, baseline):
 scatter = {}
 for baseline in (False, True):
     generator = seeded(2)
-    drawn_gradients = torch.stack([one_batch(generator, baseline) for _ in range(3000)])
-    off = (drawn_gradients.mean(0) - exact).abs().max() / exact.abs().max()
-    scatter[baseline] = drawn_gradients.std(0).norm() / exact.norm()
-    assert off < 0.1
-    print(f"{'with' if baseline else 'without'} a baseline: the mean is the true gradient to within a tenth: ok")
-assert scatter[True] < 0.8 * scatter[False]
-print("and with it the batches scatter by at least a fifth less: ok")
+    found = torch.stack([one_batch(generator, baseline) for _ in range(2000)])
+    off, scatter[baseline] = (found.mean(0) - exact).norm() / exact.norm(), found.std(0).norm() / exact.norm()
+    assert off < 0.15
+    print(f"{'with' if baseline else 'without'} a baseline: the mean is the true gradient to within 15 %: ok")
+assert scatter[True] < 0.75 * scatter[False]
+print("and with it a batch scatters by at least a quarter less: ok")
 
 # %% [markdown]
 # Right on average in both cases, since a text's baseline does not depend on what *this* text drew. Here the scatter is a
@@ -426,7 +432,10 @@ markers = {
 figures = ("teacher_bits", "distinct_4")
 teachers_own = recorded["text_teacher"][0]
 plots.precision_and_diversity(
-    {arm: (*look, list(zip(*(values("text", arm, key).tolist() for key in figures), strict=True))) for arm, look in markers.items()},
+    {
+        arm: (*look, list(zip(*(values("text", arm, key).tolist() for key in figures), strict=True)))
+        for arm, look in markers.items()
+    },
     teacher=[teachers_own[key] for key in figures],
 )
 
@@ -465,6 +474,7 @@ for style in arithmetic.STYLES:
 #
 # > **Predict.** How many of new additions with two digits will each get right?
 
+
 # %%
 def additions(digits, count, seed):
     return arithmetic.problems(digits, count, seeded(seed))
@@ -495,7 +505,9 @@ print("answers alone: fewer than a quarter right; written out: at least 15 in 10
 
 # %%
 teacher_row = recorded["addition_teacher"][0]
-wrong = [(a, b, text) for a, b, *texts in teacher_row["samples"] for text in texts if not arithmetic.is_right(text, a, b)]
+wrong = [
+    (a, b, text) for a, b, *texts in teacher_row["samples"] for text in texts if not arithmetic.is_right(text, a, b)
+]
 for a, b, text in wrong[40:200:40]:
     print(f"{arithmetic.prompt(a, b)}{text}   (it is {a + b})")
 
@@ -680,13 +692,17 @@ print("more than 1.3 characters for each pass of the teacher: ok")
 losses_used = {"labels": "given", "forward KL": "own", "reverse KL": "short", "total variation": "long"}
 plots.arms_side_by_side(
     {
-        "accepted": {arm: (color, values("drafting", arm, "acceptance").tolist()) for arm, color in losses_used.items()},
-        "KL(teacher || drafter), bits": {arm: (color, values("drafting", arm, "bits").tolist()) for arm, color in losses_used.items()},
+        "accepted": {
+            arm: (color, values("drafting", arm, "acceptance").tolist()) for arm, color in losses_used.items()
+        },
+        "KL(teacher || drafter), bits": {
+            arm: (color, values("drafting", arm, "bits").tolist()) for arm, color in losses_used.items()
+        },
     }
 )
 
 # %%
-ahead = [1, 2, 3, 4, 6, 8]
+ahead = [1, 2, 4, 8]
 curves, formula = {}, {}
 for arm in ("labels", "forward KL", "total variation"):
     rows = [row for row in recorded["drafting"] if row["arm"] == arm]
@@ -699,3 +715,123 @@ plots.passes(curves, formula)
 # DRAFT_TEXT
 #
 # ## 5 · When the pieces differ
+#
+# All of this needs a teacher and a student with the *same* tokens. Often they have not: the best teacher is of another
+# family, with another vocabulary. What can be done?
+#
+# - **Text only.** Text has no tokens. It always works, and carries one draw instead of a distribution.
+# - **Sort.** Universal logit distillation (ULD, Boizard et al. 2024) sorts both distributions and compares the largest with
+#   the largest, the second with the second.
+# - **Reckon.** If the teacher's tokens are *characters*, it has said everything about longer pieces, too: the probability that
+#   the text goes on with `the` is that of `t`, times that of `h` after `t`, times that of `e` after `th`.
+#
+# ### ✎ Exercise 14.8 · A piece is its characters  (10 minutes, hard)
+#
+# `log_p` has a row for each character of a text: the teacher's log-probabilities where this character came.
+
+
+# %%
+def piece_log_p(log_p, ids, lengths):
+    """log-probability of each piece (K,) of a text: the characters' log_p (M, V), their ids (M,), lengths (K,) sum to M."""
+    ...
+
+
+lesson.piece_log_p.check(piece_log_p)
+# lesson.piece_log_p.hint()
+# lesson.piece_log_p.solution()
+
+# %% [markdown]
+# Here is a student's tokenizer with 39 characters and 60 longer pieces. It takes the longest that fits.
+#
+# > **Predict.** The teacher is asked after `the whit`. Which pieces are likely now? And do the products, over all 99 pieces,
+# > sum to 1?
+
+# %%
+tokens = pieces.LongestPieceTokenizer.train(book.train[:100_000], 60)
+print("|".join(tokens.pieces("the white whale and the other whales")))
+before = torch.from_numpy(tokenizer.encode("and there was a great whit"))[None]
+p = pieces.piece_probabilities(teacher, before, tokenizer, tokens)[0]
+with torch.no_grad():
+    first = teacher(before)[0, -1].softmax(-1)
+starts_with_e = torch.tensor([piece[0] == "e" for piece in tokens.vocabulary])
+e = tokenizer.vocabulary.index("e")
+assert abs(p.sum() - 1) < 1e-4 and abs(p[starts_with_e].sum() - first[e]) < 1e-4
+print("all pieces sum to 1, and those that begin with e to the teacher's probability of e: ok")
+for n in p.argsort(descending=True)[:5].tolist():
+    print(f"    {tokens.vocabulary[n]!r}")
+
+# %% [markdown]
+# The products alone sum to more than 1: a text that goes on with `e ` goes on with `e`, too. The tokenizer would take the
+# longer piece, so what the longer ones have is taken away from the shorter. (`pieces.piece_probabilities`; a test goes
+# through all continuations of a small vocabulary. One thing is left out even so: that the piece *before* did not go on
+# longer tells a little about what comes now.)
+#
+# And sorting? Take a student that has all probabilities right, and all *names* wrong: what the teacher thinks of `e` it
+# thinks of `q`.
+#
+# > **Predict.** What do KL and ULD say to it?
+
+# %%
+with torch.no_grad():
+    said_by_teacher = teacher(validation[None, :100])[0]
+wrong_names = said_by_teacher.roll(1, -1)
+kl, uld = losses.kl_divergence(wrong_names, said_by_teacher), pieces.sorted_distance(wrong_names, said_by_teacher)
+assert kl > 2 and uld < 1e-5
+print("KL: more than 2 nats from its teacher. ULD: no difference at all: ok")
+
+# %% [markdown]
+# ULD alone teaches how *sure* to be, never of what. So it comes with the cross-entropy of the text, which knows the names.
+# Where the names can be worked out, as here, work them out. (Whether a student of pieces then trains better we have not
+# measured.)
+#
+# ## 6 · What laboratories report
+#
+# Figures from papers and reports, none of them measured here.
+#
+# | who | what they did | what they report |
+# |---|---|---|
+# | DeepSeek-AI 2025 (R1) | about 800 000 texts of a reasoning model, 600 000 of them reasoning that a check had kept; six open models fine-tuned on these texts alone, without probabilities and without reinforcement learning | the student of 7 billion weights solves 55.5 % of AIME 2024 (Table 5); for a base of 32 billion, learning from the texts is better than reinforcement learning of its own (Table 6) |
+# | Qwen team 2025 (Qwen3) | small models learn from large ones: first on the teachers' texts, then on their own, with the teachers' logits | for 8 billion weights own text reaches 74.4 % on AIME 2024 in 1800 GPU hours, reinforcement learning 67.6 % in 17 920 (Table 21) |
+# | Gemma team 2024 (Gemma 2) | the small models learn from a large one's probabilities in *pretraining* | better than as many tokens of text |
+# | Thinking Machines 2025 | on-policy distillation with reverse KL at each token | like the Qwen team's, 9 to 30 times cheaper than reinforcement learning |
+# | Zhou et al. 2024 (DistillSpec) | drafters distilled on their own text before they draft | 10 to 45 % faster than with drafters that were not |
+#
+# What of this can a laptop show? The *mechanisms*: what is not visited is not learned; noise that a baseline takes away; that
+# a checker pays for itself; that drafts change nothing. What it cannot show is how large the effects are there. Our grid is a
+# task in which one wrong step spoils all, and whose teacher never errs. That is the best case for own steps. In section 2 a
+# text that is a little odd is still a text, and the effect is small.
+#
+# ## Quiz
+
+# %%
+lesson.quiz
+
+# %% [markdown]
+# ## Summary
+#
+# SUMMARY_TEXT
+#
+# **Left out.** Reinforcement learning with the checker's verdict as the reward (GRPO and its kin): the policy gradient of
+# section 2 with another gain. MiniLLM's length normalisation and teacher-mixed sampling. Drafts as trees, drafters that read
+# the teacher's hidden states (Medusa, EAGLE), and text that *nearly* keeps to the teacher. How pieces of different tokenizers
+# are aligned where both are long.
+#
+# **References**
+#
+# - R. Agarwal et al.: *On-Policy Distillation of Language Models: Learning from Self-Generated Mistakes* (GKD), ICLR 2024,
+#   arXiv 2306.13649.
+# - Y. Gu, L. Dong, F. Wei, M. Huang: *MiniLLM: Knowledge Distillation of Large Language Models*, ICLR 2024, arXiv
+#   2306.08543.
+# - S. Ross, G. Gordon, J. A. Bagnell: *A Reduction of Imitation Learning and Structured Prediction to No-Regret Online
+#   Learning* (DAgger), AISTATS 2011: ask the expert where the learner has been.
+# - M. Ranzato, S. Chopra, M. Auli, W. Zaremba: *Sequence Level Training with Recurrent Neural Networks*, ICLR 2016.
+# - W. Kool, H. van Hoof, M. Welling: *Buy 4 REINFORCE Samples, Get a Baseline for Free!*, ICLR 2019 workshop: leave one out.
+# - DeepSeek-AI: *DeepSeek-R1: Incentivizing Reasoning Capability in LLMs via Reinforcement Learning*, 2025, arXiv 2501.12948.
+# - Qwen Team: *Qwen3 Technical Report*, 2025, arXiv 2505.09388. Gemma Team: *Gemma 2*, 2024, arXiv 2408.00118.
+# - K. Lu, Thinking Machines Lab: *On-Policy Distillation*, October 2025, thinkingmachines.ai/blog/on-policy-distillation.
+# - Y. Leviathan, M. Kalman, Y. Matias: *Fast Inference from Transformers via Speculative Decoding*, ICML 2023, arXiv
+#   2211.17192. C. Chen et al.: *Accelerating Large Language Model Decoding with Speculative Sampling*, 2023, arXiv 2302.01318.
+# - Y. Zhou et al.: *DistillSpec: Improving Speculative Decoding via Knowledge Distillation*, ICLR 2024, arXiv 2310.08461.
+# - N. Boizard et al.: *Towards Cross-Tokenizer Distillation: the Universal Logit Distillation Loss for LLMs*, 2024, arXiv
+#   2402.12030.
+# - M. Nye et al.: *Show Your Work: Scratchpads for Intermediate Computation with Language Models*, 2021, arXiv 2112.00114.
