@@ -2,7 +2,7 @@
 
 const NAMES = { own: "on its own walks", given: "on given walks" };
 const STEPS = [[1, 0], [-1, 0], [0, 1], [0, -1]];
-const FIELD = 20, EDGE = 6;
+const FIELD = 20, EDGE = 16; // what leads further off the grid is cut off
 
 function render({ model, el }) {
   const get = (name) => model.get(name);
@@ -80,7 +80,7 @@ function grid(parent, size) {
     setAttributes(end, { cx: ex, cy: ey });
     const count = wrong.filter(Boolean).length;
     const turns = count ? `, ${count} wrong` : "";
-    setText(words, `${there ? "✓ arrived" : "✗ lost"}${turns}`);
+    setText(words, `${there ? "✓" : "✗"} ${count ? `${count} wrong` : there ? "arrived" : "too short"}`);
     words.dataset.there = there;
     root.setAttribute("aria-label", `from column ${x + 1}, row ${y + 1} to column ${goalX + 1}, row ${goalY + 1}: ${there ? "arrived" : "did not arrive"} after ${moves.length} moves${turns}`);
   };

@@ -138,7 +138,8 @@ lost = own[~walks.arrived(own)][:4]
 plots.grid_walks(*drawn(lost), ["lost"] * 4)
 
 # %% [markdown]
-# Look at the dotted steps. The first one is a slip, as anybody makes. What follows is the trouble: the student now stands
+# Some stop a field too early, or run past the goal. Look at the dotted steps: the first one is a slip, as anybody makes. What
+# follows is the trouble: the student now stands
 # where no given walk has ever stood, and goes on as it pleases. Its mistakes feed on each other. Ranzato et al. (2016) named
 # it **exposure bias**; in imitation learning it has been known for longer (Ross et al. 2011).
 #
