@@ -158,8 +158,7 @@ ADD_STEPS, DIGITS = 600, (1, 2, 3)
 COUNTS = {1: 40, 2: 200, 3: 360}  # problems that students learn from, by digits
 DRAWS = 4  # texts of the teacher for each problem
 ADD_ARMS = (
-    "answers", "written out", "sampled once", "sampled, probabilities", "four samples, checked",
-    "four samples, as many at random", "checked, shortened",
+    "answers", "written out", "four samples, unchecked", "four samples, checked", "checked, shortened",
 )  # fmt: skip
 
 
@@ -168,9 +167,9 @@ def new_adder(seed, layers=1, width=32):
                          seed=seed)  # fmt: skip
 
 
-def learn_additions(student, texts, recipe, teacher=None):
-    """Trained on whole texts, what follows the prompt counts: next-token cross-entropy, or KL to a teacher there."""
-    drain(arithmetic.train_adder(student, texts, teacher, recipe=recipe))
+def learn_additions(student, texts, recipe):
+    """Trained on whole texts, next-token cross-entropy, of which what follows the prompt counts."""
+    drain(arithmetic.train_adder(student, texts, recipe=recipe))
     return student.eval()
 
 
@@ -217,10 +216,8 @@ def texts_of(arm, seed):
     if arm in ("answers", "written out"):
         style = {"answers": "answer", "written out": "long"}[arm]
         return [arithmetic.prompt(*pair) + arithmetic.written_out(*pair, style) for pair in pairs]
-    if arm.startswith("sampled"):
-        return [arithmetic.prompt(*pair) + draws[pair][0] for pair in pairs]
     kept = [(pair, text) for pair in pairs for text in draws[pair] if arithmetic.is_right(text, *pair)]
-    if arm == "four samples, as many at random":
+    if arm == "four samples, unchecked":
         everything = [(pair, text) for pair in pairs for text in draws[pair]]
         order = torch.randperm(len(everything), generator=torch.Generator().manual_seed(seed)).tolist()
         kept = [everything[k] for k in order[: len(kept)]]
@@ -229,10 +226,8 @@ def texts_of(arm, seed):
 
 
 def adder(arm, seed, rate):
-    student, start = new_adder(seed), time.process_time()
-    teacher = add_teacher() if arm == "sampled, probabilities" else None
-    texts = texts_of(arm, seed)
-    learn_additions(student, texts, Recipe(1.0, 0.0, ADD_STEPS, 64, rate, seed), teacher)
+    student, texts, start = new_adder(seed), texts_of(arm, seed), time.process_time()
+    learn_additions(student, texts, Recipe(1.0, 0.0, ADD_STEPS, 64, rate, seed))
     return student, texts, round(time.process_time() - start, 2)
 
 
@@ -276,7 +271,7 @@ def addition_teacher(what):
 
 # --- text: a student of 4448 weights goes on from one start ----------------------------------------------
 
-TEXT_STEPS, PROMPT, LENGTH, EQUAL_TIME = 80, 8, 32, 1500
+TEXT_STEPS, TEXT_BATCH, PROMPT, LENGTH, EQUAL_TIME = 80, 16, 8, 32, 900
 TEXT_ARMS = {  # arm: (steps, share of own text, divergence, options of distill_on_policy); no share: cached logits
     "start": (300, None, FORWARD, {}),
     "given, reverse KL": (TEXT_STEPS, None, REVERSE, {}),
@@ -299,7 +294,7 @@ def writer(arm, seed, rate=None):
     student = new_writer(seed)
     if arm != "start":
         student.load_state_dict(writer("start", seed)[0].state_dict())
-    recipe = Recipe(1.0, 0.0, steps, 32, rate or rate_of("text_tried", arm), seed)
+    recipe = Recipe(1.0, 0.0, steps, TEXT_BATCH, rate or rate_of("text_tried", arm), seed)
     start = time.process_time()
     if own is None:
         run = train_language_model(student, text, logits, recipe=recipe, length=LENGTH, divergence=divergence)
@@ -369,7 +364,7 @@ def text_run(arm, seed):
 def text_teacher(what):
     """The same figures for the teacher's own text, and what a step costs, in milliseconds of one thread."""
     _, teacher, text, logits = book()
-    student, recipe = new_writer(0), Recipe(1.0, 0.0, 40, 32, 0.003, 0)
+    student, recipe = new_writer(0), Recipe(1.0, 0.0, 20, TEXT_BATCH, 0.003, 0)
     start = time.process_time()
     predict_text(teacher, text[:20_000])
     costs = {"cache_of_20000_seconds": round(time.process_time() - start, 2)}
@@ -422,7 +417,7 @@ def drafter(arm, seed, rate):
     _, _, text, logits = book()
     student = LanguageModel(39, width=48, heads=4, layers=1, context=128, std=0.08, seed=seed)
     options = {"length": 128} if arm == "labels" else {"length": 128, "divergence": DRAFT_ARMS[arm]}
-    recipe = Recipe(1.0, 1.0 if arm == "labels" else 0.0, DRAFT_STEPS, 8, rate, seed)
+    recipe = Recipe(1.0, 1.0 if arm == "labels" else 0.0, DRAFT_STEPS, 4, rate, seed)
     drain(train_language_model(student, text, None if arm == "labels" else logits, recipe=recipe, **options))
     return student.eval()
 
@@ -464,7 +459,7 @@ SECTIONS = {
     "walks_tried": (walks_tried, partial(tries, "walks_tried", WALK_ARMS, 0.008)),
     "walks": (walks_run, partial(fresh, WALK_ARMS)),
     "addition_teacher": (addition_teacher, lambda: [{"what": "teacher"}]),
-    "addition_tried": (addition_tried, partial(tries, "addition_tried", ADD_ARMS, 0.01, ONE_TRIAL)),
+    "addition_tried": (addition_tried, partial(tries, "addition_tried", ADD_ARMS, 0.02, ONE_TRIAL)),
     "addition": (addition, partial(fresh, ADD_ARMS)),
     "text_teacher": (text_teacher, lambda: [{"what": "teacher"}]),
     "text_tried": (text_tried, partial(tries, "text_tried", TEXT_ARMS, 0.008, ONE_TRIAL)),

@@ -144,7 +144,13 @@ def overlap(p, q, names):
     """Two distributions over the same characters; what they share, the smaller of both, is what gets accepted."""
     places = np.arange(len(names))
     figure, ax = picture(size=(SIZE[0], 2.6))
-    ax.bar(places, np.minimum(p, q), 0.8, color=GREEN, label=f"both: min(p, q), {np.minimum(p, q).sum():.2f} in what is shown")
+    ax.bar(
+        places,
+        np.minimum(p, q),
+        0.8,
+        color=GREEN,
+        label=f"both: min(p, q), {np.minimum(p, q).sum():.2f} in what is shown",
+    )
     ax.step(
         [*(places - 0.5), len(names) - 0.5], [*p, p[-1]], where="post", color=TEACHER, linewidth=2, label="teacher p"
     )

@@ -5,7 +5,7 @@ const visible = (text) => text.replaceAll("\n", "↵");
 function render({ model, el }) {
   const get = (name) => model.get(name);
   const root = panelRoot(el, "draft", "A drafter writes ahead");
-  const tools = toolbar(root, model);
+  const tools = toolbar(root, model, { doing: "writing", unit: "character" });
   const settings = html("div", { class: "kd-row" }, root);
   const who = menu(settings, { label: "Drafter", names: get("names"), onChoose: (drafter) => save(model, { drafter }) });
   const ahead = slider(settings, { label: "Characters ahead", min: 1, max: get("_most"), marks: Array.from({ length: get("_most") }, (_, i) => i + 1), onInput: (value) => save(model, { ahead: value }) });
@@ -14,8 +14,9 @@ function render({ model, el }) {
   html("span", { class: "kd-opening" }, ribbon, visible(get("prompt")));
   const key = html("p", { class: "kd-key" }, root);
   for (const [kind, words] of [["kept", "drafted and kept"], ["refused", "drafted, not kept"], ["added", "the teacher’s own"]]) {
-    html("span", { class: `kd-${kind}` }, key, "abc");
-    html("span", { class: "kd-key-words" }, key, words);
+    const pair = html("span", { class: "kd-key-pair" }, key);
+    html("span", { class: `kd-${kind}` }, pair, "abc");
+    html("span", { class: "kd-key-words" }, pair, words);
   }
   const facts = html("div", { class: "kd-facts" }, root);
   const [passes, share] = [html("span", {}, facts), html("span", {}, facts)];

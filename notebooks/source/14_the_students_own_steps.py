@@ -198,7 +198,7 @@ print("and of the walks with a wrong move, at least 15 in 100 more come back: ok
 #
 # ### Is it that?
 #
-# Two students, one seed, one pair of rates prove little. Recorded: five seeds, and each arm at the rate that was best for it
+# Two students, one seed, one pair of rates prove little. Recorded: three seeds, and each arm at the rate that was best for it
 # on prompts of their own. Besides, there are controls. A step on own walks takes twice as long, so one arm gets given walks
 # for equal *time*. Another gets walks that the teacher *writes anew* for the same 300 prompts at each step: fresh, but never
 # off the way. And reverse KL, which many papers use with own text: is it the direction that helps?
@@ -421,14 +421,13 @@ assert after["its own text, looking ahead"] < after["given text"] - 0.1
 # ### Precise and less varied
 #
 # A student can please its teacher by saying little, and being safe. So hold a second number against the first: the share of
-# different runs of four characters in its texts, **distinct-4** (lesson 13). Recorded: three seeds, 200 steps, the best rate
+# different runs of four characters in its texts, **distinct-4** (lesson 13). Recorded: three seeds, 80 steps, the best rate
 # for each arm by the reverse KL of whole held-out texts.
 
 # %%
 markers = {
     "start": ("start", "s"), "given, reverse KL": ("given", "o"), "given, reverse KL, equal time": ("given", "D"),
-    "own, forward KL": ("long", "o"), "own, reverse KL": ("own", "o"), "own, looking ahead, no baseline": ("bare", "v"),
-    "own, looking ahead": ("own", "^"),
+    "own, reverse KL": ("own", "o"), "own, looking ahead, no baseline": ("bare", "v"), "own, looking ahead": ("long", "^"),
 }  # fmt: skip
 figures = ("teacher_bits", "distinct_4")
 teachers_own = recorded["text_teacher"][0]
@@ -455,9 +454,27 @@ for ours, theirs, what in (
 #
 # ### What it costs
 #
-# COST_TEXT
+# > **Predict.** A step on given text with the teacher's logits at hand takes 1. How much does one on own text take, and what of
+# > it is the writing?
+
+# %%
+cost = {name: teachers_own[f"{name}, ms a step"] for name in ("given, cached", "given, teacher asked", "own")}
+for name, milliseconds in cost.items():
+    print(f"{name}: {milliseconds:.0f} ms a step (recorded, 16 texts, one thread)")
+print(f"filling a cache of 20 000 characters: {teachers_own['cache_of_20000_seconds']:.1f} s, once")
+writing = cost["own"] / cost["given, teacher asked"]
+assert cost["given, teacher asked"] > 4 * cost["given, cached"] and writing < 1.6
+print("the teacher makes a step at least four times as long; writing adds at most 60 % to that: ok")
+
+# %% [markdown]
+# The dear part is the *teacher*, 280 times as large as its student, who has to read each step's text. Who distils on given
+# text without a cache pays for that, too. And a cache is filled once, and serves for many students; own text can be asked
+# about only once, since the student changes. In practice people set λ below 1, keep own texts for a few steps, or let a fast
+# server write and score them.
 #
-# > **Where this is today.** TRL_TEXT
+# > **Where this is today.** In Hugging Face's TRL (read in July 2026) the loop of section 1 is `trl.experimental.gkd`; if you
+# > say nothing, λ (`lmbda`) is 0.5 and β is 0.5, the JSD of lesson 12. Its MiniLLM trainer weighs the two parts from above:
+# > the KL at each place alone is GKD with reverse KL.
 #
 # ## 3 · Written-out steps
 #
@@ -484,7 +501,7 @@ def additions(digits, count, seed):
 lessons = [pair for digits, count in ((1, 40), (2, 200), (3, 360)) for pair in additions(digits, count, digits)]
 exam = [pair for pair in additions(2, 200, 50) if pair not in lessons]
 adders, right = {}, {}
-for style, rate in (("answer", 0.01), ("long", 0.01)):
+for style, rate in (("answer", 0.02), ("long", 0.04)):
     adders[style] = models.LanguageModel(15, width=32, heads=4, layers=1, context=64, std=0.1, seed=0)
     texts = [arithmetic.prompt(*pair) + arithmetic.written_out(*pair, style) for pair in lessons]
     plan = training.Recipe(temperature=1, alpha=0, steps=400, batch_size=64, learning_rate=rate)
@@ -492,8 +509,8 @@ for style, rate in (("answer", 0.01), ("long", 0.01)):
     written = arithmetic.write(adders[style], exam, temperature=0)
     right[style] = sum(arithmetic.is_right(text, *pair) for text, pair in zip(written, exam, strict=True)) / len(exam)
     print(style, "->", arithmetic.prompt(*exam[0]) + written[0])
-assert right["answer"] < 0.25 and right["long"] > right["answer"] + 0.15
-print("answers alone: fewer than a quarter right; written out: at least 15 in 100 more: ok")
+assert right["answer"] < 0.25 and right["long"] > right["answer"] + 0.3
+print("answers alone: fewer than a quarter right; written out: at least 30 in 100 more: ok")
 
 # %% [markdown]
 # The long way has more tokens, so the student also hears more. But look at what kind they are: each follows from a few
@@ -502,7 +519,7 @@ print("answers alone: fewer than a quarter right; written out: at least 15 in 10
 # ### A teacher that errs
 #
 # A textbook has no mistakes. A language model has. Our teacher for the rest of this section is a network too, of two layers,
-# and not a perfect one: sampled, it gets about three in four right. Here is how it goes wrong.
+# and not a perfect one: sampled, it gets about two in three right. Here is how it goes wrong.
 
 # %%
 teacher_row = recorded["addition_teacher"][0]
@@ -547,22 +564,20 @@ for a, b, text in lucky[:2]:
 #
 # ### Who learns it
 #
-# Recorded: eight kinds of text for the same 600 problems, five seeds, each arm at the rate that is best for it on other
-# problems. The students have 1 layer and never see four digits.
+# Recorded: five kinds of text for the same 600 problems, three seeds, each arm at the rate that is best for it on other
+# problems. The students have one layer and never see four digits.
 #
 # - **answers**, **written out**: faultless, as above;
-# - **sampled once**: one text of the teacher for each problem, mistakes and all;
-# - **sampled, probabilities**: the same texts, but at each place the teacher's whole distribution;
-# - **four samples, checked**: of four texts for each problem those that the checker keeps;
-# - **four samples, as many at random**: the control: as many texts, but nobody looked;
+# - **four samples, checked**: of four texts of the teacher for each problem those that the checker keeps;
+# - **four samples, unchecked**: the control. As many of these texts, but nobody looked;
 # - **checked, shortened**: the checked ones, in which only the sums were left.
 #
-# > **Predict.** Is the checker worth it? And what is the gap that it leaves open to *written out*?
+# > **Predict.** Is the checker worth it? What is the gap that it leaves open to *written out*? And who can add four digits?
 
 # %%
 looks = {
-    "answers": "bare", "written out": "teacher", "sampled once": "given", "sampled, probabilities": "own",
-    "four samples, as many at random": "control", "four samples, checked": "long", "checked, shortened": "short",
+    "answers": "bare", "written out": "teacher", "four samples, unchecked": "control", "four samples, checked": "long",
+    "checked, shortened": "short",
 }  # fmt: skip
 
 
@@ -578,9 +593,8 @@ plots.arms_side_by_side(
 
 # %%
 for ours, theirs in (
-    ("written out", "answers"), ("four samples, checked", "four samples, as many at random"),
-    ("sampled, probabilities", "sampled once"), ("written out", "four samples, checked"),
-    ("checked, shortened", "four samples, checked"),
+    ("written out", "answers"), ("four samples, checked", "four samples, unchecked"),
+    ("written out", "four samples, checked"), ("checked, shortened", "four samples, checked"),
 ):  # fmt: skip
     each = [a - b for a, b in zip(exact_share(ours, 3), exact_share(theirs, 3), strict=True)]
     mean, half = intervals.t_interval(each)
@@ -684,7 +698,7 @@ print("more than 1.3 characters for each pass of the teacher: ok")
 # ### What to train a drafter with
 #
 # It need not write well by itself, it should be *accepted*. So why not train it with the total variation itself
-# (`losses.total_variation_loss`)? Recorded: four losses from the same initial weights, 400 steps, three seeds, the best rate
+# (`losses.total_variation_loss`)? Recorded: four losses from the same initial weights, 200 steps, three seeds, the best rate
 # for each by acceptance on other text that the teacher wrote.
 #
 # > **Predict.** Which loss wins: labels, forward KL, reverse KL, or total variation?
