@@ -744,10 +744,11 @@ quiz = Quiz(
     Question(
         "With new prompts and new teacher's walks at every step, what is left of the advantage of own walks?",
         (
-            Option("All of it.", "Look at the control: there is hardly anything left."),
+            Option("All of it.", "Look at the control: most of it is gone."),
             Option(
-                "Little or nothing: then given walks lead everywhere, too.",
-                "Right. Own text pays where given text is scarce, or of another kind than what the student meets.",
+                "Little: then given walks lead nearly everywhere, too.",
+                "Right, 5 in 100 of 30. Own text pays where given text is scarce, or of another kind than what the student "
+                "meets.",
                 True,
             ),
             Option("It becomes larger.", "There is more to learn from on both sides."),
