@@ -3,6 +3,7 @@
 walks        students on an 8 x 8 grid go on from one start: on given walks, on their own, on walks written anew
 addition     answers, written-out steps, a teacher's sampled steps, with and without a checker; long ways and short ones
 text         a student of 4448 weights goes on from one start: on given text, on its own, looking ahead with a baseline
+precision    the same on its own text at one large rate, which was not tuned
 drafting     what drafters are trained with, and what a large model accepts of their text
 
 Each has a section NAME_tried before it: every arm at three learning rates or more, two seeds that are not reported, until
@@ -361,6 +362,16 @@ def text_run(arm, seed):
     return rounded(found)
 
 
+PRECISION_RATE = 0.016  # far above what the reverse KL of whole texts chooses for looking ahead
+PRECISION_ARMS = [arm for arm in TEXT_ARMS if arm.startswith("own")]
+
+
+def precision(arm, seed):
+    """What becomes of own text at one and the same, large rate: not tuned, meant to show a direction."""
+    student, _ = writer(arm, seed, PRECISION_RATE)
+    return rounded({"test": held_out_bits(student, "test"), **said_of(student, "test", 6)})
+
+
 def text_teacher(what):
     """The same figures for the teacher's own text, and what a step costs, in milliseconds of one thread."""
     _, teacher, text, logits = book()
@@ -464,6 +475,7 @@ SECTIONS = {
     "text_teacher": (text_teacher, lambda: [{"what": "teacher"}]),
     "text_tried": (text_tried, partial(tries, "text_tried", TEXT_ARMS, 0.008, ONE_TRIAL)),
     "text": (text_run, partial(fresh, TEXT_ARMS)),
+    "precision": (precision, partial(fresh, PRECISION_ARMS)),
     "drafting_tried": (drafting_tried, partial(tries, "drafting_tried", DRAFT_ARMS, 0.01, ONE_TRIAL)),
     "drafting": (drafting_run, partial(fresh, DRAFT_ARMS)),
 }

@@ -41,7 +41,8 @@ def material():
         images=images, labels=labels, logits=rng.normal(0, 3, (80, 10)).astype(np.float32),
         inputs=models.to_inputs(images), targets=torch.from_numpy(labels), teacher=models.MLP(784, 8, 10, seed=3),
         teacher_logits=torch.from_numpy(rng.normal(0, 3, (80, 10)).astype(np.float32)),
-        drafter=models.LanguageModel(len(characters), width=8, heads=2, layers=1, context=32, seed=8),
+        narrator=models.LanguageModel(len(characters), width=16, heads=2, layers=1, context=100, seed=7),
+        drafter=models.LanguageModel(len(characters), width=8, heads=2, layers=1, context=100, seed=8),
         characters=characters, ids=ids, writer=writer, heard=language.predict_text(writer, ids),
         student=models.MLP(784, 8, 10), words=words, reader=models.TextClassifier(len(words), width=16, heads=2, layers=2),
     )  # fmt: skip
@@ -135,7 +136,7 @@ def make(kind):
         ),  # fmt: skip
         "WalkPanel": lambda: widgets.WalkPanel(*_usual(_walk, m), evaluate_every=10, shown=2),
         "DraftPanel": lambda: widgets.DraftPanel(
-            m.writer, {"small": m.drafter}, tokenizer=m.characters, prompt="the ", length=20, speed=0
+            m.narrator, {"small": m.drafter}, tokenizer=m.characters, prompt="the ", length=90, ahead=1, speed=0
         ),
         "BlindTestPanel": lambda: widgets.BlindTestPanel([{"prompt": "p", "teacher": "a b", "student": "c d"}]),
         "AttentionPanel": lambda: widgets.AttentionPanel(student=m.reader, tokenizer=m.words, sentence="a good film ."),

@@ -65,10 +65,10 @@ def test_the_ribbon_is_what_the_module_writes():
     panel = every_panel.make("DraftPanel").run()
     m = every_panel.material()
     ids = torch.from_numpy(m.characters.encode("the "))
-    rounds = list(drafting.write(m.writer, m.drafter, ids, 20, ahead=4, generator=torch.Generator().manual_seed(0)))
+    rounds = list(drafting.write(m.narrator, m.drafter, ids, 90, ahead=1, generator=torch.Generator().manual_seed(0)))
     assert panel.rounds == rounds
     text = "".join(kept + added for kept, _, added in panel._rounds)
-    assert panel.text == "the " + text and len(text) >= 20
+    assert panel.text == "the " + text and len(text) >= 90
     panel.ahead = 2
     assert all(len(turn.accepted) + len(turn.refused) == 2 for turn in panel.run().rounds)
 
@@ -89,9 +89,9 @@ def test_a_draft_can_be_stopped():
 def test_drafts_refuse_what_does_not_fit():
     m = every_panel.material()
     with pytest.raises(ValueError, match="at least one model"):
-        widgets.DraftPanel(m.writer, {}, tokenizer=m.characters)
+        widgets.DraftPanel(m.narrator, {}, tokenizer=m.characters)
     with pytest.raises(ValueError, match="too many for a context"):
-        widgets.DraftPanel(m.writer, {"small": m.drafter}, tokenizer=m.characters, prompt="the ", length=60)
+        widgets.DraftPanel(m.narrator, {"small": m.drafter}, tokenizer=m.characters, prompt="the ", length=100)
     panel = every_panel.make("DraftPanel")
     for name, value in (("ahead", 0), ("drafter", 7)):
         with pytest.raises((TraitError, ValueError)):

@@ -432,34 +432,49 @@ assert after["its own text, looking ahead"] < after["given text"] - 0.1
 # %% [markdown]
 # ### Precise and less varied
 #
-# A student can please its teacher by saying little, and being safe. So hold a second number against the first: the share of
-# different runs of four characters in its texts, **distinct-4** (lesson 13). Recorded: three seeds, 80 steps, the best rate
-# for each arm by the reverse KL of whole held-out texts.
+# Fewer bits, and by eye more words. But look at what it writes: *the the the*. A student can please its teacher by saying
+# little, and being safe. So hold a second number against the first: the share of different runs of four characters in its
+# texts, **distinct-4** (lesson 13). Recorded: three seeds, 80 steps; those on own text all at one large rate, as above, to see
+# where each way leads.
 
 # %%
-markers = {
-    "start": ("start", "s"), "given, reverse KL": ("given", "o"), "given, reverse KL, equal time": ("given", "D"),
-    "own, reverse KL": ("own", "o"), "own, looking ahead, no baseline": ("bare", "v"), "own, looking ahead": ("long", "^"),
-}  # fmt: skip
 figures = ("teacher_bits", "distinct_4")
+looks = (
+    ("text", "start", "start", "start", "s"), ("text", "given, reverse KL", "given text", "given", "o"),
+    ("text", "given, reverse KL, equal time", "given text, equal time", "given", "D"),
+    ("precision", "own, reverse KL", "own text", "own", "o"),
+    ("precision", "own, looking ahead, no baseline", "own, ahead, no baseline", "bare", "v"),
+    ("precision", "own, looking ahead", "own, ahead, baseline", "long", "^"),
+)  # fmt: skip
 teachers_own = recorded["text_teacher"][0]
 plots.precision_and_diversity(
     {
-        arm: (*look, list(zip(*(values("text", arm, key).tolist() for key in figures), strict=True)))
-        for arm, look in markers.items()
+        name: (color, marker, list(zip(*(values(section, arm, key).tolist() for key in figures), strict=True)))
+        for section, arm, name, color, marker in looks
     },
     teacher=[teachers_own[key] for key in figures],
 )
 
+# %% [markdown]
+# PRECISION_TEXT
+#
+# Which of them is *nearest to the teacher*, then? What the policy gradient is after is the reverse KL of whole texts, the
+# teacher's bits minus the student's own. Recorded: the same arms, each at the rate that is best in this respect on other
+# held-out beginnings.
+
 # %%
-for ours, theirs, what in (
-    ("own, looking ahead", "own, looking ahead, no baseline", "teacher_bits"),
-    ("own, looking ahead", "own, reverse KL", "teacher_bits"), ("own, looking ahead", "own, reverse KL", "distinct_4"),
-    ("own, reverse KL", "given, reverse KL", "reverse_kl"), ("own, reverse KL", "given, reverse KL, equal time", "reverse_kl"),
+for ours, theirs in (
+    ("own, looking ahead", "own, looking ahead, no baseline"), ("own, looking ahead", "own, reverse KL"),
+    ("own, reverse KL", "given, reverse KL"), ("own, reverse KL", "given, reverse KL, equal time"),
 ):  # fmt: skip
-    mean, half = difference("text", ours, theirs, what)
-    words = "no difference to be seen" if abs(mean) < half else "more" if mean > 0 else "less"
-    print(f"{what}: {ours} against {theirs}: {mean:+.2f} ± {half:.2f}: {words}")
+    mean, half = difference("text", ours, theirs, "reverse_kl")
+    verdict = "nearer" if mean < -half else "further" if mean > half else "no difference to be seen"
+    print(f"{ours} against {theirs}: {mean:+.2f} ± {half:.2f} bits a character: {verdict}")
+plots.arms_side_by_side(
+    {"reverse KL of whole texts, bits": {arm: (color, values("text", arm, "reverse_kl").tolist()) for arm, color in (
+        ("start", "start"), ("given, reverse KL", "given"), ("given, reverse KL, equal time", "given"),
+        ("own, reverse KL", "own"), ("own, looking ahead, no baseline", "bare"), ("own, looking ahead", "long"))}}
+)  # fmt: skip
 
 # %% [markdown]
 # TEXT_TEXT
