@@ -462,7 +462,7 @@ plots.precision_and_diversity(
 #   of the textbooks. Its three seeds lie far apart, the mark of a noisy gradient. (A step had 16 texts here, 32 above.)
 # - **The baseline** shows in how the two kinds of triangle lie. For about the same variety, a student without it costs the
 #   teacher about a bit more for each character.
-# - **Given text for equal time** is left of all, at hardly less variety than the teacher's own text. No trade there.
+# - **Given text for equal time** is left of nearly all, at a little less variety than the teacher's own text. That is a better trade.
 #
 # Which of them is *nearest to the teacher*, then? What the policy gradient is after is the reverse KL of whole texts, the
 # teacher's bits minus the student's own. Recorded: the same arms, each at the rate that is best in this respect on other
@@ -886,10 +886,10 @@ print("KL: more than 2 nats from its teacher. ULD: no difference at all: ok")
 #
 # | who | what they did | what they report |
 # |---|---|---|
-# | DeepSeek-AI 2025 (R1) | about 800 000 texts of a reasoning model, 600 000 of them reasoning that a check had kept; six open models fine-tuned on these texts alone, without probabilities and without reinforcement learning | the student of 7 billion weights solves 55.5 % of AIME 2024 (Table 5); for a base of 32 billion, learning from the texts is better than reinforcement learning of its own (Table 6) |
+# | DeepSeek-AI 2025 (R1) | about 800 000 texts of a reasoning model, 600 000 of them reasoning that a check had kept; six open models fine-tuned on these texts alone, without probabilities and without reinforcement learning | the student of 7 billion weights solves 55.5 % of AIME 2024 (Table 5 of version 1); for a base of 32 billion, learning from the texts is better than reinforcement learning of its own (Table 6) |
 # | Qwen team 2025 (Qwen3) | small models learn from large ones: first on the teachers' texts, then on their own, with the teachers' logits | for 8 billion weights own text reaches 74.4 % on AIME 2024 in 1800 GPU hours, reinforcement learning 67.6 % in 17 920 (Table 21) |
 # | Gemma team 2024 (Gemma 2) | the small models learn from a large one's probabilities in *pretraining* | better than as many tokens of text |
-# | Thinking Machines 2025 | on-policy distillation with reverse KL at each token | like the Qwen team's, 9 to 30 times cheaper than reinforcement learning |
+# | Thinking Machines 2025 | on-policy distillation with reverse KL at each token | the Qwen team's finding again; 9 to 30 times less computation for the same score, depending on how it is counted |
 # | Zhou et al. 2024 (DistillSpec) | drafters distilled on their own text before they draft | 10 to 45 % faster than with drafters that were not |
 #
 # What of this can a laptop show? The *mechanisms*: what is not visited is not learned; noise that a baseline takes away; that
