@@ -78,10 +78,10 @@ from kdlab.plots.softmax_and_temperature import (
 from kdlab.plots.the_students_own_steps import (
     arms_side_by_side,
     draft_panel,
+    drafters,
     grid_walks,
     next_moves,
     overlap,
-    passes,
     precision_and_diversity,
     walk_panel,
 )

@@ -164,20 +164,38 @@ def overlap(p, q, names):
 
 
 @in_course_style
-def passes(drafters, expected, *, script=RECORDED):
-    """Passes of the teacher for each character against the characters drafted ahead, a line for each drafter.
+def drafters(measures, passes, expected, *, script=RECORDED):
+    """What the teacher accepts of each drafter, and its passes for each character against the characters drafted ahead.
 
-    drafters {name: (colour name, [ahead], [[passes of each seed] for each ahead])}; expected {name: values}: by formula.
+    measures {title: {name: (colour name, values over seeds)}}; passes {name: (colour name, [ahead], [[passes of each seed] for
+    each ahead])}; expected {name: values}: the passes by formula, gray dashes.
     """
-    figure, ax = picture(size=(SIZE[0], 3.0))
-    for (name, (color, ahead, values)), dash in zip(drafters.items(), ("-", "--", "-.", ":"), strict=False):
-        ax.plot(ahead, [np.mean(v) for v in values], color=COLORS[color], linestyle=dash, marker="o", label=name)
-    for values in expected.values():
-        ax.plot(ahead, values, "_", color=GRAY, markersize=14)
-    ax.axhline(1, color=TEACHER, linestyle=":", label="the teacher alone")
-    ax.set(xlabel="characters drafted ahead", ylabel="passes a character", ylim=(0, 1.05), xticks=ahead,
-           title="passes of the teacher for each character of its text")  # fmt: skip
-    ax.legend(fontsize="small", loc="center left", bbox_to_anchor=(1.01, 0.5))
+    figure, axes = picture(len(measures) + 1, size=(SIZE[0], 2.9), width_ratios=[1] * len(measures) + [1.3])
+    for ax, (title, arms) in zip(axes, measures.items(), strict=False):
+        for place, (color, values) in enumerate(arms.values()):
+            ax.plot(values, [place] * len(values), "o", color=COLORS[color], markersize=4, alpha=0.6)
+            ax.plot(np.mean(values), place, "|", color=COLORS[color], markersize=15, markeredgewidth=2.5)
+        ax.set_yticks(range(len(arms)), list(arms) if ax is axes[0] else [""] * len(arms), fontsize="small")
+        ax.set_title(title, fontsize="small")
+        ax.set_ylim(len(arms) - 0.4, -0.6)
+        ax.margins(x=0.15)
+        ax.tick_params(axis="x", labelsize="small")
+    ax = axes[-1]
+    for (name, (color, ahead, values)), dash in zip(passes.items(), ("-", "--", "-.", ":"), strict=False):
+        ax.plot(
+            ahead,
+            [np.mean(v) for v in values],
+            color=COLORS[color],
+            linestyle=dash,
+            marker="o",
+            markersize=4,
+            label=name,
+        )
+        ax.plot(ahead, expected[name], "_", color=GRAY, markersize=14)
+    ax.axhline(1, color=TEACHER, linestyle=":")
+    ax.set(xlabel="characters drafted ahead", ylim=(0, 1.05), xticks=ahead)
+    ax.set_title("passes of the teacher a character", fontsize="small")
+    ax.legend(fontsize="x-small", loc="lower left", ncols=2)
     figure.suptitle(script, fontsize="small", color=GRAY)
     return figure
 

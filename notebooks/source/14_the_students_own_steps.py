@@ -38,6 +38,11 @@ def values(section, arm, what):
     return torch.tensor([row[what] for row in recorded[section] if row["arm"] == arm])
 
 
+def difference(section, ours, theirs, what):
+    """Mean difference over the seeds, and half of its 95 % interval."""
+    return intervals.t_interval((values(section, ours, what) - values(section, theirs, what)).tolist())
+
+
 # %% [markdown]
 # ## 1 · Nobody showed it how to come back
 #
@@ -183,8 +188,6 @@ panel = widgets.WalkPanel(
     start, given, {"own": replace(recipe, learning_rate=0.016), "given": replace(recipe, learning_rate=0.016)}
 )
 panel.show_and_run()
-
-# %%
 ends = {arm: walk(student) for arm, student in panel.students.items()}
 share = {arm: walks.arrived(ids).float().mean().item() for arm, ids in ends.items()}
 back = {arm: coming_back(ids) for arm, ids in ends.items()}
@@ -205,10 +208,20 @@ print("and of the walks with a wrong move, at least 15 in 100 more come back: ok
 #
 # > **Predict.** Order them: *given, equal time*; *written anew*; *own, forward KL*; *own, reverse KL*.
 
+
 # %%
+for ours, theirs in (
+    ("own, forward KL", "given, equal time"), ("own, forward KL", "written anew"), ("own, reverse KL", "given, reverse KL"),
+    ("own, forward KL", "own, reverse KL"), ("unlimited, own", "unlimited, given"),
+):  # fmt: skip
+    mean, half = difference("walks", ours, theirs, "sampled")
+    verdict = "ahead" if mean > half else "behind" if mean < -half else "no difference to be seen"
+    print(f"{ours} against {theirs}: {100 * mean:+.0f} ± {100 * half:.0f} in 100: {verdict}")
+
 arms = {
     "start": "start", "given, forward KL": "given", "given, reverse KL": "given", "given, equal time": "given",
     "written anew": "teacher", "half own, forward KL": "own", "own, forward KL": "own", "own, reverse KL": "own",
+    "unlimited start": "start", "unlimited, given": "given", "unlimited, own": "own",
 }  # fmt: skip
 titles = {"sampled": "arrive, sampled", "greedy": "arrive, greedy"}
 plots.arms_side_by_side(
@@ -218,21 +231,6 @@ plots.arms_side_by_side(
     },
     percent=True,
 )
-
-
-# %%
-def difference(section, ours, theirs, what):
-    """Mean difference over the seeds, and half of its 95 % interval."""
-    return intervals.t_interval((values(section, ours, what) - values(section, theirs, what)).tolist())
-
-
-for ours, theirs in (
-    ("own, forward KL", "given, equal time"), ("own, forward KL", "written anew"), ("own, reverse KL", "given, reverse KL"),
-    ("own, forward KL", "own, reverse KL"), ("unlimited, own", "unlimited, given"),
-):  # fmt: skip
-    mean, half = difference("walks", ours, theirs, "sampled")
-    verdict = "ahead" if mean > half else "behind" if mean < -half else "no difference to be seen"
-    print(f"{ours} against {theirs}: {100 * mean:+.0f} ± {100 * half:.0f} in 100: {verdict}")
 
 # %% [markdown]
 # - **Own walks win, by far.** More than nine in ten arrive, and greedily nearly all. After as much *time* on given walks it is
@@ -248,17 +246,8 @@ for ours, theirs in (
 #
 # ### When you can have as much as you like
 #
-# The last line is the honest control. There, *each* step of both arms has new prompts, and new walks of the teacher.
-
-# %%
-plots.arms_side_by_side(
-    {title: {name: (color, values("walks", arm, key).tolist()) for arm, name, color in (
-        ("unlimited start", "start", "start"), ("unlimited, given", "given, always new", "given"),
-        ("unlimited, own", "own", "own"))} for key, title in titles.items()},
-    percent=True,
-)  # fmt: skip
-
-# %% [markdown]
+# The last three rows are the honest control. There, *each* step of both arms has new prompts, and new walks of the teacher.
+#
 # Now the given walks have been nearly everywhere, and of the 30 in 100 that own walks were ahead, 5 are left. So this is no
 # law: **own text pays where given text is scarce, or is of another kind than what the student runs into.** That is the usual
 # case. Nobody has unlimited prompts, and what a small model writes by itself is not what its teacher would write.
@@ -375,8 +364,7 @@ theta = torch.randn(6, 3, generator=seeded(0)).requires_grad_()  # the student: 
 table = 5 * torch.randn(4, 3, generator=seeded(1))  # the teacher: what follows which token; row 3 for the beginning
 
 
-def logits_for(ids):
-    """What student and teacher say at each place of texts (N, 6): logits (N, 6, 3) of both."""
+def logits_for(ids):  # logits (N, 6, 3) of both for texts (N, 6)
     before = torch.cat([torch.full((len(ids), 1), 3), ids[:, :-1]], 1)
     return theta.expand(len(ids), 6, 3), table[before]
 
@@ -384,25 +372,18 @@ def logits_for(ids):
 every = torch.cartesian_prod(*[torch.arange(3)] * 6)
 log_q, log_p = (z.log_softmax(-1).gather(-1, every[..., None]).sum((1, 2)) for z in logits_for(every))
 exact = torch.autograd.grad((log_q.exp() * (log_q - log_p)).sum() / 6, theta)[0]
-
-
-def one_batch(generator, baseline):
-    """The gradient that eight drawn texts give."""
-    ids = torch.multinomial(theta.detach().softmax(-1), 8, replacement=True, generator=generator).T
-    both = logits_for(ids)
-    ahead = losses.policy_gradient_loss(*both, ids, baseline=baseline)
-    return torch.autograd.grad(losses.reverse_kl_divergence(*both) + ahead, theta)[0]
-
-
-scatter = {}
+texts, scatter = torch.multinomial(theta.detach().softmax(-1), 16_000, replacement=True, generator=seeded(2)).T, {}
 for baseline in (False, True):
-    generator = seeded(2)
-    found = torch.stack([one_batch(generator, baseline) for _ in range(2000)])
-    off, scatter[baseline] = (found.mean(0) - exact).norm() / exact.norm(), found.std(0).norm() / exact.norm()
-    assert off < 0.15
-    print(f"{'with' if baseline else 'without'} a baseline: the mean is the true gradient to within 15 %: ok")
+    found = []
+    for ids in texts.split(8):  # the gradient that eight drawn texts give
+        both = logits_for(ids)
+        loss = losses.reverse_kl_divergence(*both) + losses.policy_gradient_loss(*both, ids, baseline=baseline)
+        found.append(torch.autograd.grad(loss, theta)[0])
+    found = torch.stack(found)
+    scatter[baseline] = found.std(0).norm() / exact.norm()
+    assert (found.mean(0) - exact).norm() < 0.15 * exact.norm()
 assert scatter[True] < 0.75 * scatter[False]
-print("and with it a batch scatters by at least a quarter less: ok")
+print("both means are the true gradient to within 15 %; with the baseline a batch scatters by a quarter less: ok")
 
 # %% [markdown]
 # Right on average in both cases, since a text's baseline does not depend on what *this* text drew. Here the scatter is a
@@ -476,6 +457,13 @@ for ours, theirs in (
     mean, half = difference("text", ours, theirs, "reverse_kl")
     verdict = "nearer" if mean < -half else "further" if mean > half else "no difference to be seen"
     print(f"{ours} against {theirs}: {mean:+.2f} ± {half:.2f} bits a character: {verdict}")
+cost = {name: teachers_own[f"{name}, ms a step"] for name in ("given, cached", "given, teacher asked", "own")}
+for name, milliseconds in cost.items():
+    print(f"{name}: {milliseconds:.0f} ms a step (recorded, 16 texts, one thread)")
+print(f"filling a cache of 20 000 characters: {teachers_own['cache_of_20000_seconds']:.1f} s, once")
+writing = cost["own"] / cost["given, teacher asked"]
+assert cost["given, teacher asked"] > 4 * cost["given, cached"] and writing < 1.6
+print("the teacher makes a step at least four times as long; writing adds at most 60 % to that: ok")
 plots.arms_side_by_side(
     {"reverse KL of whole texts, bits": {arm: (color, values("text", arm, "reverse_kl").tolist()) for arm, color in (
         ("start", "start"), ("given, reverse KL", "given"), ("given, reverse KL, equal time", "given"),
@@ -497,19 +485,6 @@ plots.arms_side_by_side(
 #
 # ### What it costs
 #
-# > **Predict.** A step on given text with the teacher's logits at hand takes 1. How much does one on own text take, and what of
-# > it is the writing?
-
-# %%
-cost = {name: teachers_own[f"{name}, ms a step"] for name in ("given, cached", "given, teacher asked", "own")}
-for name, milliseconds in cost.items():
-    print(f"{name}: {milliseconds:.0f} ms a step (recorded, 16 texts, one thread)")
-print(f"filling a cache of 20 000 characters: {teachers_own['cache_of_20000_seconds']:.1f} s, once")
-writing = cost["own"] / cost["given, teacher asked"]
-assert cost["given, teacher asked"] > 4 * cost["given, cached"] and writing < 1.6
-print("the teacher makes a step at least four times as long; writing adds at most 60 % to that: ok")
-
-# %% [markdown]
 # The dear part is the *teacher*, 280 times as large as its student, who has to read each step's text. Who distils on given
 # text without a cache pays for that, too. And a cache is filled once, and serves for many students; own text can be asked
 # about only once, since the student changes. In practice people set λ below 1, keep own texts for a few steps, or let a fast
@@ -524,14 +499,12 @@ print("the teacher makes a step at least four times as long; writing adds at mos
 # Some answers cannot be guessed in one go. Adding two numbers takes a step for each column, and a carry. A network that has
 # to write `132` right behind `47+85=` must do all columns at once, in its head. One that may write them out does one easy
 # thing after another.
-
-# %%
-for style in arithmetic.STYLES:
-    print(f"{style:7} {arithmetic.prompt(478, 356)}{arithmetic.written_out(478, 356, style)}")
-
-# %% [markdown]
+#
+# `47+85=` can go on in three ways: `7+5+0=12,4+8+1=13:132.` is the **long** one (both digits and the carry of each column, and
+# their sum), `12,13:132.` the **short** one, `:132.` the **answer** alone. What stands behind the colon is judged.
+#
 # Two students, alike but for what they learn from: 600 additions of one to three digits, 400 steps. One sees the answers,
-# the other the long way. (The answer after the colon is what is judged, for both.)
+# the other the long way.
 #
 # > **Predict.** How many of new additions with two digits will each get right?
 
@@ -562,17 +535,8 @@ print("answers alone: fewer than a quarter right; written out: at least 30 in 10
 # ### A teacher that errs
 #
 # A textbook has no mistakes. A language model has. Our teacher for the rest of this section is a network too, of two layers,
-# and not a perfect one: sampled, it gets about two in three right. Here is how it goes wrong.
-
-# %%
-teacher_row = recorded["addition_teacher"][0]
-wrong = [
-    (a, b, text) for a, b, *texts in teacher_row["samples"] for text in texts if not arithmetic.is_right(text, a, b)
-]
-for a, b, text in wrong[40:200:40]:
-    print(f"{arithmetic.prompt(a, b)}{text}   (it is {a + b})")
-
-# %% [markdown]
+# and not a perfect one: sampled, it gets about two in three right.
+#
 # A student that learns from such texts learns the mistakes, too. But answers can be *checked*, at least in arithmetic, in
 # programs that have tests, in proofs. So: let the teacher write several solutions, keep the right ones. That is **rejection
 # sampling**.
@@ -593,6 +557,7 @@ lesson.checked.check(checked)
 # lesson.checked.solution()
 
 # %%
+teacher_row = recorded["addition_teacher"][0]
 every_text = [(a, b, text) for a, b, *texts in teacher_row["samples"] for text in texts]
 passed = [row for row in every_text if arithmetic.is_right(row[2], row[0], row[1])]
 lucky = [(a, b, text) for a, b, text in passed if not arithmetic.steps_are_right(text, a, b)]
@@ -600,6 +565,9 @@ assert 0.5 < len(passed) / len(every_text) < 0.9 and len(lucky) < 0.1 * len(pass
 print("the checker keeps between half and nine tenths; of those, fewer than one in ten has a wrong step:")
 for a, b, text in lucky[:2]:
     print(f"    {arithmetic.prompt(a, b)}{text}")
+print("and of those that it refuses:")
+for a, b, text in [row for row in every_text if row not in passed][40:160:40]:
+    print(f"    {arithmetic.prompt(a, b)}{text}   (it is {a + b})")
 
 # %% [markdown]
 # The checker looks at the answer, so a right answer by wrong steps passes it. Here there are few: with so many possible
@@ -629,12 +597,6 @@ def exact_share(arm, digits):
     return [row["exact"][str(digits)] for row in recorded["addition"] if row["arm"] == arm]
 
 
-plots.arms_side_by_side(
-    {f"{digits} digits": {arm: (color, exact_share(arm, digits)) for arm, color in looks.items()} for digits in (2, 3, 4)},
-    percent=True, limits=(-0.03, 1.03),
-)  # fmt: skip
-
-# %%
 for ours, theirs in (
     ("written out", "answers"), ("four samples, checked", "four samples, unchecked"),
     ("written out", "four samples, checked"), ("checked, shortened", "four samples, checked"),
@@ -643,6 +605,10 @@ for ours, theirs in (
     mean, half = intervals.t_interval(each)
     verdict = "ahead" if mean > half else "behind" if mean < -half else "no difference to be seen"
     print(f"3 digits, {ours} against {theirs}: {100 * mean:+.0f} ± {100 * half:.0f} in 100: {verdict}")
+plots.arms_side_by_side(
+    {f"{digits} digits": {arm: (color, exact_share(arm, digits)) for arm, color in looks.items()} for digits in (2, 3, 4)},
+    percent=True, limits=(-0.03, 1.03),
+)  # fmt: skip
 
 # %% [markdown]
 # - **Answers alone are not learned** from 600 problems, the long way is: 94 of 100 new problems with three digits.
@@ -744,8 +710,6 @@ draft_panel = widgets.DraftPanel(
     teacher, {"forward KL, 200 steps": drafter, "untrained": untrained}, tokenizer=tokenizer, ahead=4
 )
 draft_panel.show_and_run()
-
-# %%
 written = len(draft_panel.text) - len(draft_panel.prompt)
 assert written / len(draft_panel.rounds) > 1.3
 print("more than 1.3 characters for each pass of the teacher: ok")
@@ -761,26 +725,20 @@ print("more than 1.3 characters for each pass of the teacher: ok")
 
 # %%
 losses_used = {"labels": "given", "forward KL": "own", "reverse KL": "short", "total variation": "long"}
-plots.arms_side_by_side(
-    {
-        "accepted": {
-            arm: (color, values("drafting", arm, "acceptance").tolist()) for arm, color in losses_used.items()
-        },
-        "KL(teacher || drafter), bits": {
-            arm: (color, values("drafting", arm, "bits").tolist()) for arm, color in losses_used.items()
-        },
-    }
-)
-
-# %%
 ahead = [1, 2, 4, 8]
 curves, formula = {}, {}
-for arm in ("labels", "forward KL", "total variation"):
+for arm in losses_used:
     rows = [row for row in recorded["drafting"] if row["arm"] == arm]
     curves[arm] = (losses_used[arm], ahead, [[row["passes"][str(k)] for row in rows] for k in ahead])
     a = sum(row["acceptance"] for row in rows) / len(rows)
     formula[arm] = [(1 - a) / (1 - a ** (k + 1)) for k in ahead]
-plots.passes(curves, formula)
+plots.drafters(
+    {
+        title: {arm: (color, values("drafting", arm, key).tolist()) for arm, color in losses_used.items()}
+        for title, key in (("accepted", "acceptance"), ("KL(teacher || drafter), bits", "bits"))
+    },
+    curves, formula,
+)  # fmt: skip
 
 # %% [markdown]
 # - **Total variation wins**, by 2 in 100 against forward KL, and forward KL by 1 against labels, on every seed. Reverse KL is a
@@ -841,6 +799,10 @@ lesson.piece_log_p.check(piece_log_p)
 #
 # > **Predict.** The teacher is asked after `the whit`. Which pieces are likely now? And do the products, over all 99 pieces,
 # > sum to 1?
+#
+# And take a student that has all probabilities right, and all *names* wrong: what the teacher thinks of `e` it thinks of `q`.
+#
+# > **Predict.** What do KL and ULD say to it?
 
 # %%
 tokens = pieces.LongestPieceTokenizer.train(book.train[:100_000], 60)
@@ -855,19 +817,6 @@ assert abs(p.sum() - 1) < 1e-4 and abs(p[starts_with_e].sum() - first[e]) < 1e-4
 print("all pieces sum to 1, and those that begin with e to the teacher's probability of e: ok")
 for n in p.argsort(descending=True)[:5].tolist():
     print(f"    {tokens.vocabulary[n]!r}")
-
-# %% [markdown]
-# The products alone sum to more than 1: a text that goes on with `e ` goes on with `e`, too. The tokenizer would take the
-# longer piece, so what the longer ones have is taken away from the shorter. (`pieces.piece_probabilities`; a test goes
-# through all continuations of a small vocabulary. One thing is left out even so: that the piece *before* did not go on
-# longer tells a little about what comes now.)
-#
-# And sorting? Take a student that has all probabilities right, and all *names* wrong: what the teacher thinks of `e` it
-# thinks of `q`.
-#
-# > **Predict.** What do KL and ULD say to it?
-
-# %%
 with torch.no_grad():
     said_by_teacher = teacher(validation[None, :100])[0]
 wrong_names = said_by_teacher.roll(1, -1)
@@ -876,6 +825,11 @@ assert kl > 2 and uld < 1e-5
 print("KL: more than 2 nats from its teacher. ULD: no difference at all: ok")
 
 # %% [markdown]
+# The products alone sum to more than 1: a text that goes on with `e ` goes on with `e`, too. The tokenizer would take the
+# longer piece, so what the longer ones have is taken away from the shorter. (`pieces.piece_probabilities`; a test goes
+# through all continuations of a small vocabulary. One thing is left out even so: that the piece *before* did not go on
+# longer tells a little about what comes now.)
+#
 # ULD alone teaches how *sure* to be, never of what. So it comes with the cross-entropy of the text, which knows the names.
 # Where the names can be worked out, as here, work them out. (Whether a student of pieces then trains better we have not
 # measured.)
