@@ -374,18 +374,18 @@ def _checked(prompts, texts):
     right = []
     for prompt, text in zip(prompts, texts, strict=True):
         a, b = prompt.rstrip("=").split("+")
-        found = re.search(r":(\d+)\.$", text)
-        right.append(found is not None and int(found[1]) == int(a) + int(b))
+        _, colon, answer = text.rpartition(":")
+        ended = colon == ":" and answer.endswith(".") and answer[:-1].isdigit()
+        right.append(ended and int(answer[:-1]) == int(a) + int(b))
     return right
 
 
-def _checked_by_cutting(prompts, texts):
+def _checked_by_pattern(prompts, texts):
     right = []
     for prompt, text in zip(prompts, texts, strict=True):
         a, _, b = prompt[:-1].partition("+")
-        _, colon, answer = text.rpartition(":")
-        ended = colon == ":" and answer.endswith(".") and answer[:-1].isdigit()
-        right.append(bool(ended and int(answer[:-1]) == int(a) + int(b)))
+        found = re.search(r":(\d+)\.$", text)
+        right.append(found is not None and int(found[1]) == int(a) + int(b))
     return right
 
 
@@ -427,7 +427,7 @@ checked = Exercise(
     minutes=8,
     difficulty="easy",
     reference=_checked,
-    forms=(_checked_by_cutting,),
+    forms=(_checked_by_pattern,),
     roles={"prompts": "texts", "texts": "texts"},
     draw=_additions,
     hints=(
