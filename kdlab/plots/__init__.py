@@ -81,6 +81,16 @@ from kdlab.plots.softmax_and_temperature import (
     resemblance,
     two_distributions,
 )
+from kdlab.plots.the_students_own_steps import (
+    arms_side_by_side,
+    draft_panel,
+    drafters,
+    grid_walks,
+    next_moves,
+    overlap,
+    precision_and_diversity,
+    walk_panel,
+)
 from kdlab.plots.transformer_distillation import (
     augmented_reviews,
     distilbert_recipe,

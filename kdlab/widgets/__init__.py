@@ -31,6 +31,8 @@ _PANELS = {
     "TurnPanel": "turn",
     "MapPanel": "distance_map",
     "NeighboursPanel": "neighbours",
+    "WalkPanel": "walk",
+    "DraftPanel": "draft",
     "SentencePanel": "sentence",
     "sentence_attention": "reading",
     "sentence_logits": "reading",
