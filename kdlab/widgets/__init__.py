@@ -25,6 +25,8 @@ _PANELS = {
     "against_guessing": "blind",
     "AttentionPanel": "attention",
     "LookPanel": "look",
+    "CrowdPanel": "crowd",
+    "DoubtPanel": "doubt",
     "SentencePanel": "sentence",
     "sentence_attention": "reading",
     "sentence_logits": "reading",
