@@ -416,7 +416,7 @@ def no_help(data, labels):
         return {s: predict_logits(m, own[s][0]) for s, m in zip(ALL_SEEDS, [*trial, *students], strict=True)}
 
     alone, chosen = arm(0)
-    first = keep("labels", alone, chosen)
+    first = keep("labels_alone", alone, chosen)
     said = with_trials(alone, chosen, 0, lambda seed: None)
     generations, others = [first], [first]
     for number in range(1, GENERATIONS + 1):
@@ -495,7 +495,9 @@ def assistants(width, assistant):
     known, found = dict.fromkeys(ALL_SEEDS, large), {}
     if assistant:
         chosen, models = best_temperature(lambda seed: MLP(784, assistant, 10, seed=500 + seed), inputs, labels, known)
-        found["assistant"] = chosen | {"test": right(sweeps.predict_logits(models, here["test"][0]), here["test"][1])}
+        found["assistant_itself"] = chosen | {
+            "test": right(sweeps.predict_logits(models, here["test"][0]), here["test"][1])
+        }
         trial = [MLP(784, assistant, 10, seed=500 + seed) for seed in TRIAL_SEEDS]
         options = {"temperature": chosen["temperature"], "alpha": 0, "learning_rate": chosen["learning_rate"]}
         recipes = [replace(ASSISTED, seed=seed, **options) for seed in TRIAL_SEEDS]

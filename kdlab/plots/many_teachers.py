@@ -105,12 +105,12 @@ def growing_crowd(groups):
 
 
 @in_course_style
-def doubts(found, names, *, task, chance=True):
+def doubts(found, names, *, task):
     """Area under the ROC curve of each score, {title: {score: {task: values over seeds}}}: a dot for each seed."""
     figure, axes = picture(len(found), size=(SIZE[0], 0.42 * len(names) + 1.1), sharey=True, squeeze=False)
     for ax, (title, scores) in zip(axes[0], found.items(), strict=True):
         for row, name in enumerate(names):
-            values = scores[name][task[title] if isinstance(task, dict) else task]
+            values = scores[name][task[title]]
             color = DISTILLED if name.startswith("student") else TEACHER if name.startswith("crowd") else CONTROL
             marker = {"student": "o", "crowd,": "^"}.get(name.split()[0], "s")
             ax.plot(values, [row] * len(values), marker, color=color, markersize=5, alpha=0.65, markeredgewidth=0)
@@ -145,4 +145,23 @@ def differences(groups):
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     ax.set(xlabel="points of right answers gained (hollow: the interval holds zero)")
+    return figure
+
+
+@in_course_style
+def seam(shifts, curves, *, share):
+    """Two specialists side by side: right answers and answers of the first, for each constant added to its logits."""
+    figure, ax = picture(size=(SIZE[0], 2.9))
+    looks = {"right answers": (BLUE, "-"), "answers 0 to 4": (GRAY, "--")}
+    for name, values in curves.items():
+        color, dash = looks[name]
+        ax.plot(list(shifts), values, color=color, linestyle=dash, linewidth=2, label=name)
+    ax.axhline(share, color=GRAY, linewidth=0.8)
+    ax.annotate("there are so many 0 to 4", (max(shifts), share), (0, 4), textcoords="offset points", ha="right",
+                fontsize="small")  # fmt: skip
+    ax.axvline(0, color="black", linewidth=0.8)
+    ax.annotate("as training left it", (0, 0.06), (4, 0), textcoords="offset points", fontsize="small")
+    ax.set(xlabel="constant added to the first one's logits", ylim=(0, 1.02))
+    ax.legend(fontsize="small", loc="lower right")
+    _in_percent(ax)
     return figure

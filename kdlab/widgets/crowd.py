@@ -25,7 +25,7 @@ class CrowdPanel(LivePanel):
     `labels`, `own` (else all teachers have the labels of the first), `together` ("probabilities", "logits" or "votes")
     and `teachers` may change at any time: what is there already is kept, and what is missing is trained. `.curves` holds
     accuracies and shares, an entry for each number of teachers: "single", "crowd", "student", "pooled" (one network
-    with all their labels), "agree" (share of images on which all say the same) and "right" (of those).
+    with all their labels), "agree" (share of images on which all say the same) and "right" (of those); `.networks` the teachers themselves.
     """
 
     _esm = source("common.js", "live.js", "crowd.js")
@@ -83,6 +83,12 @@ class CrowdPanel(LivePanel):
             self._dealt[labels] = deal(truth, self._most, labels // classes, generator)
         return self._dealt[labels]
 
+    @property
+    def networks(self):
+        """The teachers that are there for the present controls."""
+        rows = (self._known.get(("teacher", self.labels, self.own, k)) for k in range(self.teachers))
+        return [row["network"] for row in rows if row is not None]
+
     # --- the run: whatever the controls ask for and is not there yet
 
     def begin(self):
@@ -139,7 +145,7 @@ class CrowdPanel(LivePanel):
         with closing(train(network, inputs, labels, logits, recipe=recipe)) as run:
             yield from run
         said = predict_logits(network, self._validation[0])
-        self._known[key] = {"accuracy": accuracy(said, self._validation[1]), "said": said}
+        self._known[key] = {"accuracy": accuracy(said, self._validation[1]), "said": said, "network": network}
         if key[0] == "teacher":
             self._known[key]["heard"] = predict_logits(network, self._unlabelled)
 
