@@ -1,6 +1,7 @@
 """Figures of lesson 10: crowds of teachers, their doubt, and what they pass on."""
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from kdlab.plots.base import (
     BLUE,
@@ -55,17 +56,18 @@ def crowd_panel(curves, *, most, labels, own, together):
 @in_course_style
 def doubt_panel(images, captions, opinions, found, *, chosen, place, count, classes, what, order, area):
     """DoubtPanel as a still: twelve pictures in order of doubt, what teachers say of one, and how fast errors are found."""
-    figure, axes = picture(len(images), 2, size=(SIZE[0], 4.6), gridspec_kw={"height_ratios": [1, 3]})
-    for ax in axes[1]:
-        ax.remove()
-    for i, (ax, image, (said, _, right)) in enumerate(zip(axes[0], images, captions, strict=True)):
+    figure, one = picture(size=(SIZE[0], 4.6))
+    one.remove()
+    above, below = figure.subfigures(2, 1, height_ratios=[1, 3.2])
+    for i, (ax, image, (said, _, right)) in enumerate(
+        zip(above.subplots(1, len(images)), images, captions, strict=True)
+    ):
         draw_digit(ax, image)
         ax.set_title(f"{said[:6]} {'✓' if right else '✗'}", fontsize="small")
         if i == chosen:
             ax.spines[:].set_visible(True)
             ax.spines[:].set_color(BLUE)
-    grid = axes[1, 0].get_gridspec()
-    left, right = figure.add_subplot(grid[1, :6]), figure.add_subplot(grid[1, 6:])
+    left, right = below.subplots(1, 2)
     left.imshow(opinions, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     left.set_xticks(range(len(classes)), [name[:5] for name in classes], fontsize="small")
     left.set_yticks(range(len(opinions)), [*(f"{k + 1}" for k in range(len(opinions) - 1)), "mean"])
@@ -99,18 +101,19 @@ def growing_crowd(groups):
             ax.plot(xs, values.mean(1), color=color, linestyle=dash, marker=marker, linewidth=2, label=name)
             ax.fill_between(xs, values.min(1), values.max(1), color=color, alpha=0.15, linewidth=0)
         ax.set(title=title, xlabel="teachers", xticks=xs)
-        ax.legend(fontsize="small", loc="lower right")
+        ax.legend(fontsize="small", loc="lower right" if len(arms) < 3 else "center right")
+        ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         _in_percent(ax)
     return figure
 
 
 @in_course_style
-def doubts(found, names, *, task):
-    """Area under the ROC curve of each score, {title: {score: {task: values over seeds}}}: a dot for each seed."""
-    figure, axes = picture(len(found), size=(SIZE[0], 0.42 * len(names) + 1.1), sharey=True, squeeze=False)
-    for ax, (title, scores) in zip(axes[0], found.items(), strict=True):
+def doubts(groups, names):
+    """Area under the ROC curve of each score, {title: {score: values over seeds}}: a dot for each seed, a line at the mean."""
+    figure, axes = picture(len(groups), size=(SIZE[0], 0.36 * len(names) + 1.2), sharey=True, squeeze=False)
+    for ax, (title, scores) in zip(axes[0], groups.items(), strict=True):
         for row, name in enumerate(names):
-            values = scores[name][task[title]]
+            values = scores[name]
             color = DISTILLED if name.startswith("student") else TEACHER if name.startswith("crowd") else CONTROL
             marker = {"student": "o", "crowd,": "^"}.get(name.split()[0], "s")
             ax.plot(values, [row] * len(values), marker, color=color, markersize=5, alpha=0.65, markeredgewidth=0)
@@ -119,9 +122,9 @@ def doubts(found, names, *, task):
                         fontsize="small")  # fmt: skip
         ax.set_yticks(range(len(names)), names)
         ax.grid(axis="y", visible=False)
-        ax.axvline(0.5, color=GRAY, linewidth=0.8)
-        ax.set(title=title, xlabel="area under the ROC curve; 0.5: chance")
+        ax.set(title=title, xlim=(0.5, 1), xticks=[0.5, 0.75, 1])
     axes[0, 0].invert_yaxis()
+    figure.supxlabel("area under the ROC curve (0.5: a coin)", fontsize="medium")
     return figure
 
 
