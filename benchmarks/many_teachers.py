@@ -7,6 +7,7 @@ weights and batches; the same seed is the same for all arms.
 
 crowd        ten teachers of few labels each, their students, their doubt
 halves       two specialists for five classes each, side by side, and their student
+schooling    the same with specialists that have learned for different times
 tasks        one body for two tasks, each with a teacher of its own
 no_help      born-again generations, mutual learning, smoothing
 assistants   a network of middle size between a large teacher and a tiny student
@@ -305,6 +306,36 @@ def halves_jobs():
     yield from ({"data": data} for data in ("digits", "clothes"))
 
 
+SCHOOLING = {  # steps and learning rates of A and of B
+    "equal": ((500, 2e-2), (500, 2e-2)),
+    "gentle": ((500, 5e-3), (500, 5e-3)),
+    "B less": ((500, 2e-2), (150, 5e-3)),
+    "A less": ((150, 5e-3), (500, 2e-2)),
+}
+
+
+def schooling(of):
+    """The ways to join specialists of digits that have learned in different ways; nothing is tuned."""
+    (inputs, labels), (test, truth) = world("digits")["labelled"], world("digits")["test"]
+    found = {}
+    for seed in SEEDS:
+        pair = []
+        for half, (steps, rate) in enumerate(SCHOOLING[of]):
+            recipe = replace(HALF, steps=steps, learning_rate=rate)
+            pair.append(train_half(inputs, labels, 5 * half, recipe=recipe, seed=2 * seed + half))
+        scales = [own_scale(predict_logits(m, inputs[labels // 5 == k][:2000])) for k, m in enumerate(pair)]
+        parts = [predict_logits(model, test) for model in pair]
+        joined = {"plain": torch.cat(parts, -1), "centred": side_by_side(parts)}
+        joined["centred and scaled"] = side_by_side(parts, scales)
+        for name, z in joined.items():
+            found.setdefault(name, []).append(accuracy(z, truth))
+    return found
+
+
+def schooling_jobs():
+    yield from ({"of": of} for of in SCHOOLING)
+
+
 # --- two tasks --------------------------------------------------------------------------------------------------------
 
 TASK_TEACHER, TASK_STUDENT = Recipe(steps=800, batch_size=64, learning_rate=5e-3), Recipe(steps=400, batch_size=64)
@@ -596,6 +627,7 @@ def subliminal_jobs():
 SECTIONS = {
     "crowd": (crowd, crowd_jobs),
     "halves": (halves, halves_jobs),
+    "schooling": (schooling, schooling_jobs),
     "tasks": (tasks, tasks_jobs),
     "no_help": (no_help, no_help_jobs),
     "assistants": (assistants, assistants_jobs),

@@ -69,7 +69,7 @@ def disagreement(logits):
 
 # --- two halves -------------------------------------------------------------------------------------------------------
 
-HALF = Recipe(steps=500, batch_size=64, learning_rate=5e-3)
+HALF = Recipe(steps=500, batch_size=64, learning_rate=2e-2)
 
 
 def train_half(inputs, labels, first, *, recipe=HALF, seed=0, classes=5):

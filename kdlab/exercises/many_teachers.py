@@ -30,7 +30,7 @@ def _crowd_opinion_plainly(teacher_logits):
 crowd_opinion = Exercise(
     place=1,
     title="What the crowd thinks",
-    minutes=10,
+    minutes=5,
     difficulty="easy",
     reference=_crowd_opinion,
     forms=(_crowd_opinion_plainly,),
@@ -112,7 +112,7 @@ def _parts(first=None, second=None, mean=None):
 two_parts = Exercise(
     place=2,
     title="What no student can help",
-    minutes=15,
+    minutes=10,
     difficulty="hard",
     reference=_two_parts,
     forms=(_two_parts_by_entropies,),
@@ -282,19 +282,26 @@ def _merge_halves(first, second, first_own, second_own):
     return torch.cat([on_one_scale(first, first_own), on_one_scale(second, second_own)], dim=-1)
 
 
+# (steps, learning rate) of both specialists: as much schooling for both, and far less for the second
+_SCHOOLING = (((500, 5e-3), (500, 5e-3)), ((500, 2e-2), (150, 5e-3)))
+
+
 @functools.cache
-def _two_halves(seed):
-    """(what the merge gets, labels): two fresh specialists, and what they say of the first 4000 test digits."""
+def _two_halves(number):
+    """(what the merge gets, labels): a fresh pair of specialists, and what they say of the first 4000 test digits."""
     from kdlab.crowds import train_half
     from kdlab.data import load_mnist
     from kdlab.models import to_inputs
     from kdlab.teachers import predict_logits
+    from kdlab.training import Recipe
 
     mnist = load_mnist()
-    inputs, labels = to_inputs(mnist.train_images[10_000:40_000]), torch.from_numpy(mnist.train_labels[10_000:40_000])
-    test = to_inputs(mnist.test_images[:4000])
-    pair = [train_half(inputs, labels, 5 * k, seed=50 + 2 * seed + k) for k in (0, 1)]
-    own = [predict_logits(model, inputs[labels // 5 == k][:2000]) for k, model in enumerate(pair)]
+    inputs, labels = to_inputs(mnist.train_images[10_000:50_000]), torch.from_numpy(mnist.train_labels[10_000:50_000])
+    test, pair = to_inputs(mnist.test_images[:4000]), []
+    for half, (steps, rate) in enumerate(_SCHOOLING[number]):
+        recipe = Recipe(steps=steps, batch_size=64, learning_rate=rate)
+        pair.append(train_half(inputs, labels, 5 * half, recipe=recipe, seed=50 + half))
+    own = [predict_logits(model, inputs[labels // 5 == half][:2000]) for half, model in enumerate(pair)]
     return (*(predict_logits(model, test) for model in pair), *own), torch.from_numpy(mnist.test_labels[:4000])
 
 
@@ -303,8 +310,8 @@ def _score_of_merge(ask):
     few = torch.randn(4, 5, generator=torch.Generator().manual_seed(0))
     ask(few, few.flip(0), few, few.flip(1)).is_tensor((4, 10))
     scores = []
-    for seed in (0, 1):
-        given, labels = _two_halves(seed)
+    for number in range(len(_SCHOOLING)):
+        given, labels = _two_halves(number)
         answer = ask(*given).is_tensor((len(labels), 10))
         joined = answer.value.detach()
         answer.holds(not joined.isnan().any(), "There are NaN among your logits: did you divide by zero?")
@@ -315,7 +322,7 @@ def _score_of_merge(ask):
 merge_halves = ScoredExercise(
     place=5,
     title="A better seam",
-    minutes=20,
+    minutes=15,
     difficulty="hard",
     reference=_merge_halves,
     hints=(
@@ -325,8 +332,8 @@ merge_halves = ScoredExercise(
         "Subtract each row's mean; divide by the mean, over the own pictures, of the largest centred logit.",
     ),
     score=_score_of_merge,
-    lesson_score=91.5,
-    enough=91.0,
+    lesson_score=86.5,
+    enough=85.8,
     unit="% right",
 )
 

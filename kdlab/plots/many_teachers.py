@@ -39,7 +39,7 @@ def crowd_panel(curves, *, most, labels, own, together):
     ax.plot(xs(curves["single"]), curves["single"], "s", color=CONTROL, markersize=5, label="one teacher")
     for name, (label, color, dash, marker) in LOOKS.items():
         ax.plot(xs(curves[name]), curves[name], color=color, linestyle=dash, marker=marker, markersize=4, label=label)
-    ax.set(title="Right answers, validation pictures", ylim=(0.4, 1))
+    ax.set(title="Right answers, validation pictures", ylim=(0.2, 1))
     axes[1].plot(xs(curves["right"]), curves["right"], color=PINK, linestyle="-.", marker="o", label="of those, right")
     axes[1].plot(xs(curves["agree"]), curves["agree"], color=GREEN, marker="o", label="all say the same")
     axes[1].set(title="Do all say the same?", ylim=(0, 1.02))

@@ -9,7 +9,7 @@ function render({ model, el }) {
   const get = (name) => model.get(name);
   const root = panelRoot(el, "crowd", "Many teachers");
   const [each, most] = [get("_each"), get("_most")];
-  const tools = toolbar(root, model);
+  const tools = toolbar(root, model, "teacher");
 
   const first = html("div", { class: "kd-row" }, root);
   const count = slider(first, { label: "Teachers", min: 1, max: most, format: String, marks: [1, most], onInput: (teachers) => save(model, { teachers }) });
@@ -21,14 +21,15 @@ function render({ model, el }) {
 
   const pair = html("div", { class: "kd-pair" }, root);
   const xs = Array.from({ length: most }, (_, i) => i + 1);
-  const options = { xLabel: "teachers", xRange: [0.5, most + 0.5], xTicks: xs, height: 270, bottom: 36, left: 46, yFormat: (mark) => `${short(100 * mark)} %` };
-  const reached = axes(pair, { ...options, title: "Right answers, validation pictures", yRange: [0.4, 1] });
+  const options = { xLabel: "teachers", xRange: [0.5, most + 0.5], xTicks: xs, height: 300, bottom: 36, left: 46, yFormat: (mark) => `${short(100 * mark)} %` };
+  const reached = axes(pair, { ...options, title: "Right answers, validation pictures", yRange: [0.2, 1] });
   reached.root.dataset.figure = "accuracy";
   const dots = svg("g", { class: "kd-crowd-dots" }, reached.clipped);
   const circles = xs.map((x) => svg("rect", { width: 7, height: 7, x: reached.x(x) - 3.5, visibility: "hidden" }, dots));
   const lines = Object.fromEntries(LINES.map((kind) => [kind, curve(reached, `crowd-${kind}`)]));
   const key = legend(reached, ["crowd-single", "crowd-crowd", "crowd-student", "crowd-pooled"], { width: 198 });
-  const agreed = axes(pair, { ...options, title: "Do all say the same?", yRange: [0, 1] });
+  const agreed = axes(pair, { ...options, title: "Do all say the same?", yRange: [-0.3, 1] });
+  agreed.setY([-0.3, 1], [0, 0.2, 0.4, 0.6, 0.8, 1]); // below 0 stands the legend
   agreed.root.dataset.figure = "agreement";
   const agree = curve(agreed, "crowd-agree");
   const right = curve(agreed, "crowd-right");

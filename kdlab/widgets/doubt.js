@@ -44,7 +44,7 @@ function render({ model, el }) {
   const short = classes.every((name) => name.length <= 2);
   classes.forEach((name, c) => svg("text", { x: left + (c + 0.5) * wide, y: height - 8, class: "kd-tick" }, names, short ? name : name.slice(0, 4)));
 
-  const figure = axes(pair, { title: `Share of the ${what} found so far`, xLabel: "pictures looked at, the most doubtful first", xRange: [0, 1], height, bottom: 36, left: 46, yRange: [0, 1], yFormat: (m) => `${Math.round(100 * m)} %` });
+  const figure = axes(pair, { title: `Share of the ${what} found so far`, xLabel: "pictures looked at, the most doubtful first", xRange: [0, 1], height: Math.max(height, 220), bottom: 36, left: 46, yRange: [0, 1], yFormat: (m) => `${Math.round(100 * m)} %` });
   figure.root.dataset.figure = "found";
   figure.setX([0, 1], [0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"]);
   svg("path", { class: "kd-doubt-chance", d: `M${figure.x(0)} ${figure.y(0)}L${figure.x(1)} ${figure.y(1)}` }, figure.plot);

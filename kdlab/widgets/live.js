@@ -6,7 +6,7 @@ const SPEEDS = [[5, "5 steps/s"], [25, "25 steps/s"], [100, "100 steps/s"], [400
 const LIVE_TRAITS = ["state", "message", "trace", "speed", "done", "steps"];
 
 // Buttons that the state allows, speed, progress and state. Requests go to Python, which does them between two steps.
-function toolbar(parent, model) {
+function toolbar(parent, model, unit = "step") {
   const row = html("div", { class: "kd-row", role: "toolbar", "aria-label": "training" }, parent);
   const ask = (request) => tell(model, { request });
   const active = ["running", "paused"];
@@ -41,7 +41,7 @@ function toolbar(parent, model) {
     }
     if (!SPEEDS.some(([value]) => value === model.get("speed"))) speedOption(speed, model.get("speed"));
     speed.value = model.get("speed");
-    bar(steps ? done / steps : 0, steps ? `step ${done} of ${steps}` : `step ${done}`); // the length may be unknown
+    bar(steps ? done / steps : 0, steps ? `${unit} ${done} of ${steps}` : `${unit} ${done}`); // the length may be unknown
     status.dataset.state = state;
     const message = model.get("message");
     setText(words, STATES[state] + (message ? `: ${message}` : ""));

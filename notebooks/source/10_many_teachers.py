@@ -408,10 +408,11 @@ plots.seam(shifts, seam, share=float((validation[1] < 5).float().mean()))
 # The constant decides how many answers fall to A. A good one lies somewhere in the middle; whether training left it at a good one
 # is luck. And it is not the only thing that nobody fixed.
 #
-# ### ✎ Exercise 10.5 · A better seam  (15 minutes, hard, scored)
+# ### ✎ Exercise 10.5 · A better seam  (15 minutes, hard)
 #
 # Merge them better: no label of a merged picture, no new training. You may look at what each says of pictures of its own
-# kind. Your score: right answers on the test pictures, for two pairs of specialists that you have not seen.
+# kind. You get a *score*: right answers on test pictures, for two pairs of specialists that you have not seen. In one of the pairs
+# the second has had much less schooling than the first.
 
 
 # %%
@@ -475,11 +476,11 @@ TASKS = {
 }  # fmt: skip
 digit = {arm: row_of("tasks", arm=arm)["digit"] for arm in TASKS if not arm.startswith("turn")}
 turn = {arm: row_of("tasks", arm=arm)["turn"] for arm in TASKS if not arm.startswith("digit")}
-short = lambda arms: {
-    arm.replace(" alone", "").replace("digit", "alone").replace("turn", "alone"): v for arm, v in arms.items()
-}  # noqa: E731
+digit, turn = (
+    {arm.partition(" ")[2] if " alone" in arm else arm: v for arm, v in found.items()} for found in (digit, turn)
+)
 plots.arms(
-    {"which digit": short(digit), "which way up": short(turn)},
+    {"which digit": digit, "which way up": turn},
     baseline="alone, 64 units", kinds={"alone, 64 units": 0, "alone, 32 units": 2, "both labels, 64 units": 2}, unit="%",
 )  # fmt: skip
 
