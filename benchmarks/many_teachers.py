@@ -24,10 +24,10 @@ from sections import Record, main
 from tuned import SEEDS, SERIES, TRIAL_SEEDS, facts
 
 from kdlab import sweeps
-from kdlab.crowds import crowd_logits, deal, disagreement, entropy, own_scale, side_by_side, train_half, votes
+from kdlab.crowds import crowd_logits, deal, disagreement, own_scale, side_by_side, train_half, votes
 from kdlab.data import load_fashion, load_mnist
 from kdlab.labels import balanced_draw
-from kdlab.losses import kl_divergence_core
+from kdlab.losses import entropy, kl_divergence_core
 from kdlab.metrics import accuracy, area_under_curve
 from kdlab.models import MLP, to_inputs
 from kdlab.teachers import load_mnist_teacher, predict_logits

@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 
 from kdlab.checks import check_whole
-from kdlab.losses import check_logits
+from kdlab.losses import check_logits, entropy
 from kdlab.models import MLP
 from kdlab.training import Recipe, drain, train
 
@@ -50,13 +50,6 @@ def votes(logits):
     """How many of K teachers with logits (K, ..., classes) choose each class, as floats (..., classes)."""
     check_logits("logits", logits, only_order=True)
     return torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).sum(0).float()
-
-
-def entropy(logits):
-    """Entropy of softmax(logits), in nats, along the last dimension."""
-    check_logits("logits", logits)
-    log_p = logits.log_softmax(-1)
-    return -torch.special.xlogy(log_p.exp(), log_p.exp()).sum(-1)
 
 
 def disagreement(logits):

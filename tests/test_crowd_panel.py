@@ -8,6 +8,7 @@ import torch
 from traitlets import TraitError
 
 from kdlab import crowds, sweeps, training, widgets
+from kdlab.losses import entropy
 from kdlab.metrics import accuracy, area_under_curve
 from kdlab.models import MLP
 from kdlab.widgets.driver import FINISHED
@@ -124,8 +125,8 @@ def test_pictures_stand_in_the_order_of_doubt():
     ranked = panel.ranking()
     assert np.all(np.diff(score[ranked]) <= 1e-6) and sorted(ranked) == list(range(COUNT))
     assert panel._pictures == IMAGES[ranked[:12]].tobytes()
-    assert panel.scores["crowd"] == pytest.approx(crowds.entropy(crowds.crowd_logits(LOGITS)).numpy(), abs=1e-5)
-    assert panel.scores["one"] == pytest.approx(crowds.entropy(LOGITS[0]).numpy(), abs=1e-5)
+    assert panel.scores["crowd"] == pytest.approx(entropy(crowds.crowd_logits(LOGITS)).numpy(), abs=1e-5)
+    assert panel.scores["one"] == pytest.approx(entropy(LOGITS[0]).numpy(), abs=1e-5)
     panel.place = 20
     assert panel._pictures == IMAGES[ranked[20:32]].tobytes()
 

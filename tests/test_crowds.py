@@ -62,10 +62,6 @@ def test_disagreement_is_the_mean_divergence_from_the_mean():
     assert torch.allclose(crowds.disagreement(LOGITS[:1].expand(3, -1, -1)), torch.zeros(6), atol=1e-5)
 
 
-def test_entropy_is_in_nats():
-    assert crowds.entropy(torch.zeros(2, 8)).tolist() == pytest.approx([math.log(8)] * 2)
-
-
 def test_a_half_knows_its_own_classes_only_and_leaves_no_trace():
     generator = torch.Generator().manual_seed(0)
     patterns, labels = torch.rand(10, 16, generator=generator), torch.arange(400) % 10
