@@ -1,7 +1,8 @@
 # %% [markdown]
 # # 10 · Many teachers
 #
-# *Ten networks that know little, two that know half each, one that knows more than it says: what a student makes of them.*
+# *Ten networks that know little, two that know half each, one that knows more than it says: what a student makes of
+# them.*
 #
 # | | |
 # |---|---|
@@ -41,11 +42,12 @@ validation = images[50_000:52_000], truth[50_000:52_000]
 # %% [markdown]
 # ## 1 · Ten who know little
 #
-# Ten hospitals. Each has labelled a hundred pictures, ten of every kind, and trained a small network on them. The pictures may
-# not leave the house. The networks may. And there are thousands of pictures that nobody has labelled.
+# Ten hospitals. Each has labelled a hundred pictures, ten of every kind, and trained a small network on them. The
+# pictures may not leave the house. The networks may. And there are thousands of pictures that nobody has labelled.
 #
-# > **Predict.** One such network reads three digits of four. You ask all ten and take the mean of their probabilities:
-# > still three of four, four of five, nine of ten? And a single student, no larger than each of them, that listens to the ten?
+# > **Predict.** One such network reads three digits of four. You ask all ten and take the mean of their
+# > probabilities: still three of four, four of five, nine of ten? And a single student, no larger than each of them,
+# > that listens to the ten?
 #
 # ### ✎ Exercise 10.1 · What the crowd thinks  (5 minutes, easy)
 
@@ -61,9 +63,9 @@ lesson.crowd_opinion.check(crowd_opinion)
 # lesson.crowd_opinion.solution()
 
 # %% [markdown]
-# In the panel teachers come one by one, 784-64-10 with 200 steps each. After each of them a student of the same size listens to
-# all so far, on 8000 pictures without a label. And beside them learns the network that the hospitals could have if they
-# were allowed to: **one with all their labels**.
+# In the panel teachers come one by one, 784-64-10 with 200 steps each. After each of them a student of the same size
+# listens to all so far, on 8000 pictures without a label. And beside them learns the network that the hospitals could
+# have if they were allowed to: **one with all their labels**.
 
 
 # %%
@@ -89,9 +91,9 @@ print("one network with all the labels, at least 2 points more than the crowd: o
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# Four of five with two or three teachers, and about 85 % with ten. The student keeps it: **one network knows what the crowd
-# knows**, and costs a tenth of it. But the network with all thousand labels does better still. The crowd is for those who cannot put
-# their labels together.
+# Four of five with two or three teachers, and about 85 % with ten. The student keeps it: **one network knows what the
+# crowd knows**, and costs a tenth of it. But the network with all thousand labels does better still. The crowd is for
+# those who cannot put their labels together.
 # </details>
 #
 # > **Goal 1.** Give all of them *the same* labels. What is left of the crowd?
@@ -100,8 +102,8 @@ print("one network with all the labels, at least 2 points more than the crowd: o
 #
 # > **Goal 3.** Right-hand plot: on how many pictures do all ten agree, and how often are they right there?
 #
-# > **Predict.** Before the next figure: same start for nobody, same labels for everybody. How much of the gain comes from ten
-# > *networks*, and how much from a thousand *labels*?
+# > **Predict.** Before the next figure: same start for nobody, same labels for everybody. How much of the gain comes
+# > from ten *networks*, and how much from a thousand *labels*?
 
 
 # %%
@@ -128,15 +130,15 @@ plots.growing_crowd(
 )
 
 # %% [markdown]
-# *Recorded*, as every figure from here on that says so: five seeds, which decide on labels, initial weights and batches; each
-# arm's learning rate chosen for it on validation pictures, with three seeds that are not shown; 10 000 test digits, or 8000 clothes. Bands
-# reach from the worst seed to the best.
+# *Recorded*, as every figure from here on that says so: five seeds, which decide on labels, initial weights and
+# batches; each arm's learning rate chosen for it on validation pictures, with three seeds that are not shown; 10 000
+# test digits, or 8000 clothes. Bands reach from the worst seed to the best.
 #
 # <details><summary>What happened</summary>
 #
-# Ten networks of the same hundred labels: 76.7 → 77.5 %. Ten of a hundred labels each: 76.8 → 86.6 %. So it was the labels, nearly all of
-# it. Different starts alone make networks that err alike. "Ten heads are better than one" holds for heads that have *seen*
-# different things.
+# Ten networks of the same hundred labels: 76.7 → 77.5 %. Ten of a hundred labels each: 76.8 → 86.6 %. So it was the
+# labels, nearly all of it. Different starts alone make networks that err alike. "Ten heads are better than one" holds
+# for heads that have *seen* different things.
 # </details>
 #
 # Now the students. Each arm listens to something else on the same 8000 pictures:
@@ -178,15 +180,15 @@ for data_set, count in (("digits", 100), ("digits", 20), ("clothes", 100)):
     print(f"argmax less soft answers {soft[0]:+.1f} ± {soft[1]:.1f} points")
 
 # %% [markdown]
-# All at T = 1; at T = 4 it is the same picture. The surprise is the last arm. The crowd's bare **argmax teaches no worse
-# than its soft answers**, on digits better. What a crowd of beginners says beside its first choice is not dark knowledge. It
-# is largely noise, and the argmax leaves it out. Of the lessons so far this is the first where softness does not pay. Check it on your own data before
-# you ship ten numbers where one would do.
+# All at T = 1; at T = 4 it is the same picture. The surprise is the last arm. The crowd's bare **argmax teaches no
+# worse than its soft answers**, on digits better. What a crowd of beginners says beside its first choice is not dark
+# knowledge. It is largely noise, and the argmax leaves it out. Of the lessons so far this is the first where softness
+# does not pay. Check it on your own data before you ship ten numbers where one would do.
 #
 # ## 2 · Which mean?
 #
-# The mean of probabilities is a vote with nuances. The mean of logits, followed by a softmax, is the *geometric* mean of
-# the probabilities: whoever finds a class impossible can veto it.
+# The mean of probabilities is a vote with nuances. The mean of logits, followed by a softmax, is the *geometric* mean
+# of the probabilities: whoever finds a class impossible can veto it.
 
 # %%
 three = torch.tensor([[4.0, 2.0, 0.0], [4.0, 2.0, 0.0], [-9.0, 2.0, 0.0]])
@@ -207,8 +209,8 @@ plots.grouped_bars(
 #
 # ### ✎ Exercise 10.2 · What no student can help  (10 minutes, hard)
 #
-# Write both parts. On paper, first convince yourself that they add up: write $\log\frac{p_k}{q}$ as $\log\frac{p_k}{\bar p} +
-# \log\frac{\bar p}{q}$, and see what the mean of $p_k$ becomes in the second.
+# Write both parts. On paper, first convince yourself that they add up: write $\log\frac{p_k}{q}$ as
+# $\log\frac{p_k}{\bar p} + \log\frac{\bar p}{q}$, and see what the mean of $p_k$ becomes in the second.
 
 
 # %%
@@ -225,13 +227,14 @@ lesson.two_parts.check(two_parts)
 # <details><summary>The proof, in three lines</summary>
 #
 # $\frac1K\sum_k \sum_c p_{kc} \log\frac{p_{kc}}{q_c} = \frac1K\sum_k \sum_c p_{kc} \log\frac{p_{kc}}{\bar p_c} +
-# \sum_c \left(\frac1K\sum_k p_{kc}\right) \log\frac{\bar p_c}{q_c}$, and the bracket is $\bar p_c$. The first sum does not know $q$. The second is
-# a KL, never below 0, and 0 only at $q = \bar p$. So **the mean of probabilities is the best that a student can do**. What is left there is
-# how far the teachers are from their mean: their *disagreement*.
+# \sum_c \left(\frac1K\sum_k p_{kc}\right) \log\frac{\bar p_c}{q_c}$, and the bracket is $\bar
+# p_c$. The first sum does not know $q$. The second is a KL, never below 0, and 0 only at $q = \bar p$. So **the mean
+# of probabilities is the best that a student can do**. What is left there is how far the teachers are from their
+# mean: their *disagreement*.
 # </details>
 #
-# An experiment says the same. Sixty pictures, ten teachers; free logits go downhill on the mean KL, without being told
-# where to:
+# An experiment says the same. Sixty pictures, ten teachers; free logits go downhill on the mean KL, without being
+# told where to:
 
 # %%
 said = sweeps.predict_logits(ten, validation[0][:60])  # (10, 60, 10)
@@ -266,13 +269,14 @@ for data_set, count in (("digits", 100), ("digits", 20), ("clothes", 100)):
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# In the crowd the mean of probabilities wins everywhere, and most where the teachers know least: by 2.5 ± 0.9 points with twenty labels each, by 0.6
-# to 0.8 with a hundred. In the students the difference is told with twenty labels only. A reading: who has seen two 4s is often sure
-# and wrong, and in a mean of logits each of them has a veto. (No figure here measures vetoes.)
+# In the crowd the mean of probabilities wins everywhere, and most where the teachers know least: by 2.5 ± 0.9 points
+# with twenty labels each, by 0.6 to 0.8 with a hundred. In the students the difference is told with twenty labels
+# only. A reading: who has seen two 4s is often sure and wrong, and in a mean of logits each of them has a veto. (No
+# figure here measures vetoes.)
 # </details>
 #
-# The other loss, $\mathrm{KL}(q \,\|\, p_k)$, would have been smallest at the mean of logits. The proof is the same, with the geometric mean in
-# the middle: try it.
+# The other loss, $\mathrm{KL}(q \,\|\, p_k)$, would have been smallest at the mean of logits. The proof is the same,
+# with the geometric mean in the middle: try it.
 #
 # ## 3 · Who knows that he does not know?
 #
@@ -280,9 +284,9 @@ for data_set, count in (("digits", 100), ("digits", 20), ("clothes", 100)):
 #
 # $$\text{disagreement} \;=\; \frac1K \sum_k \mathrm{KL}(p_k \,\|\, \bar p) \;=\; H(\bar p) - \frac1K \sum_k H(p_k),$$
 #
-# also called *mutual information*. Is it a warning? A score that finds errors is high where the answer is wrong. Take one
-# wrong and one right answer at random: how often has the wrong one the higher score? That is the **area under the ROC
-# curve**, 0.5 for a coin.
+# also called *mutual information*. Is it a warning? A score that finds errors is high where the answer is wrong. Take
+# one wrong and one right answer at random: how often has the wrong one the higher score? That is the **area under the
+# ROC curve**, 0.5 for a coin.
 #
 # ### ✎ Exercise 10.3 · Does doubt find errors?  (10 minutes, medium)
 
@@ -298,8 +302,8 @@ lesson.area_under_curve.check(area_under_curve)
 # lesson.area_under_curve.solution()
 
 # %% [markdown]
-# The panel sorts a thousand digits by the doubt of your first ten teachers. Look at the most doubtful ones, then move on. Choose a picture to see
-# who says what.
+# The panel sorts a thousand digits by the doubt of your first ten teachers. Look at the most doubtful ones, then move
+# on. Choose a picture to see who says what.
 
 # %%
 thousand = slice(50_000, 51_000)
@@ -308,11 +312,11 @@ assert doubt.area("crowd") > 0.8
 doubt
 
 # %% [markdown]
-# > **Goal.** Find a picture on which every teacher is sure and hardly two say the same. The *first* teacher's entropy cannot see
-# > that: sort by it, and watch the curve.
+# > **Goal.** Find a picture on which every teacher is sure and hardly two say the same. The *first* teacher's entropy
+# > cannot see that: sort by it, and watch the curve.
 #
-# > **Predict.** Next, five hundred of the thousand are **strangers**: clothes. Nobody has told the teachers that there is
-# > anything but digits. Will a boot be in doubt? Does one teacher notice, do ten?
+# > **Predict.** Next, five hundred of the thousand are **strangers**: clothes. Nobody has told the teachers that
+# > there is anything but digits. Will a boot be in doubt? Does one teacher notice, do ten?
 
 # %%
 half = slice(50_000, 50_500)
@@ -346,26 +350,31 @@ for name, other in (("digits", "clothes"), ("clothes", "digits")):
 plots.doubts(groups, SCORES)
 
 # %% [markdown]
-# *Recorded.* Each row seeks the errors of its own answers among all test pictures, or 2000 strangers among 2000 test pictures; the two last by their entropy.
+# *Recorded.* Each row seeks the errors of its own answers among all test pictures, or 2000 strangers among 2000 test
+# pictures; the two last by their entropy.
 #
 # <details><summary>What happened</summary>
 #
-# - **Errors.** With digits the crowd's entropy finds the crowd's errors better than one teacher's finds that teacher's, by 2.0 ± 0.6 points of area;
-#   with clothes no difference is told (3.2 ± 3.7). (Ask one teacher for the *crowd's* errors, and it looks ten points worse. That comparison is not
-#   fair: who has not made the errors cannot doubt them.) And disagreement, for all its beauty, is behind the plain entropy of the mean, by 3.7 ± 0.7 and
-#   3.5 ± 0.5 points: a picture between 4 and 9 makes every teacher unsure, and about that they agree.
-# - **Clothes among digits.** One teacher is little better than a coin, 0.64, and varies from seed to seed. Ten reach 0.81 and 0.82.
-# - **Digits among clothes.** Now disagreement is the *worst* of all, 0.76, eleven points behind a single teacher. The entropy of the mean reaches
-#   0.95. So a score that won one way round loses the other way round. Test it on the strangers that you expect, and distrust it with others.
-# - **The student inherits the doubt**, more or less: as good as the crowd on errors; on strangers 7.3 ± 7.1 points behind it one way round and level the
-#   other. And here is what soft answers were good for: the argmax's student, no worse reader, is 9.5 ± 4.0 points behind when
-#   digits come among clothes. (Among the digits the five seeds tell no difference.)
+# - **Errors.** With digits the crowd's entropy finds the crowd's errors better than one teacher's finds that
+#   teacher's, by 2.0 ± 0.6 points of area; with clothes no difference is told (3.2 ± 3.7). (Ask one teacher for the
+#   *crowd's* errors, and it looks ten points worse. That comparison is not fair: who has not made the errors cannot
+#   doubt them.) And disagreement, for all its beauty, is behind the plain entropy of the mean, by 3.7 ± 0.7 and 3.5 ±
+#   0.5 points: a picture between 4 and 9 makes every teacher unsure, and about that they agree.
+# - **Clothes among digits.** One teacher is little better than a coin, 0.64, and varies from seed to seed. Ten reach
+#   0.81 and 0.82.
+# - **Digits among clothes.** Now disagreement is the *worst* of all, 0.76, eleven points behind a single teacher. The
+#   entropy of the mean reaches 0.95. So a score that won one way round loses the other way round. Test it on the
+#   strangers that you expect, and distrust it with others.
+# - **The student inherits the doubt**, more or less: as good as the crowd on errors; on strangers 7.3 ± 7.1 points
+#   behind it one way round and level the other. And here is what soft answers were good for: the argmax's student, no
+#   worse reader, is 9.5 ± 4.0 points behind when digits come among clothes. (Among the digits the five seeds tell no
+#   difference.)
 # </details>
 #
 # ## 4 · Two halves make a whole
 #
-# Network A knows the digits 0 to 4, and has never seen another. Network B knows 5 to 9. Put their logits side by side: ten logits, one for
-# each digit. No label, no picture of the other's.
+# Network A knows the digits 0 to 4, and has never seen another. Network B knows 5 to 9. Put their logits side by
+# side: ten logits, one for each digit. No label, no picture of the other's.
 
 # %%
 halves = [crowds.train_half(*labelled, 5 * k, seed=k) for k in (0, 1)]  # 784-128-5, 500 steps, pictures moved a little
@@ -378,8 +387,8 @@ print("each of them reads more than 95 % of its own digits: ok")
 # %% [markdown]
 # > **Predict.** Both are excellent. Side by side: how many digits will they read together? What could go wrong?
 #
-# Nothing in A's training fixes *where* its five logits lie: add 3 to all of them, and every softmax, every loss, every gradient of A stays
-# the same. Nobody chose this constant. But B feels it.
+# Nothing in A's training fixes *where* its five logits lie: add 3 to all of them, and every softmax, every loss,
+# every gradient of A stays the same. Nobody chose this constant. But B feels it.
 #
 # ### ✎ Exercise 10.4 · A constant that nobody chose  (5 minutes, easy)
 
@@ -405,14 +414,14 @@ assert max(seam["right answers"]) - min(seam["right answers"]) > 0.3
 plots.seam(shifts, seam, share=float((validation[1] < 5).float().mean()))
 
 # %% [markdown]
-# The constant decides how many answers fall to A. A good one lies somewhere in the middle; whether training left it at a good one
-# is luck. And it is not the only thing that nobody fixed.
+# The constant decides how many answers fall to A. A good one lies somewhere in the middle; whether training left it
+# at a good one is luck. And it is not the only thing that nobody fixed.
 #
 # ### ✎ Exercise 10.5 · A better seam  (15 minutes, hard)
 #
-# Merge them better: no label of a merged picture, no new training. You may look at what each says of pictures of its own
-# kind. You get a *score*: right answers on test pictures, for two pairs of specialists that you have not seen. In one of the pairs
-# the second has had much less schooling than the first.
+# Merge them better: no label of a merged picture, no new training. You may look at what each says of pictures of its
+# own kind. You get a *score*: right answers on test pictures, for two pairs of specialists that you have not seen. In
+# one of the pairs the second has had much less schooling than the first.
 
 
 # %%
@@ -426,9 +435,10 @@ lesson.merge_halves.check(merge_halves)
 # lesson.merge_halves.solution()
 
 # %% [markdown]
-# Ours, recorded: each picture's mean logit taken out (*centred*), then each specialist's own loudness divided out (*scaled*). A third way
-# gives each specialist a sixth answer, “none of mine”, trained with pictures of another kind. The lower half of the figure are students: one network
-# of 64 units that listens to the two on 8000 unlabelled pictures.
+# Ours, recorded: each picture's mean logit taken out (*centred*), then each specialist's own loudness divided out
+# (*scaled*). A third way gives each specialist a sixth answer, “none of mine”, trained with pictures of another kind.
+# The lower half of the figure are students: one network of 64 units that listens to the two on 8000 unlabelled
+# pictures.
 
 # %%
 WAYS = {
@@ -468,22 +478,25 @@ for of, words in schools.items():
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# - **Digits.** Alone they read 99.0 and 97.5 % of their own digits. Side by side 89.2, centred 91.4, and one student keeps 90.8 of it: a network that
-#   knows all ten, made without a single label that anybody would have had to hand over. True labels would give 94.4, and a friend who tells which half 98.2. So
-#   nearly all of what is lost is lost in the seam.
-# - **Centring and scaling.** With equal schooling five seeds do not tell the gain of centring (2.2 ± 2.4 points); the plain seam is a
-#   lottery, and the printed lines show it. Scaling does nothing there. Where one of them has had less schooling it is the other way round: centring alone gains nothing
-#   that is told, and scaling 6.3 ± 1.0 or 6.6 ± 4.1 points, because the longer one trains, the louder one gets.
-# - **“None of mine”** sounds right, and gains nothing that is told. Its student of digits is 17.6 ± 1.3 points *worse* than what it listens to. (We have not looked
-#   into why.)
-# - **Clothes are the limit**: about 50 %, whatever the seam, though each knows its own (83.5 and 93.2 %) and together, told which half, 88.3. What they cannot do is
-#   notice a stranger. A reading: T-shirt, pullover and coat are in one half, and the shirt is in the other.
+# - **Digits.** Alone they read 99.0 and 97.5 % of their own digits. Side by side 89.2, centred 91.4, and one student
+#   keeps 90.8 of it: a network that knows all ten, made without a single label that anybody would have had to hand
+#   over. True labels would give 94.4, and a friend who tells which half 98.2. So nearly all of what is lost is lost
+#   in the seam.
+# - **Centring and scaling.** With equal schooling five seeds do not tell the gain of centring (2.2 ± 2.4 points); the
+#   plain seam is a lottery, and the printed lines show it. Scaling does nothing there. Where one of them has had less
+#   schooling it is the other way round: centring alone gains nothing that is told, and scaling 6.3 ± 1.0 or 6.6 ± 4.1
+#   points, because the longer one trains, the louder one gets.
+# - **“None of mine”** sounds right, and gains nothing that is told. Its student of digits is 17.6 ± 1.3 points
+#   *worse* than what it listens to. (We have not looked into why.)
+# - **Clothes are the limit**: about 50 %, whatever the seam, though each knows its own (83.5 and 93.2 %) and
+#   together, told which half, 88.3. What they cannot do is notice a stranger. A reading: T-shirt, pullover and coat
+#   are in one half, and the shirt is in the other.
 # </details>
 #
 # ## 5 · Two tasks, one body
 #
-# Two teachers need not answer the same question. Turn each digit by none to three quarters. One teacher says which digit it is,
-# another which way it is turned. Can one student of 64 units do both?
+# Two teachers need not answer the same question. Turn each digit by none to three quarters. One teacher says which
+# digit it is, another which way it is turned. Can one student of 64 units do both?
 #
 # ### ✎ Exercise 10.6 · Two teachers, two heads  (10 minutes, medium)
 
@@ -499,7 +512,8 @@ lesson.two_task_loss.check(two_task_loss)
 # lesson.two_task_loss.solution()
 
 # %% [markdown]
-# > **Predict.** Do the tasks help each other, or do they fight for the 64 units? Think of two controls before you look.
+# > **Predict.** Do the tasks help each other, or do they fight for the 64 units? Think of two controls before you
+# > look.
 
 # %%
 TASKS = {
@@ -519,17 +533,20 @@ plots.arms(
 # %% [markdown]
 # TASKS
 #
-# ## 6 · What does not help here
+# ## 6 · What helps little here
 #
-# The literature on many teachers has more ideas than these. Five of them, in our small world:
+# The literature on many teachers has more ideas than these. Six of them, in our small world:
 #
-# - **Born again** (Furlanello et al. 2018): the student, of the teacher's own size, becomes the next teacher; generations follow.
+# - **Born again** (Furlanello et al. 2018): the student, of the teacher's own size, becomes the next teacher;
+#   generations follow.
 # - **All generations together** as a crowd. And a control: as many networks that never met.
 # - **Mutual learning** (Zhang et al. 2018): two beginners imitate each other as they learn.
 # - **An assistant** (Mirzadeh et al. 2020): a network of middle size between a large teacher and a tiny student.
-# - **Label smoothing**: no teacher at all. And **its own labels**: a network's argmax on 8000 unlabelled pictures teaches the next one.
+# - **Label smoothing**: no teacher at all. And **its own labels**: a network's argmax on 8000 unlabelled pictures
+#   teaches the next one.
 #
-# > **Predict.** Which of them gain more than one point? Write two of them down before you run the cell.
+# > **Predict.** Which of them gain more than one point, on digits with a hundred labels, on clothes with five
+# > hundred? Write two of them down before you run the cell.
 
 # %%
 gains = {}
@@ -542,16 +559,38 @@ for row in recorded["no_help"]:
 row = row_of("crowd", data="digits", labels=100, mode="own")
 own_labels = [100 * (a - b) for a, b in zip(row["students"]["one"]["test"], row["single"], strict=True)]
 gains["digits, 100 labels"]["its own answers, 8000 pictures"] = own_labels
+for assistant in (16, 64):
+    ours, direct = (row_of("assistants", width=4, assistant=width)["test"] for width in (assistant, 0))
+    gains.setdefault("student of 4 units", {})[f"assistant of {assistant}"] = [
+        100 * (a - b) for a, b in zip(ours, direct, strict=True)
+    ]
 plots.differences(gains)
 
 # %% [markdown]
-# NOHELP
+# *Recorded*: 784-64-10, the same labels, steps and initial weights for all; rates and weights chosen for each. (The
+# arms with a weight to choose had twice as many tries as the others.) For the assistant, the large teacher of lesson
+# 04 and 8000 digits. Mean teachers, a famous idea of the same family, were not measured.
+#
+# <details><summary>What happened</summary>
+#
+# On **clothes** nothing is told, except that four networks that never met are half a point better than one, as a
+# crowd always is. On **digits** the third generation is 1.4 ± 1.0 points better, two mutual learners 1.7 ± 1.1.
+# Before you believe it, look at what the figure does not show: on the three *other* seeds, those that chose the
+# rates, neither of the two was better on validation pictures (75.5 and 74.9 against 75.5 %). And all generations
+# together are no better than the control, **four networks that never met** (difference −0.1 ± 0.5), which need no
+# generations at all. ASSISTANTS Its own answers on 8000 unlabelled digits are worth 1.4 ± 0.5 points: new *pictures*
+# help.
+# </details>
+#
+# The papers report gains for large networks, large data and long training. Nothing here contradicts them. But all
+# these ideas cost a training or more, so the control is always the same: **what would you have got for that money
+# otherwise**, more labels, more pictures, or a plain crowd?
 #
 # ## 7 · A trap
 #
-# So far a student learned what the data showed. Now look at this. A teacher has learned digits on ten of its outputs; it has three
-# more, which **nobody trained**. A student sees pure noise, never a digit, and imitates those three. Nothing else: its own ten outputs for
-# digits are in no loss.
+# So far a student learned what the data showed. Now look at this. A teacher has learned digits on ten of its outputs;
+# it has three more, which **nobody trained**. A student sees pure noise, never a digit, and imitates those three.
+# Nothing else: its own ten outputs for digits are in no loss.
 #
 # > **Predict.** Then we show it digits, and read its ten outputs. How many will it get right? Guessing gives 10 %.
 
@@ -621,16 +660,17 @@ assert read["shared start"] > 0.25 > read["another start"]
 print("from the teacher's start at least 25 % of the digits, from another one fewer: ok")
 
 # %% [markdown]
-# Nobody has shown this student a digit, and nobody has trained its ten outputs. Cloud et al. (2025) call it *subliminal
-# learning*.
+# Nobody has shown this student a digit, and nobody has trained its ten outputs. Cloud et al. (2025) call it
+# *subliminal learning*.
 #
-# > **Goal.** Let it imitate all ten spare outputs. Then give it 90 %, 80 %, half of the teacher's start. How exact must it be?
+# > **Goal.** Let it imitate all ten spare outputs. Then give it 90 %, 80 %, half of the teacher's start. How exact
+# > must it be?
 #
 # ### ✎ Exercise 10.7 · Where does it sit?  (10 minutes, medium)
 #
-# Claim: *“the noise and the three outputs carry the digits.”* Or is it the start? Or is any long walk of the weights enough?
-# Design the runs that decide: what you change, what you keep, which result would make you give up which claim. Write it down as a
-# string; no machine checks it.
+# Claim: *“the noise and the three outputs carry the digits.”* Or is it the start? Or is any long walk of the weights
+# enough? Design the runs that decide: what you change, what you keep, which result would make you give up which
+# claim. Write it down as a string; no machine checks it.
 
 # %%
 design_a_control = ...
@@ -654,16 +694,20 @@ plots.arms(
 # %% [markdown]
 # <details><summary>What happened</summary>
 #
-# *Recorded*, each arm at a learning rate of its own. From the teacher's start 51 %, 40 ± 8 points more than before training. From nine tenths of it 31 %; from a half, or from
-# another start, nothing that is told. And the long walk alone is not it: a teacher that learned *shuffled* labels, from the same start, hands on nothing. With one spare
-# output imitated it is 25 %, with ten of them 82 % (from another start 10 and 11 %). So neither the noise nor the outputs carry the digits by themselves. They need the start.
+# *Recorded*, each arm at a learning rate of its own. From the teacher's start 51 %, 40 ± 8 points more than before
+# training. From nine tenths of it 31 %; from a half, or from another start, nothing that is told. And the long walk
+# alone is not it: a teacher that learned *shuffled* labels, from the same start, hands on nothing. With one spare
+# output imitated it is 25 %, with ten of them 82 % (from another start 10 and 11 %). So neither the noise nor the
+# outputs carry the digits by themselves. They need the start.
 # </details>
 #
-# How can that be? Near the common start the outputs of a net are almost a straight function of its weights. The teacher has moved its
-# weights by some $\Delta$. Its three spare outputs moved too, because they share hidden layers with the ten: by $J\Delta$, where $J$ is the
-# slope of these outputs. The student, which stands at the start, is pulled by the gradient $J^\top J \Delta$. And that never points against $\Delta$: the product
-# of both is $\lVert J\Delta \rVert^2 \ge 0$. **Whoever imitates anything of a teacher that started where he stands walks some way after him**, whatever
-# the inputs are. From another start, $J$ is another matrix, and the promise is void. Look at the walks:
+# How can that be? Near the common start the outputs of a net are almost a straight function of its weights. The
+# teacher has moved its weights by some $\Delta$. Its three spare outputs moved too, because they share hidden layers
+# with the ten: by $J\Delta$, where $J$ is the slope of these outputs. The student, which stands at the start, is
+# pulled by the gradient $J^\top J \Delta$. And that never points against $\Delta$: the product of both is
+# $\lVert J\Delta \rVert^2 \ge 0$. **Whoever imitates anything of a teacher that started where he stands walks some
+# way after him**, whatever the inputs are. From another start, $J$ is another matrix, and the promise is void. Look
+# at the walks:
 
 
 # %%
@@ -680,8 +724,9 @@ assert together["shared start"] > 0.12 > 0.03 > abs(together["another start"])
 print("cosine of the student's walk with the teacher's: shared start above 0.12, another start below 0.03: ok")
 
 # %% [markdown]
-# In a net of a hundred thousand weights two random walks have a cosine of about 0.003. In practice this is about *copies*: models that were fine-tuned from
-# one common ancestor. There, filtering what a student sees may not be enough; know where its weights come from.
+# In a net of a hundred thousand weights two random walks have a cosine of about 0.003. In practice this is about
+# *copies*: models that were fine-tuned from one common ancestor. There, filtering what a student sees may not be
+# enough; know where its weights come from.
 #
 # ## Quiz
 
@@ -691,26 +736,31 @@ lesson.quiz
 # %% [markdown]
 # ## Summary
 #
-# - A crowd is worth what its labels are worth: ten teachers of different labels gain ten points on digits, ten of the same labels less than one. One student keeps
-#   it to within a point. Who may put the labels together does better still.
-# - The mean of probabilities is the best a student can reach under the mean KL; what is left is the teachers' disagreement. Here a crowd's bare argmax taught no worse
-#   than its soft answers.
-# - The doubt of a crowd finds errors about as well as a single teacher's finds its own. On strangers disagreement helps one way round and harms the other.
-# - Specialists can be merged without a label, if constants and loudness are taken out of their logits, and if their kinds differ enough. Their seam is where answers are lost.
+# - A crowd is worth what its labels are worth: ten teachers of different labels gain ten points on digits, ten of the
+#   same labels less than one. One student keeps it to within a point. Who may put the labels together does better
+#   still.
+# - The mean of probabilities is the best a student can reach under the mean KL; what is left is the teachers'
+#   disagreement. Here a crowd's bare argmax taught no worse than its soft answers.
+# - The doubt of a crowd finds errors about as well as a single teacher's finds its own. On strangers disagreement
+#   helps one way round and harms the other.
+# - Specialists can be merged without a label, if constants and loudness are taken out of their logits, and if their
+#   kinds differ enough. Their seam is where answers are lost.
 # - What a teacher says of noise may carry what it knows, to whoever started from the same weights.
 #
-# **Left out.** Mean teachers (a student taught by the running mean of its own weights) and virtual teachers; we have not measured them. Crowds of large
-# networks, and crowds that keep private what their labels say. How to choose teachers picture by picture.
+# **Left out.** Mean teachers (a student taught by the running mean of its own weights) and virtual teachers; we have
+# not measured them. Crowds of large networks, and crowds that keep private what their labels say. How to choose
+# teachers picture by picture.
 #
 # **References**
 #
 # - T. Furlanello, Z. Lipton, M. Tschannen, L. Itti, A. Anandkumar: *Born-Again Neural Networks*, ICML 2018.
 # - Y. Zhang, T. Xiang, T. Hospedales, H. Lu: *Deep Mutual Learning*, CVPR 2018.
 # - S. I. Mirzadeh et al.: *Improved Knowledge Distillation via Teacher Assistant*, AAAI 2020.
-# - B. Lakshminarayanan, A. Pritzel, C. Blundell: *Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles*,
-#   NeurIPS 2017.
-# - A. Cloud et al.: *Subliminal Learning: Language Models Transmit Behavioral Traits via Hidden Signals in Data*, 2025,
-#   arXiv 2507.14805.
+# - B. Lakshminarayanan, A. Pritzel, C. Blundell: *Simple and Scalable Predictive Uncertainty Estimation using Deep
+#   Ensembles*, NeurIPS 2017.
+# - A. Cloud et al.: *Subliminal Learning: Language Models Transmit Behavioral Traits via Hidden Signals in Data*,
+#   2025, arXiv 2507.14805.
 # - H. Xiao, K. Rasul, R. Vollgraf: *Fashion-MNIST*, 2017, arXiv 1708.07747.
 #
-# **Next:** [11 · Transformer distillation](11_transformer_distillation.ipynb): the same ideas in a network that reads.
+# **Next:** [11 · Transformer distillation](11_transformer_distillation.ipynb): the same ideas in a network that
+# reads.
