@@ -550,7 +550,7 @@ def best_temperature(make, inputs, labels, known):
 
 
 def assistants_jobs():
-    yield from ({"width": 4, "assistant": assistant} for assistant in (0, 16, 64))
+    yield from ({"width": width, "assistant": assistant} for width in (4, 8) for assistant in (0, 16, 64))
 
 
 # --- a trap: what shared initial weights carry ------------------------------------------------------------------------

@@ -104,7 +104,7 @@ def make(kind):
         "LookPanel": lambda: widgets.LookPanel(*_usual(_look, m), recipe=RECIPE, show=2),
         "CrowdPanel": lambda: widgets.CrowdPanel(
             lambda seed: models.MLP(784, 4, 10, seed=seed),
-            (m.inputs.repeat(8, 1), torch.arange(8 * len(m.inputs)) % 10),
+            _usual(lambda m: (m.inputs.repeat(8, 1), torch.arange(8 * len(m.inputs)) % 10), m),
             m.inputs,
             (m.inputs[:20], m.targets[:20]),
             recipe=training.Recipe(steps=STEPS, batch_size=8),

@@ -35,6 +35,7 @@ function render({ model, el }) {
   const right = curve(agreed, "crowd-right");
   const words = legend(agreed, ["crowd-right", "crowd-agree"], { width: 198, at: "bottom" });
   const line = html("p", { class: "kd-crowd-words", role: "status" }, root);
+  const work = html("p", { class: "kd-crowd-words", "data-who": "learns" }, root);
 
   function draw() {
     tools();
@@ -58,9 +59,10 @@ function render({ model, el }) {
     const there = curves.crowd.length;
     const labels = get("own") ? `${get("labels")} labels of their own` : `the same ${get("labels")} labels`;
     setText(line, there ? `${there} ${there === 1 ? "teacher" : "teachers"} with ${labels}, together by ${WAYS[get("together")]}.` : "Nobody has learned yet: press Start.");
+    setText(work, get("learning"));
   }
 
-  return drawOnChange(model, root, [...LIVE_TRAITS, "teachers", "labels", "own", "together", "curves"], draw);
+  return drawOnChange(model, root, [...LIVE_TRAITS, "teachers", "labels", "own", "together", "curves", "learning"], draw);
 }
 
 export default { render };

@@ -6,9 +6,10 @@ from dataclasses import replace
 import traitlets as t
 
 from kdlab.widgets.base import source
-from kdlab.widgets.driver import FINISHED, READY
+from kdlab.widgets.driver import FINISHED, READY, RUNNING, usual_torch
 from kdlab.widgets.live import LivePanel
 
+NAMES = {"teacher": "teacher {}", "pooled": "one network with the labels of {}", "student": "the student of {}"}
 TOGETHER = ("probabilities", "logits", "votes")
 
 
@@ -36,9 +37,11 @@ class CrowdPanel(LivePanel):
     own = t.Bool(True).tag(sync=True)
     together = t.Enum(list(TOGETHER), "probabilities").tag(sync=True)
     curves = t.Dict().tag(sync=True)
+    learning = t.Unicode("").tag(sync=True)  # who learns at the moment
     _most = t.Int(10).tag(sync=True)
     _each = t.List().tag(sync=True)
 
+    @usual_torch()
     def __init__(
         self, make_network, labelled, unlabelled, validation, *, recipe, student_recipe=None, each=(20, 50, 100, 200),
         most=10, seed=0, **state,
@@ -48,7 +51,7 @@ class CrowdPanel(LivePanel):
             raise ValueError(f"each must be two or more rising numbers of labels, not {each}")
         self._make, self._labelled, self._unlabelled, self._validation = make_network, labelled, unlabelled, validation
         self._recipes = {"teacher": recipe, "student": student_recipe or recipe}
-        self._seed, self._known = seed, {}
+        self._seed, self._known, self._learning = seed, {}, ""
         state = {"labels": each[len(each) // 2], "teachers": most} | state
         super().__init__(_each=each, _most=most, **state)
         self._dealt = {}
@@ -143,7 +146,10 @@ class CrowdPanel(LivePanel):
         network = self._make(self._seed if role == "student" or key[0] == "pooled" else 100 + 10 * self._seed + number)
         recipe = replace(self._recipes[role], seed=self._seed + number, temperature=1.0, alpha=0.0, changes={})
         with closing(train(network, inputs, labels, logits, recipe=recipe)) as run:
-            yield from run
+            for record in run:
+                self._learning = f"{NAMES[key[0]].format(number + 1)} learns, step {record['step'] + 1}"
+                yield record
+        self._learning = ""
         said = predict_logits(network, self._validation[0])
         self._known[key] = {"accuracy": accuracy(said, self._validation[1]), "said": said, "network": network}
         if key[0] == "teacher":
@@ -161,13 +167,15 @@ class CrowdPanel(LivePanel):
         """Reset forgets everything that was trained."""
         if state == READY:
             self._known = {}
+        if state != RUNNING:
+            self._learning = ""
         super().on_state(state, message)
 
     # --- pictures
 
     def flush(self):
         """The curves of what is there for the present controls."""
-        self.curves = self._measured()
+        self.curves, self.learning = self._measured(), self._learning
         self.done, self.steps = len(self.curves["student"]), self.teachers
 
     def _measured(self):

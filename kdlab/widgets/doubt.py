@@ -4,6 +4,7 @@ import numpy as np
 import traitlets as t
 
 from kdlab.widgets.base import Panel, source, to_numpy
+from kdlab.widgets.driver import usual_torch
 
 ORDERS = {
     "disagreement": "what they disagree about",
@@ -101,6 +102,7 @@ class DoubtPanel(Panel):
         """Positions of the pictures, the most doubtful first."""
         return np.argsort(-self.scores[order or self.order], kind="stable")
 
+    @usual_torch()
     def area(self, order=None):
         """The chance that a picture that is sought is more doubtful than one that is not."""
         from kdlab.metrics import area_under_curve

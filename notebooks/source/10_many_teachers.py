@@ -559,11 +559,12 @@ for row in recorded["no_help"]:
 row = row_of("crowd", data="digits", labels=100, mode="own")
 own_labels = [100 * (a - b) for a, b in zip(row["students"]["one"]["test"], row["single"], strict=True)]
 gains["digits, 100 labels"]["its own answers, 8000 pictures"] = own_labels
-for assistant in (16, 64):
-    ours, direct = (row_of("assistants", width=4, assistant=width)["test"] for width in (assistant, 0))
-    gains.setdefault("student of 4 units", {})[f"assistant of {assistant}"] = [
-        100 * (a - b) for a, b in zip(ours, direct, strict=True)
-    ]
+for width in (4, 8):
+    direct, *others = (row_of("assistants", width=width, assistant=size)["test"] for size in (0, 16, 64))
+    gains[f"student of {width} units"] = {
+        f"assistant of {size}": [100 * (a - b) for a, b in zip(own, direct, strict=True)]
+        for size, own in zip((16, 64), others, strict=True)
+    }
 plots.differences(gains)
 
 # %% [markdown]

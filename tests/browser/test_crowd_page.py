@@ -40,13 +40,13 @@ def test_teachers_come_one_by_one_and_the_layout_stays(open_notebook):
     notebook = open_notebook(SETUP, "panel = make_panel()\npanel")
     panel = notebook.panel
     height = panel.bounding_box()["height"]
-    expect(panel.locator(".kd-crowd-words")).to_contain_text("press Start")
+    expect(panel.locator(".kd-crowd-words").first).to_contain_text("press Start")
     notebook.screenshot("crowd-before")
     press(notebook, "Start")
     expect(panel.locator(".kd-status")).to_have_text("finished", timeout=60_000)
     assert [points(notebook, "accuracy", f"crowd-{kind}") for kind in ("crowd", "student", "pooled")] == [5, 5, 5]
     assert points(notebook, "agreement", "crowd-agree") == 5
-    expect(panel.locator(".kd-crowd-words")).to_have_text(
+    expect(panel.locator(".kd-crowd-words").first).to_have_text(
         "5 teachers with 20 labels of their own, together by the mean of probabilities."
     )
     dots = panel.locator(".kd-crowd-dots rect").evaluate_all("nodes => nodes.map(n => n.getAttribute('visibility'))")
@@ -71,7 +71,9 @@ def test_controls_go_on_with_what_is_missing(open_notebook):
     notebook.wait_python("panel.together == 'votes' and len(panel.curves['student']) == 3", 60)
     panel.get_by_label("Labels", exact=True).select_option("the same for all")
     notebook.wait_python("not panel.own and len(panel.curves['student']) == 3", 60)
-    expect(panel.locator(".kd-crowd-words")).to_have_text("3 teachers with the same 20 labels, together by a vote.")
+    expect(panel.locator(".kd-crowd-words").first).to_have_text(
+        "3 teachers with the same 20 labels, together by a vote."
+    )
     size = panel.get_by_label("labels each")
     size.focus()
     page.keyboard.press("End")
