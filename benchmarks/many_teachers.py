@@ -1,7 +1,7 @@
-"""The experiments of lesson 10: python benchmarks/many_teachers.py [--again] [section ...], about twenty minutes on one core.
+"""The experiments of lesson 10: python benchmarks/many_teachers.py [--again] [section ...], about a quarter of an hour on one core.
 
 Every arm's learning rate (and its weight or temperature, where it has one) is chosen for it on validation images, by
-seeds 10 to 12, from a series of steps of about two that goes on until the best is not the last on either side.
+seeds 10 to 12 (`tasks`: 10 and 11), from a series of steps of about two that goes on until the best is not the last on either side.
 Then it runs with seeds 0 to 4 and is judged on test images, which chose nothing. A seed decides on labels, initial
 weights and batches; the same seed is the same for all arms.
 
