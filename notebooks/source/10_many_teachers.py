@@ -228,11 +228,12 @@ lesson.two_parts.check(two_parts)
 # %% [markdown]
 # <details><summary>The proof, in three lines</summary>
 #
-# $\frac1K\sum_k \sum_c p_{kc} \log\frac{p_{kc}}{q_c} = \frac1K\sum_k \sum_c p_{kc} \log\frac{p_{kc}}{\bar p_c} +
-# \sum_c \left(\frac1K\sum_k p_{kc}\right) \log\frac{\bar p_c}{q_c}$, and the bracket is $\bar
-# p_c$. The first sum does not know $q$. The second is a KL, never below 0, and 0 only at $q = \bar p$. So **the mean
-# of probabilities is the best that a student can do**. What is left there is how far the teachers are from their
-# mean: their *disagreement*.
+# $$\frac1K\sum_k \sum_c p_{kc} \log\frac{p_{kc}}{q_c} = \frac1K\sum_k \sum_c p_{kc} \log\frac{p_{kc}}{\bar p_c} +
+# \sum_c \Big(\frac1K\sum_k p_{kc}\Big) \log\frac{\bar p_c}{q_c}$$
+#
+# The bracket is the mean itself. The first sum does not know the student. The second is a KL, never below 0, and 0
+# only where student and mean agree. So **the mean of probabilities is the best that a student can do**. What is left
+# there is how far the teachers are from their mean: their *disagreement*.
 # </details>
 #
 # An experiment says the same. Sixty pictures, ten teachers; free logits go downhill on the mean KL, without being
