@@ -101,9 +101,10 @@ def growing_crowd(groups):
             ax.plot(xs, values.mean(1), color=color, linestyle=dash, marker=marker, linewidth=2, label=name)
             ax.fill_between(xs, values.min(1), values.max(1), color=color, alpha=0.15, linewidth=0)
         ax.set(title=title, xlabel="teachers", xticks=xs)
-        ax.legend(fontsize="small", loc="lower right" if len(arms) < 3 else "center right")
         ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         _in_percent(ax)
+    handles, names = max((ax.get_legend_handles_labels() for ax in figure.axes), key=lambda pair: len(pair[0]))
+    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize="small", frameon=False)
     return figure
 
 

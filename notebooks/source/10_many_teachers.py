@@ -19,6 +19,7 @@
 
 # %%
 import functools
+import math
 
 import torch
 import torch.nn.functional as F
@@ -735,11 +736,12 @@ together = {}
 for name, share in (("shared start", 1.0), ("another start", 0.0)):
     own = walk(first_students[name], starting_like(share, 3))
     together[name] = float(F.cosine_similarity(own, of_teacher, dim=0))
-assert together["shared start"] > 0.12 > 0.03 > abs(together["another start"])
-print("cosine of the student's walk with the teacher's: shared start above 0.12, another start below 0.03: ok")
+chance = 1 / math.sqrt(len(of_teacher))  # the usual size of the cosine of two random walks
+assert together["shared start"] > 40 * chance and abs(together["another start"]) < 10 * chance
+print("cosine of both walks: shared start above 40 times what chance gives, another start below 10 times: ok")
 
 # %% [markdown]
-# In a net of a hundred thousand weights two random walks have a cosine of about 0.003. In practice this is about
+# (In a net of a hundred thousand weights two random walks have a cosine of about 0.003.) In practice this is about
 # *copies*: models that were fine-tuned from one common ancestor. There, filtering what a student sees may not be
 # enough; know where its weights come from.
 #
