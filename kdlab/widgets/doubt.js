@@ -32,12 +32,13 @@ function render({ model, el }) {
   table.dataset.figure = "opinions";
   const [left, top, wide] = [70, 26, (380 - 78) / classes.length];
   svg("text", { x: left + (380 - 78) / 2, y: 15, class: "kd-title" }, table, "What each teacher says");
+  const heat = svg("g", { class: "kd-heat" }, table);
   const cells = Array.from({ length: rows }, (_, k) => {
     const y = top + 17 * k + (k === rows - 1 ? 6 : 0);
     svg("text", { x: left - 6, y: y + 12, class: k === rows - 1 ? "kd-end kd-title" : "kd-end kd-tick" }, table, k === rows - 1 ? "mean" : `teacher ${k + 1}`);
     return classes.map((_, c) => {
-      svg("rect", { class: "kd-doubt-ground", x: left + c * wide + 1, y, width: wide - 2, height: 15 }, table);
-      return svg("rect", { class: k === rows - 1 ? "kd-doubt-mean" : "kd-doubt-cell", x: left + c * wide + 1, y, width: wide - 2, height: 15 }, table);
+      svg("rect", { class: "kd-doubt-ground", x: left + c * wide + 1, y, width: wide - 2, height: 15 }, heat);
+      return svg("rect", { class: k === rows - 1 ? "kd-doubt-mean" : "kd-doubt-cell", x: left + c * wide + 1, y, width: wide - 2, height: 15 }, heat);
     });
   });
   const names = svg("g", { class: "kd-names" }, table);
@@ -47,10 +48,10 @@ function render({ model, el }) {
   const figure = axes(pair, { title: `Share of the ${what} found so far`, xLabel: "pictures looked at, the most doubtful first", xRange: [0, 1], height: Math.max(height, 220), bottom: 36, left: 46, yRange: [0, 1], yFormat: (m) => `${Math.round(100 * m)} %` });
   figure.root.dataset.figure = "found";
   figure.setX([0, 1], [0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"]);
-  svg("path", { class: "kd-doubt-chance", d: `M${figure.x(0)} ${figure.y(0)}L${figure.x(1)} ${figure.y(1)}` }, figure.plot);
+  svg("path", { class: "kd-coin kd-doubt-chance", d: `M${figure.x(0)} ${figure.y(0)}L${figure.x(1)} ${figure.y(1)}` }, figure.plot);
   svg("text", { class: "kd-tick kd-end", x: figure.x(0.98), y: figure.y(0.06) }, figure.plot, "dashed: in random order");
   const path = svg("path", { class: "kd-curve kd-distilled" }, figure.clipped);
-  const here = svg("rect", { class: "kd-doubt-here", y: figure.box.y, height: figure.box.height, width: Math.max(3, (figure.box.width * SHOWN) / count) }, figure.plot);
+  const here = svg("rect", { class: "kd-now kd-doubt-here", y: figure.box.y, height: figure.box.height, width: Math.max(3, (figure.box.width * SHOWN) / count) }, figure.plot);
   const area = svg("text", { class: "kd-end kd-title", x: figure.x(0.98), y: figure.y(0.18) }, figure.plot);
 
   function draw() {
