@@ -55,6 +55,24 @@ crowd_opinion = Exercise(
             lambda v: v.log_softmax(-1).mean(0)
         ),
         "These are probabilities. Their logarithms are asked for.": lambda v: v.softmax(-1).mean(0),
+        "You averaged over the classes. The teachers are dimension 0.": lambda v: v.softmax(-1).mean(-1).log(),
+        "You took the largest probability that any teacher gives. The mean over the teachers is asked for.": (
+            lambda v: v.softmax(-1).amax(0).log()
+        ),
+        "You took the median over the teachers. Their mean is asked for.": lambda v: (
+            v.softmax(-1).median(0).values.log()
+        ),
+        "That is the first teacher alone.": lambda v: v[0].log_softmax(-1),
+        "You counted votes. Every teacher's *probabilities* count here, not its first choice alone.": (
+            lambda v: F.one_hot(v.argmax(-1), v.shape[-1]).float().mean(0).log()
+        ),
+        "A sigmoid looks at each logit by itself. Ten classes that exclude each other want a softmax.": (
+            lambda v: v.sigmoid().mean(0).log()
+        ),
+        "You multiplied the teachers' probabilities. Their mean is asked for.": lambda v: v.log_softmax(-1).sum(0),
+        "You subtracted the logarithm of the number of *pictures*; the mean is over the teachers.": (
+            lambda v: v.log_softmax(-1).logsumexp(0) - math.log(v.shape[1])
+        ),
         "You averaged over the pictures. The teachers are dimension 0.": lambda v: v.softmax(-1).mean(1).log(),
         "That is the sum over the teachers: as probabilities the rows sum to K. Subtract `math.log(K)`.": (
             lambda v: v.log_softmax(-1).logsumexp(0)
@@ -140,6 +158,14 @@ two_parts = Exercise(
         "Your mean is that of the logits. Here it is the mean of the probabilities: only for that one do the parts add up.": (
             _parts(mean=lambda p: p.mean(0).log_softmax(-1))
         ),
+        "Your second part is the entropy of the mean. Subtract the mean of the teachers' own entropies from it.": (
+            _parts(second=lambda q, p, m: -(m.exp() * m).sum(-1))
+        ),
+        "Your second part is the mean of the teachers' entropies. It says how unsure each is; how far they are from their mean is "
+        "asked for.": _parts(second=lambda q, p, m: -(p.exp() * p).sum(-1).mean(0)),
+        "Your first part is a cross-entropy: subtract the entropy of the mean, or write the difference of both logarithms.": (
+            _parts(first=lambda q, p, m: -(m.exp() * q).sum(-1))
+        ),
         "You have them the wrong way round: first what the student can do something about, then the rest.": (
             lambda z, v: _two_parts(z, v)[::-1]
         ),
@@ -165,6 +191,13 @@ def _area_under_curve(scores, wrong):
 def _area_by_ranks(scores, wrong):
     pairs = [(h > low) + 0.5 * (h == low) for h in scores[wrong].tolist() for low in scores[~wrong].tolist()]
     return torch.tensor(pairs).float().mean()
+
+
+def _in_pairs(scores, wrong):
+    high, low = scores[wrong], scores[~wrong]
+    count = min(len(high), len(low))
+    gaps = high[:count] - low[:count]
+    return ((gaps > 0).float() + 0.5 * (gaps == 0).float()).mean()
 
 
 def _scores_of(draw, ties=True):
@@ -197,6 +230,14 @@ area_under_curve = Exercise(
         "It is turned round: count the pairs in which the *wrong* answer has the higher score.": (
             lambda s, w: 1 - _area_under_curve(s, w)
         ),
+        "You left ties out altogether. They count half, and they are pairs like all others.": (
+            lambda s, w: ((s[w][:, None] - s[~w]) > 0).float().sum() / ((s[w][:, None] - s[~w]) != 0).float().sum()
+        ),
+        "Twice the area less one is another measure (0 for a coin). Here a coin has 0.5.": (
+            lambda s, w: 2 * _area_under_curve(s, w) - 1
+        ),
+        "You compared the first wrong answer with the first right one, the second with the second. *Every* wrong one is "
+        "compared with *every* right one.": _in_pairs,
         "You compared the means of both groups. Asked for is the share of *pairs*.": (
             lambda s, w: (s[w].mean() > s[~w].mean()).float(),
             lambda s, w: s[w].mean() - s[~w].mean(),
@@ -244,7 +285,7 @@ share_of_first = Exercise(
         "`(joined.argmax(-1) < first.shape[-1]).float().mean()`",
     ),
     mistakes={
-        "You added the shift to the second's logits. It belongs to the first's.": (
+        "You added the shift to the second's logits, or took it off the first's. It is added to the first's.": (
             lambda a, b, s: (torch.cat([a, b + s], -1).argmax(-1) < a.shape[-1]).float().mean()
         ),
         "You have left the shift out.": lambda a, b, s: (torch.cat([a, b], -1).argmax(-1) < a.shape[-1]).float().mean(),
@@ -253,6 +294,19 @@ share_of_first = Exercise(
             lambda a, b, s: (
                 (torch.cat([(a + s).softmax(-1), b.softmax(-1)], -1).argmax(-1) < a.shape[-1]).float().mean()
             )
+        ),
+        "You compared sums or means of the logits. The *largest* logit decides.": (
+            lambda a, b, s: ((a + s).sum(-1) > b.sum(-1)).float().mean(),
+            lambda a, b, s: ((a + s).mean(-1) > b.mean(-1)).float().mean(),
+        ),
+        "That is the probability that falls to the first. Count the pictures whose *largest* logit is there.": (
+            lambda a, b, s: torch.cat([a + s, b], -1).softmax(-1)[:, : a.shape[-1]].sum(-1).mean()
+        ),
+        "The first need not have five classes: compare with `first.shape[-1]`.": (
+            lambda a, b, s: (torch.cat([a + s, b], -1).argmax(-1) < 5).float().mean()
+        ),
+        "You shifted one class of the first. The constant is added to *all* of its logits.": (
+            lambda a, b, s: _share_of_first(torch.cat([a[:, :1] + s, a[:, 1:]], -1), b, 0.0)
         ),
         "That is a count. Asked for is the share.": (
             lambda a, b, s: (torch.cat([a + s, b], -1).argmax(-1) < a.shape[-1]).float().sum()
@@ -410,6 +464,12 @@ two_task_loss = Exercise(
     mistakes={
         "One softmax runs over all the student's logits: digits and turns then compete. Each task has a softmax of its own: "
         "cut first.": _one_softmax,
+        "You multiplied by the temperature inside the softmax. Divide by it.": (
+            _other_tasks(lambda z, v, t: t**2 * _kl((v * t).log_softmax(-1), (z * t).log_softmax(-1)).mean())
+        ),
+        "The student's columns are taken in the wrong order: the digit's stand first.": (
+            lambda z, a, b, t: _two_task_loss(torch.cat([z[:, b.shape[-1] :], z[:, : b.shape[-1]]], -1), a, b, t)
+        ),
         "You averaged both tasks. Their sum is asked for.": _other_tasks(join=lambda a, b: (a + b) / 2),
         "The turn is missing: only the digit counts in your loss.": _other_tasks(join=lambda a, b: a + 0 * b),
         "The digit is missing: only the turn counts in your loss.": _other_tasks(join=lambda a, b: 0 * a + b),
