@@ -88,6 +88,20 @@ def test_a_control_that_moves_during_a_run_is_followed():
     assert {key[1] for key in panel._known if key[0] == "student"} >= {12}
 
 
+def test_it_says_who_learns():
+    panel, said = make_panel(teachers=2), []
+    panel.observe(lambda change: said.append(change["new"]), "learning")
+    flush = panel.flush
+    panel.on_record = lambda record: flush()  # a picture for every step
+    panel.run()
+    words = [line.partition(",")[0] for line in said if line]
+    assert list(dict.fromkeys(words)) == [
+        "teacher 1 learns", "one network with the labels of 1 learns", "the student of 1 learns",
+        "teacher 2 learns", "one network with the labels of 2 learns", "the student of 2 learns",
+    ]  # fmt: skip
+    assert "teacher 1 learns, step 7" in said and panel.learning == ""
+
+
 def test_a_second_panel_says_the_same():
     assert make_panel().run().curves == make_panel().run().curves
 

@@ -540,7 +540,7 @@ plots.arms(
 # <details><summary>What happened</summary>
 #
 # They share, and nobody pays. Both tasks in 64 units read 86.0 % of the digits; the digit alone, with all 64 units to
-# itself, 84.9 (difference 1.1 ± 1.1, just told), and with the 32 that would be its fair half 5.1 points less. The
+# itself, 84.8 (difference 1.1 ± 1.1, just told), and with the 32 that would be its fair half 5.1 points less. The
 # turn loses 0.2 ± 0.2 points, just told as well. Whoever knows which way up a picture stands has half of the work
 # done for reading it: that is a reading, but it would explain why these two tasks do not fight. From labels instead
 # of teachers the digit is not told apart (0.8 ± 0.9), the turn is 0.9 ± 0.2 points worse. Two tasks, one pair: others
