@@ -10,6 +10,7 @@ halves       two specialists for five classes each, side by side, and their stud
 schooling    the same with specialists that have learned for different times
 tasks        one body for two tasks, each with a teacher of its own
 no_help      born-again generations, mutual learning, smoothing
+no_help_again  some of it with more seeds: 30 to 41 choose the rates, 20 to 29 are judged
 assistants   a network of middle size between a large teacher and a tiny student
 subliminal   a student that sees noise and three outputs that nobody trained
 """
@@ -484,35 +485,84 @@ class Pair(torch.nn.Module):
         return self.nets[0](inputs)
 
 
-def mutual(own, validation):
+def first_of_two(own, rate, seed):
     """Deep mutual learning: each of two imitates the other's answers to the same images, beside the labels."""
+    pair, (inputs, labels) = Pair(seed), own[seed]
+    batches = batches_of(len(labels), 64, torch.Generator().manual_seed(seed))
 
-    def first_of(rate, seed):
-        pair, (inputs, labels) = Pair(seed), own[seed]
-        batches = batches_of(len(labels), 64, torch.Generator().manual_seed(seed))
+    def next_loss(temperature, alpha):
+        i = next(batches)
+        one, two = (net(inputs[i]) for net in pair.nets)
+        hard = F.cross_entropy(one, labels[i]) + F.cross_entropy(two, labels[i])
+        return hard + kl_divergence_core(one, two.detach()) + kl_divergence_core(two, one.detach())
 
-        def next_loss(temperature, alpha):
-            i = next(batches)
-            one, two = (net(inputs[i]) for net in pair.nets)
-            hard = F.cross_entropy(one, labels[i]) + F.cross_entropy(two, labels[i])
-            return hard + kl_divergence_core(one, two.detach()) + kl_divergence_core(two, one.detach())
+    drain(descend(pair, next_loss, recipe=replace(ALONE, learning_rate=rate, seed=seed)))
+    return pair.nets[0]
 
-        drain(descend(pair, next_loss, recipe=replace(ALONE, learning_rate=rate, seed=seed)))
-        return pair.nets[0]
+
+def mutual(own, validation):
+    """The first of two mutual learners with seeds 0 to 4 at the best rate, and what was tried."""
 
     def score_of(rates):
         images, truth = validation
         return [
-            statistics.mean(accuracy(predict_logits(first_of(rate, s), images), truth) for s in TRIAL_SEEDS)
+            statistics.mean(accuracy(predict_logits(first_of_two(own, rate, s), images), truth) for s in TRIAL_SEEDS)
             for rate in rates
         ]
 
     rate, tried = tune(score_of)
-    return [first_of(rate, seed) for seed in SEEDS], {"learning_rate": rate, "tried": tried}
+    return [first_of_two(own, rate, seed) for seed in SEEDS], {"learning_rate": rate, "tried": tried}
 
 
 def no_help_jobs():
     yield from ({"data": data, "labels": labels} for data, labels in (("digits", 100), ("clothes", 500)))
+
+
+FRESH, CHOOSERS = range(20, 30), range(30, 42)
+
+
+def no_help_again(data, labels):
+    """Some of the same with ten fresh seeds; the rates are chosen anew, by twelve seeds, the weights are those of `no_help`."""
+    (chosen,) = RECORD.rows("no_help", data=data, labels=labels)
+    here, (inputs, truth) = world(data), world(data)["labelled"]
+    seeds = [*CHOOSERS, *FRESH]
+    rows = [balanced_draw(truth, labels // 10, torch.Generator().manual_seed(seed)) for seed in seeds]
+    own = {seed: (inputs[r], truth[r]) for seed, r in zip(seeds, rows, strict=True)}
+    images, wanted = map(list, zip(*own.values(), strict=True))
+    found, said = {}, None
+
+    def keep(name, students):
+        """Choose the rate; `students(rate)` are those of all seeds."""
+        known = {}
+
+        def score_of(rates):
+            known.update({rate: students(rate) for rate in rates})
+            few = {rate: sweeps.predict_logits(known[rate][: len(CHOOSERS)], here["validation"][0]) for rate in rates}
+            return [statistics.mean(right(few[rate], here["validation"][1])) for rate in rates]
+
+        rate, tried = tune(score_of, SERIES[4:7])
+        logits = sweeps.predict_logits(known[rate][len(CHOOSERS) :], here["test"][0])
+        found[name] = {"learning_rate": rate, "tried": tried, "test": right(logits, here["test"][1])}
+        return known[rate]
+
+    for number, name in enumerate(("labels_alone", *(f"born again, generation {k}" for k in (1, 2, 3)))):
+        alpha = chosen[name].get("alpha", 1.0)
+
+        def students(rate, number=number, said=said, alpha=alpha):
+            models = [small(1000 * number + seed) for seed in seeds]
+            options = {"temperature": 1.0, "alpha": alpha, "learning_rate": rate}
+            recipes = [replace(ALONE, seed=seed, **options) for seed in seeds]
+            sweeps.fit(models, images, wanted, said, recipes=recipes, progress=False)
+            return models
+
+        models = keep(name, students)
+        said = [predict_logits(model, x) for model, x in zip(models, images, strict=True)]
+    keep("mutual learning, two", lambda rate: [first_of_two(own, rate, seed) for seed in seeds])
+    return found
+
+
+def no_help_again_jobs():
+    yield {"data": "digits", "labels": 100}
 
 
 ASSISTED = Recipe(steps=600, batch_size=64)
@@ -630,6 +680,7 @@ SECTIONS = {
     "schooling": (schooling, schooling_jobs),
     "tasks": (tasks, tasks_jobs),
     "no_help": (no_help, no_help_jobs),
+    "no_help_again": (no_help_again, no_help_again_jobs),
     "assistants": (assistants, assistants_jobs),
     "subliminal": (subliminal, subliminal_jobs),
 }

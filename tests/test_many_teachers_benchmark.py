@@ -51,6 +51,15 @@ def test_every_arm_has_the_best_of_its_rates_and_it_is_not_at_the_edge():
         assert min(tried) < arm["learning_rate"] < max(tried), arm
 
 
+def test_gains_on_digits_vanish_when_more_seeds_choose_the_rates():
+    (again,) = RESULTS["no_help_again"]
+    assert not {*SCRIPT.FRESH, *SCRIPT.CHOOSERS} & {*SEEDS, *RESULTS["trial_seeds"]}
+    row = row_of("no_help", data="digits")
+    for way in ("born again, generation 3", "mutual learning, two"):
+        assert more(row[way]["test"], row["labels_alone"]["test"])[0] > 0
+        assert more(again[way]["test"], again["labels_alone"]["test"])[0] < 0
+
+
 def test_a_grid_grows_until_its_best_is_inside():
     asked = []
 
