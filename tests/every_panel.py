@@ -141,6 +141,16 @@ def make(kind):
         "NeighboursPanel": lambda: widgets.NeighboursPanel(
             m.images, m.labels, {"teacher": m.logits, "pixels": m.inputs}, show=6
         ),
+        "CrowdPanel": lambda: widgets.CrowdPanel(
+            lambda seed: models.MLP(784, 4, 10, seed=seed),
+            _usual(lambda m: (m.inputs.repeat(8, 1), torch.arange(8 * len(m.inputs)) % 10), m),
+            m.inputs,
+            (m.inputs[:20], m.targets[:20]),
+            recipe=training.Recipe(steps=STEPS, batch_size=8),
+            each=(10, 20),
+            most=3,
+        ),
+        "DoubtPanel": lambda: widgets.DoubtPanel(m.images, m.labels, np.stack([m.logits, m.logits[::-1]])),
         "DrawPanel": lambda: widgets.DrawPanel({"teacher": m.teacher, "student": m.student}),
         "ExperimentPanel": lambda: widgets.ExperimentPanel(
             _runs(m), [widgets.Control("width", "Width", [4, 8])], {"accuracy": ("Accuracy", (0, 1))}, against="width"

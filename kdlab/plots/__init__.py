@@ -46,6 +46,7 @@ from kdlab.plots.language_models import (
     next_characters,
     transfer_arms,
 )
+from kdlab.plots.many_teachers import crowd_panel, differences, doubt_panel, doubts, growing_crowd, seam
 from kdlab.plots.mlp_distillation import hinton_section3, loss_curves, moved_digits, race_over_seeds
 from kdlab.plots.panels import (
     attention_panel,

@@ -33,6 +33,8 @@ _PANELS = {
     "NeighboursPanel": "neighbours",
     "WalkPanel": "walk",
     "DraftPanel": "draft",
+    "CrowdPanel": "crowd",
+    "DoubtPanel": "doubt",
     "SentencePanel": "sentence",
     "sentence_attention": "reading",
     "sentence_logits": "reading",

@@ -111,12 +111,14 @@ widgets.TemperaturePanel(logits, images=images, labels=labels, editable=False)
 # | 07 | [Why it works](07_why_it_works.ipynb) | take things away from a teacher, and see what is missed | 90 |
 # | 08 | [Feature distillation](08_feature_distillation.ipynb) | teach a student where to look | 90 |
 # | 09 | [Relation distillation](09_relation_distillation.ipynb) | draw a map from distances alone | 90 |
+# | 10 | [Many teachers](10_many_teachers.ipynb) | let ten who know little teach one | 90 |
 # | 11 | [Transformer distillation](11_transformer_distillation.ipynb) | let a pretrained reader teach a small one | 100 |
 # | 12 | [Language models](12_language_models.ipynb) | what a next character can teach | 90 |
 # | 13 | [Distilling an LLM](13_distilling_an_llm.ipynb) | a real language model teaches one that trains while you wait | 100 |
 # | 14 | [The student's own steps](14_the_students_own_steps.ipynb) | two students walk: one is shown how to come back | 95 |
 #
 # Each lesson builds on those before it. Later lessons follow: many teachers, language models,
+# Each lesson builds on those before it. Later lessons follow: relations, language models,
 # compression, a bug clinic, and a capstone.
 #
 # ## 6 · How a lesson works
