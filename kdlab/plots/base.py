@@ -4,6 +4,7 @@ import base64
 import functools
 import html
 import io
+import re
 import threading
 from collections import defaultdict
 from contextlib import contextmanager
@@ -54,9 +55,9 @@ def course_style():
 def in_course_style(draw):
     """Decorates every function that draws a figure: it draws in the course's own style.
 
-    The first sentence of its docstring is what the figure says of itself where it cannot be seen.
+    The first sentence of its docstring is what the figure says of itself where it cannot be seen, without {its: shapes}.
     """
-    sentence = " ".join((draw.__doc__ or "").split()).partition(". ")[0].rstrip(".")
+    sentence = re.sub(r":? \{.*\}", "", " ".join((draw.__doc__ or "").split()).partition(". ")[0].rstrip("."))
 
     @functools.wraps(draw)
     def drawn(*args, **kwargs):
