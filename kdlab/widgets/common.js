@@ -121,7 +121,7 @@ const NARROWEST = 480; // the least width that panels are laid out for, as the s
 function fitNarrow(root) {
   if (root.popover) return; // a presentation has a zoom of its own
   const room = root.parentElement?.clientWidth;
-  root.style.zoom = room && room < NARROWEST ? room / NARROWEST : "";
+  root.style.zoom = room && room < NARROWEST ? Math.max(room / NARROWEST, 0.6) : ""; // below, it scrolls
 }
 
 function watchWidth(root) {
