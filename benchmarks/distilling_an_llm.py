@@ -2,6 +2,9 @@
 
 rates    one seed for each way of training and each learning rate: validation perplexity chooses
 arms     text only, cached probabilities, both: equal steps and tokens, the chosen rates, 3 seeds; what each student writes
+epoch_rates, epoch
+         once through every second answer, each arm's rate chosen: text, probabilities; prompts and ends counted or not;
+         attention closed at the ends of answers. Perplexity, and how many answers stop
 long     four times as many steps, one seed: validation perplexity on the way
 teacher  what SmolLM2 says of the test answers, and of what each student wrote (needs the pretrained extra)
 vocabulary   how much of the teacher's text its most frequent pieces cover (needs the extra and what it wrote)
@@ -28,9 +31,9 @@ from tqdm import tqdm
 
 from kdlab import language, losses, teachers
 from kdlab.data import load_transfer_set
-from kdlab.generation import generate
+from kdlab.generation import answer, generate
 from kdlab.metrics import count_parameters, distinct_n
-from kdlab.models import LanguageModel
+from kdlab.models import LanguageModel, evaluating
 from kdlab.text import BytePairTokenizer
 from kdlab.token_caches import TokenCache
 from kdlab.training import Recipe, drain
@@ -180,6 +183,122 @@ def long_jobs():
     yield from ({"arm": arm, "steps": LONG} for arm in ("probabilities", "text only"))
 
 
+# --- once through half of the answers: what counts, and how far attention reaches ---------------------------
+
+# arm -> (told probabilities or text, do the tokens of prompts count, does the end of every answer, is attention closed)
+EPOCH = {
+    "text only": (False, False, False, False),
+    "probabilities": (True, False, False, False),
+    "ends counted": (True, False, True, False),
+    "prompts and ends counted": (True, True, True, False),
+    "prompts counted": (True, True, False, False),
+    "attention closed": (True, False, False, True),
+}
+EPOCH_RATES, EPOCH_SEED = (1e-3, 2e-3, 4e-3, 8e-3), 100
+ASKED = 60  # prompts that each student answers
+
+
+class Closed(LanguageModel):
+    """A student whose tokens see those of their own prompt and answer only."""
+
+    def forward(self, ids, cache=None, mask=None):
+        if cache is not None:
+            return super().forward(ids, cache, mask)
+        own = (ids == END).cumsum(1) - (ids == END).int()
+        state = self.tokens(ids) + self.positions.weight[: ids.shape[1]]
+        for layer in self.layers:
+            state, _ = layer(state, None, own[:, :, None] == own[:, None, :])
+        return self.norm(state) @ self.tokens.weight.T
+
+
+@cache
+def counted(prompts, ends):
+    """Every second training answer: ids, cache and what counts; with the prompts' tokens, and the end of every answer, too."""
+    part = transfer_set()[0].train
+    ids, top, counts = tensors(part)
+    top_ids, weights, more = top.ids.clone(), top.weights.clone(), torch.zeros_like(counts)
+    bounds = [(int(part.starts[n]), int(part.starts[n + 1])) for n in range(0, len(part), 2)]
+    for first, behind in bounds:
+        begun = first + int((ids[first:behind] == START).nonzero()[0, 0])
+        if prompts:
+            more[first:begun] = True
+        if ends and ids[behind - 1] == END:
+            more[behind - 2] = True
+    more &= ~counts
+    new = more.nonzero()[:, 0]
+    top_ids[new, 0] = ids[new + 1]  # nobody gave probabilities there: the text alone tells
+    weights[new] = 0.0
+    weights[new, 0] = 1.0
+    kept = torch.cat([torch.arange(first, behind) for first, behind in bounds])
+    counts = (counts | more)[kept]
+    counts[-1] = False  # nothing follows
+    return ids[kept], TokenCache(top_ids[kept], weights[kept]), counts
+
+
+def alone(student, part, answers=40):
+    """Perplexity of a split's first answers, each read with its prompt and nothing before."""
+    logits, told = [], []
+    with evaluating(student):
+        for n in range(answers):
+            place = slice(int(part.starts[n]), int(part.starts[n]) + STUDENT["context"])
+            ids = torch.from_numpy(part.tokens[place].copy())[: int(part.starts[n + 1] - part.starts[n])]
+            counts = torch.from_numpy(part.counts[place].copy())[: len(ids) - 1]
+            logits.append(student(ids[None])[0, :-1][counts])
+            told.append(ids[1:][counts])
+    return round(math.exp(losses.cross_entropy(torch.cat(logits), torch.cat(told)).item()), 4)
+
+
+def epoch_student(arm, rate, seed):
+    soft, prompts, ends, closed = EPOCH[arm]
+    ids, top, counts = counted(prompts, ends)
+    student = (Closed if closed else LanguageModel)(len(transfer_set()[1]), **STUDENT, seed=seed)
+    steps = round(len(ids) / (BATCH * LENGTH))
+    recipe = Recipe(1.0, 0.0, steps=steps, batch_size=BATCH, learning_rate=rate, seed=seed)
+    start = time.process_time()
+    drain(language.train_language_model(student, ids, top if soft else None, recipe=recipe, length=LENGTH, mask=counts))
+    return student, {"steps": steps, "seconds": round(time.process_time() - start, 1)}
+
+
+def epoch_rates(arm, rate):
+    student, _ = epoch_student(arm, rate, EPOCH_SEED)
+    return {"validation": alone(student, transfer_set()[0].validation)}
+
+
+def epoch_rates_jobs():
+    yield from ({"arm": arm, "rate": rate} for arm, rate in product(("probabilities", "text only"), EPOCH_RATES))
+
+
+def epoch_rate(arm):
+    """Its own rate for the text; those that are told probabilities share one, as they hear nearly the same."""
+    rows = RECORD.rows("epoch_rates", arm=arm if arm == "text only" else "probabilities")
+    return min(rows, key=lambda row: row["validation"])["rate"]
+
+
+def epoch(arm, seed):
+    student, found = epoch_student(arm, epoch_rate(arm), seed)
+    content, tokenizer, _ = transfer_set()
+    prompts = [torch.tensor([*tokenizer.encode(prompt).tolist(), START]) for prompt in content.test.prompts[:ASKED]]
+    _, written = answer(
+        student,
+        prompts,
+        STUDENT["context"],
+        temperature=SAMPLING,
+        end=END,
+        generator=torch.Generator().manual_seed(seed),
+    )
+    sizes = torch.tensor([len(prompt) for prompt in prompts])
+    stopped = written.sum(1) < STUDENT["context"] - sizes
+    return found | {
+        "rate": epoch_rate(arm), "validation": alone(student, content.validation), "test": alone(student, content.test),
+        "stopped": round(stopped.float().mean().item(), 4),
+        "tokens": round(written.sum(1)[stopped].float().mean().item(), 1) if stopped.any() else None,
+    }  # fmt: skip
+
+
+def epoch_jobs():
+    yield from ({"arm": arm, "seed": seed} for seed, arm in product(SEEDS, EPOCH))
+
+
 # --- the real teacher -----------------------------------------------------------------------------
 
 
@@ -306,6 +425,8 @@ def cost_jobs():
 SECTIONS = {
     "rates": (rates, rates_jobs),
     "arms": (arms, arms_jobs),
+    "epoch_rates": (epoch_rates, epoch_rates_jobs),
+    "epoch": (epoch, epoch_jobs),
     "long": (long, long_jobs),
     "teacher": (teacher, teacher_jobs),
     "vocabulary": (vocabulary, vocabulary_jobs),

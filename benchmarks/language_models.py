@@ -3,7 +3,9 @@
 tuning       every arm of `transfer` and `divergences` at four learning rates, the two best again: two further seeds
 transfer     a student of 32 000 weights: text, soft targets, text that the teacher wrote, and the controls
 divergences  a student of 6 000 weights: what forward, reverse and Jensen-Shannon divergence make of it
+other_rates  three of them at the learning rate that each did not get: what of the above the rate did
 on_policy    the small student goes on from the same start: on given text or on its own; equal steps, and equal time
+costs        milliseconds for a step on given and on own text, and what it takes to keep the teacher's logits
 caches       a few of the teacher's probabilities for each character: bytes, error, and the student's bits
 texts        what the teacher and the small students write, to be read
 
@@ -252,14 +254,14 @@ def settings_of(arm):
     return {"alpha": alpha, "temperature": 2.0 if arm.endswith("T = 2") else 1.0}
 
 
-def learn(shape, text, teacher, mask, *, rate, seed, divergence=FORWARD, **settings):
+def learn(shape, text, teacher, mask, *, rate, seed, divergence=FORWARD, rest="bucket", **settings):
     """A student from its initial weights, trained on this text; and the seconds that took."""
     tokenizer = world()[0]
     student = LanguageModel(len(tokenizer), **shape, seed=seed)
     recipe = Recipe(**{**RECIPE, "temperature": 1.0, **settings}, learning_rate=rate, seed=seed)
     start = time.process_time()
     for _ in train_language_model(
-        student, text, teacher, recipe=recipe, length=WINDOW, mask=mask, divergence=divergence
+        student, text, teacher, recipe=recipe, length=WINDOW, mask=mask, divergence=divergence, rest=rest
     ):
         pass
     return student.eval(), round(time.process_time() - start, 2)
@@ -331,6 +333,20 @@ def divergences(arm, seed):
     rate = best_rate("divergences", arm, ALL)
     student, seconds = student_of("divergences", arm, ALL, rate, seed)
     return {"learning_rate": rate, **scores(student), **text_measures(student, seed), "seconds": seconds}
+
+
+def other_rates(arm, learning_rate, seed):
+    student, seconds = learn(
+        SMALL, *real(ALL), None, rate=learning_rate, seed=seed, divergence=DIVERGENCES[arm], alpha=0.0
+    )  # fmt: skip
+    return {**scores(student), **text_measures(student, seed), "seconds": seconds}
+
+
+def other_rates_jobs():
+    """The rate, of the two that won anywhere, that an arm of `divergences` did not get."""
+    for seed, arm in product(SEEDS, ("forward KL", "JSD 0.1", "reverse KL")):
+        other = {0.015: 0.03, 0.03: 0.015}[best_rate("divergences", arm, ALL)]
+        yield {"arm": arm, "learning_rate": other, "seed": seed}
 
 
 def divergences_jobs():
@@ -406,9 +422,50 @@ def on_policy_jobs():
             yield {"arm": arm, "budget": "equal time", "seed": seed}
 
 
+# --- what a step costs --------------------------------------------------------------------------------
+
+STEP_COSTS = (
+    "given text, logits at hand", "given text, the teacher asked in each step", "own text, the teacher asked in each step",
+)  # fmt: skip
+
+
+def costs(what):
+    """Processor milliseconds for a step of the small student, the median of 5 times 20; or seconds to keep the logits."""
+    _, teacher, (train, _, _) = world()
+    if what == "keeping the logits":
+        part = train[:50_000]
+        start = time.process_time()
+        along_text(teacher, part)
+        return {"seconds": round((time.process_time() - start) * len(train) / len(part), 1), "characters": len(train)}
+    text, logits = real(FEW)
+    recipe = Recipe(temperature=1.0, alpha=0.0, steps=20, batch_size=32, learning_rate=LATE_RATE)
+    found = []
+    for _ in range(5):
+        student = LanguageModel(len(world()[0]), **SMALL)
+        if what == STEP_COSTS[0]:
+            run = train_language_model(student, text, logits, recipe=recipe, length=WINDOW, divergence=REVERSE)
+        else:
+            share = float(what.startswith("own"))
+            run = distill_on_policy(
+                student, teacher, text, recipe=recipe, length=WINDOW, prompt=PROMPT // 2, on_policy=share
+            )
+        start = time.process_time()
+        for _ in run:
+            pass
+        found.append((time.process_time() - start) / 20 * 1000)
+    return {"milliseconds": round(statistics.median(found), 2)}
+
+
+def costs_jobs():
+    yield from ({"what": what} for what in (*STEP_COSTS, "keeping the logits"))
+
+
 # --- a few probabilities for each character -----------------------------------------------------------
 
-KINDS = {"top, bucket": (1, 2, 4, 8), "top, renormalised": (1, 2, 4, 8), "sampled": (1, 2, 4, 8)}
+KINDS = {
+    "top, bucket": (1, 2, 4, 8), "top, renormalised": (1, 2, 4, 8), "sampled": (1, 2, 4, 8),
+    "top, both renormalised": (2, 4, 8),  # of a single token it says nothing at all
+}  # fmt: skip
 
 
 def cache_of(kind, size, logits, seed):
@@ -423,7 +480,7 @@ def cache_of(kind, size, logits, seed):
     if kind == "top, renormalised":  # shares that sum to 1: `sampled_cross_entropy` is then KL plus a constant
         weights = weights / weights.sum(-1, keepdim=True)
     p = torch.zeros_like(logits).scatter_add(-1, kept.ids, weights)
-    if kind == "top, bucket":  # what is left over is anybody's
+    if kind in ("top, bucket", "top, both renormalised"):  # what is left over is anybody's
         return kept, p
     return TokenCache(kept.ids, weights, "sampled"), p
 
@@ -432,7 +489,8 @@ def caches(kind, size, seed):
     text, logits = real(FEW)
     rate = best_rate("transfer", "soft targets, T = 1", FEW)
     kept, p = cache_of(kind, size, logits, seed)
-    student, seconds = learn(STUDENT, text, kept, None, rate=rate, seed=seed, alpha=0.0)
+    rest = "renormalise both" if kind == "top, both renormalised" else "bucket"
+    student, seconds = learn(STUDENT, text, kept, None, rate=rate, seed=seed, alpha=0.0, rest=rest)
     true = logits.softmax(-1)
     taught = predict_text(student, world()[2][1][:CHOOSE])
     heard = kept_logits("validation")
@@ -507,7 +565,9 @@ SECTIONS = {
     "tuning": (tuning, tuning_jobs),
     "transfer": (transfer, transfer_jobs),
     "divergences": (divergences, divergences_jobs),
+    "other_rates": (other_rates, other_rates_jobs),
     "on_policy": (on_policy, on_policy_jobs),
+    "costs": (costs, costs_jobs),
     "caches": (caches, caches_jobs),
     "texts": (texts, texts_jobs),
 }

@@ -131,10 +131,11 @@ def jensen_shannon_divergence(student_logits, teacher_logits, *, beta=0.5, tempe
 
 
 def jensen_shannon_divergence_core(student_logits, teacher_logits, *, beta=0.5, temperature=1.0):
-    """`jensen_shannon_divergence` without checks."""
+    """`jensen_shannon_divergence` without checks; 0, as the formula says, at beta = 0 and 1."""
     log_q, log_p = _log_soft_pair(student_logits, teacher_logits, temperature)
-    log_m = torch.logaddexp(log_p + math.log(beta), log_q + math.log1p(-beta))
-    return beta * _mean_kl(log_p, log_m) + (1 - beta) * _mean_kl(log_q, log_m)
+    of_teacher, of_student = (math.log(share) if share > 0 else -math.inf for share in (beta, 1 - beta))
+    log_m = torch.logaddexp(log_p + of_teacher, log_q + of_student)
+    return beta * _mean_small_kl(log_p, log_m) + (1 - beta) * _mean_small_kl(log_q, log_m)
 
 
 def logit_matching_loss(student_logits, teacher_logits, *, mask=None):
@@ -251,8 +252,20 @@ def _mean_kl(log_p, log_q):
     return (log_p.exp() * (log_p - log_q)).sum() / count
 
 
+def _mean_small_kl(log_p, log_q):
+    """`_mean_kl` for distributions that may hardly differ: p log(p / q) + q - p, of which no term is negative."""
+    p, difference = log_p.exp(), log_p - log_q
+    near = p * torch.expm1(-difference.clamp(-1, 1))  # q - p without taking nearly equal numbers from each other
+    rest = torch.where(difference.abs() < 1, near, log_q.exp() - p)
+    count = log_p.numel() // log_p.shape[-1]
+    return (p * difference + rest).sum() / count
+
+
 # --- losses of language models --------------------------------------------------------------------
 # One distribution over the vocabulary for each token.
+
+
+RESTS = ("bucket", "renormalise", "drop", "renormalise both")
 
 
 def top_k_divergence(student_logits, ids, log_probabilities, *, rest="bucket", temperature=1.0, mask=None):
@@ -261,12 +274,14 @@ def top_k_divergence(student_logits, ids, log_probabilities, *, rest="bucket", t
     With p and q the probabilities of teacher and student, sums over the k tokens, and P and Q what p and q leave over:
     "bucket": sum p log(p / q) + P log(P / Q), everything else as one more class; at most the full KL, equal if k is all;
     "renormalise": sum p' log(p' / q), p' = p / (1 - P), as if the teacher thought nothing else possible;
-    "drop": sum p log(p / q), which may be negative; its gradient is that of "renormalise" times 1 - P.
-    The last two are least for a student that gives the k tokens all of its probability: a biased teacher (Anshumann et
-    al. 2025). The log-probabilities must be those of the teacher's soft targets at this temperature.
+    "drop": sum p log(p / q), which may be negative; its gradient is that of "renormalise" times 1 - P;
+    "renormalise both": sum p' log(p' / q'), q' = q / (1 - Q), the k tokens among themselves. The student is told nothing
+    about the others, not even how much they are all together: 0 for any q that shares out its own part as the teacher.
+    "renormalise" and "drop" are least for a student that gives the k tokens all of its probability: a biased teacher
+    (Anshumann et al. 2025). The log-probabilities must be those of the teacher's soft targets at this temperature.
     """
-    if rest not in ("bucket", "renormalise", "drop"):
-        raise ValueError(f'rest must be "bucket", "renormalise" or "drop", got {rest!r}')
+    if rest not in RESTS:
+        raise ValueError(f"rest must be one of {', '.join(map(repr, RESTS))}, got {rest!r}")
     temperature = check_temperature(temperature)
     student_logits, ids, log_probabilities = _select(
         mask, student_logits=student_logits, ids=ids, log_probabilities=log_probabilities
@@ -286,8 +301,10 @@ def top_k_divergence_core(student_logits, ids, log_probabilities, *, rest="bucke
     ids = _recordable(ids)
     log_q_all = F.log_softmax(_wide(student_logits) / temperature, dim=-1)
     log_p, log_q = _constant(log_probabilities), log_q_all.gather(-1, ids)
-    if rest == "renormalise":
+    if rest.startswith("renormalise"):
         log_p = log_p - log_p.logsumexp(-1, keepdim=True)
+    if rest == "renormalise both":
+        log_q = log_q - log_q.logsumexp(-1, keepdim=True)
     p = log_p.exp()
     each = (torch.xlogy(p, p) - p * log_q).sum(-1)
     if rest == "bucket" and ids.shape[-1] < student_logits.shape[-1]:
@@ -319,7 +336,7 @@ def sampled_cross_entropy_core(student_logits, ids, weights):
     return -(_constant(weights) * log_q).sum(-1).mean()
 
 
-def policy_gradient_loss(student_logits, teacher_logits, tokens, *, mask=None):
+def policy_gradient_loss(student_logits, teacher_logits, tokens, *, baseline=False, mask=None):
     """The long-term part of the reverse KL of whole texts, for tokens that the student wrote itself (MiniLLM, 2024).
 
     Mean over the tokens of -R_t log q(y_t), where R_t = sum over s > t of log p(y_s) - log q(y_s): how much better the
@@ -330,6 +347,10 @@ def policy_gradient_loss(student_logits, teacher_logits, tokens, *, mask=None):
     vocabulary), entry t those that token t was drawn from. For texts of L tokens the average gradient of
     `reverse_kl_divergence` + `policy_gradient_loss` is that of KL(student || teacher) of whole texts divided by L. The
     value itself says nothing about quality. Tokens where the mask (..., L) is False, a prompt's, count nowhere.
+
+    baseline=True takes from each R_t the mean of the other texts' R_t at that place, of those that count there:
+    "leave one out" (Kool et al. 2019). The average gradient stays the same; it scatters less where all R_t have much in
+    common, as with a teacher who likes hardly any of the student's texts. It needs two independent texts or more.
     """
     chosen_student, chosen_teacher, _ = _select(
         mask, student_logits=student_logits, teacher_logits=teacher_logits, labels=tokens
@@ -342,13 +363,15 @@ def policy_gradient_loss(student_logits, teacher_logits, tokens, *, mask=None):
         raise ValueError(
             f"tokens must be a tensor {_shape(student_logits[..., 0])}, one for each distribution; got {found}"
         )
+    if baseline and tokens.numel() == tokens.shape[-1]:
+        raise ValueError("a baseline is the mean of the other texts: it needs two texts or more, tokens (N, L)")
     chosen_tokens = tokens if mask is None else tokens[mask]
     check_labels(chosen_tokens, chosen_student)
     _check_possible("tokens", chosen_tokens, chosen_student)
-    return policy_gradient_loss_core(student_logits, teacher_logits, tokens.long(), mask=mask)
+    return policy_gradient_loss_core(student_logits, teacher_logits, tokens.long(), baseline=baseline, mask=mask)
 
 
-def policy_gradient_loss_core(student_logits, teacher_logits, tokens, *, mask=None):
+def policy_gradient_loss_core(student_logits, teacher_logits, tokens, *, baseline=False, mask=None):
     """`policy_gradient_loss` without checks."""
     student_logits, teacher_logits = _wide(student_logits), _constant(teacher_logits)
     if mask is not None:  # nothing that stands elsewhere, NaN included, may reach the gradient
@@ -363,7 +386,17 @@ def policy_gradient_loss_core(student_logits, teacher_logits, tokens, *, mask=No
     if mask is not None:
         log_q, gains = log_q.masked_fill(away, 0.0), gains.masked_fill(away, 0.0)
     later = gains.flip(-1).cumsum(-1).flip(-1) - gains
+    if baseline:
+        later = later - _mean_of_the_others(later, torch.ones_like(later, dtype=torch.bool) if mask is None else mask)
     return -(later * log_q).sum() / (log_q.numel() if mask is None else mask.sum())
+
+
+def _mean_of_the_others(values, mask):
+    """For each text and place of values (..., L): the mean over the other texts that count there, 0 if none does."""
+    values, mask = values.masked_fill(~mask, 0.0), mask.to(values.dtype)
+    texts = tuple(range(values.ndim - 1))
+    others = mask.sum(texts, keepdim=True) - mask
+    return (values.sum(texts, keepdim=True) - values) / others.clamp(min=1)
 
 
 def _check_kept(student_logits, ids, name, values):

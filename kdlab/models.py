@@ -195,7 +195,8 @@ class TextClassifier(nn.Module):
     `TextClassifier(9000, 2, width=64, heads=4, layers=2)` maps ids int64 (N, L) and a mask bool (N, L), True where a
     token counts, to logits (N, 2). Without a mask, every id but 0 counts. Token and position embeddings, then
     `layers` times attention and a small network for each token, each added to what came in and normalised; the mean of
-    the tokens that count is read by a linear head. `pooling="first"` reads the first token instead, as BERT does.
+    the tokens that count is read by a linear head. `pooling="first"` reads the first token that counts instead, as BERT
+    does. Padding may stand on either side of a sentence and changes no logit; a row of padding only is a ValueError.
 
     `details=True` gives the dict of all there is to imitate, in the order of the layers: {"logits", "pooled" (N, width),
     "states" [layers + 1 × (N, L, width)], the embedding first, and for each layer "queries", "keys", "values"
@@ -231,24 +232,39 @@ class TextClassifier(nn.Module):
 
     def forward(self, ids, mask=None, details=False):
         mask = ids != 0 if mask is None else mask
+        if not mask.any(1).all():
+            empty = int((~mask.any(1)).nonzero()[0, 0])
+            raise ValueError(f"sentence {empty} is padding only: a sentence needs a token that counts")
         if not details:  # columns in which nothing counts cost time and change nothing
-            used = max(1, int(mask.any(0).nonzero().amax()) + 1)
+            used = int(mask.any(0).nonzero().amax()) + 1
             ids, mask = ids[:, :used], mask[:, :used]
         if ids.shape[1] > self.positions.num_embeddings:
             raise ValueError(f"the sentences have up to {ids.shape[1]} tokens, more than longest allows")
-        state = self.norm(self.tokens(ids) + self.positions.weight[: ids.shape[1]])
+        state = self.norm(self.tokens(ids) + positions_of(self.positions, ids, mask))
         state = F.dropout(state, self.dropout, self.training)
         states, inside = [state], []
         for layer in self.layers:
             state, seen = layer(state, mask)
             states.append(state)
             inside.append(seen)
-        pooled = state[:, 0] if self.pooling == "first" else mean_of_tokens(state, mask)
+        pooled = first_of_tokens(state, mask) if self.pooling == "first" else mean_of_tokens(state, mask)
         logits = self.head(F.dropout(pooled, self.dropout, self.training))
         if not details:
             return logits
         by_name = {name: [seen[name] for seen in inside] for name in inside[0]}
         return {"logits": logits, "pooled": pooled, "states": states, **by_name}
+
+
+def positions_of(table, ids, mask, past=0):
+    """The rows of a table of positions for ids (N, L) after `past` others; the first token that counts has position 0.
+
+    mask is bool (N, past + L), True where a token counts, or None.
+    """
+    places = torch.arange(past, past + ids.shape[1], device=ids.device)
+    padded = mask.int().argmax(1) if mask is not None else None
+    if padded is None or not padded.any():
+        return table.weight[past : past + ids.shape[1]]
+    return table((places - padded[:, None]).clamp(min=0))
 
 
 class EncoderLayer(nn.Module):
@@ -290,6 +306,11 @@ def attention_scores(queries, keys, mask=None):
     return scores if mask is None else scores.masked_fill(~mask[:, None, None, :], float("-inf"))
 
 
+def first_of_tokens(states, mask):
+    """The state of the first token that counts, of states (N, L, width): (N, width)."""
+    return states[torch.arange(len(states), device=states.device), mask.int().argmax(1)]
+
+
 def mean_of_tokens(states, mask):
     """The mean of the states (N, L, width) of the tokens that count: (N, width)."""
     weights = mask.unsqueeze(-1).to(states.dtype)
@@ -302,6 +323,10 @@ class LanguageModel(nn.Module):
     Entry [n, i] scores what follows ids[n, : i + 1]; it never sees what comes later. Token and position embeddings,
     then `layers` times causal attention and a small network for each token, each fed a normalised copy and added to
     what came in; the logits are products with the token embeddings themselves (weight tying, Press & Wolf 2017).
+
+    Texts of unequal length: padding on the right needs no mask, since nobody looks ahead; with padding on the left give
+    `mask` bool (N, L), with a cache (N, all tokens so far), True where a token counts. What stands at padding means
+    nothing. (`kdlab.generation.answer` writes after prompts of unequal length.)
 
     `cache`, a list that is empty at first, keeps the keys and values of every layer, so that the next call takes the
     new tokens alone: `cache = []; model(ids[:, :5], cache); model(ids[:, 5:6], cache)`. ValueError if the text
@@ -333,15 +358,16 @@ class LanguageModel(nn.Module):
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
 
-    def forward(self, ids, cache=None):
+    def forward(self, ids, cache=None, mask=None):
         past = cache[0][0].shape[2] if cache else 0
+        _check_ids(ids, mask, past)
         if past + ids.shape[1] > self.context:
             raise ValueError(f"the text has {past + ids.shape[1]} tokens, more than the context of {self.context}")
-        state = self.tokens(ids) + self.positions.weight[past : past + ids.shape[1]]
+        state = self.tokens(ids) + positions_of(self.positions, ids, mask, past)
         state = F.dropout(state, self.dropout, self.training)
         seen = []
         for n, layer in enumerate(self.layers):
-            state, keys_values = layer(state, cache[n] if cache else None)
+            state, keys_values = layer(state, cache[n] if cache else None, mask)
             seen.append(keys_values)
         if cache is not None:
             cache[:] = seen
@@ -359,28 +385,55 @@ class DecoderLayer(nn.Module):
         self.mix = nn.Linear(width, width)
         self.up, self.down = nn.Linear(width, inner), nn.Linear(inner, width)
 
-    def forward(self, state, past=None):
+    def forward(self, state, past=None, mask=None):
         parts = self.queries_keys_values(self.attention_norm(state)).chunk(3, -1)
         queries, keys, values = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
         if past is not None:
             keys, values = torch.cat([past[0], keys], 2), torch.cat([past[1], values], 2)
-        mixed = causal_attention(queries, keys, values, self.dropout if self.training else 0.0)
+        mixed = causal_attention(queries, keys, values, self.dropout if self.training else 0.0, mask)
         mixed = self.mix(mixed.transpose(1, 2).flatten(2))  # the heads side by side again
         state = state + F.dropout(mixed, self.dropout, self.training)
         thought = self.down(F.gelu(self.up(self.norm(state))))
         return state + F.dropout(thought, self.dropout, self.training), (keys, values)
 
 
-def causal_attention(queries, keys, values, dropout=0.0):
+def causal_attention(queries, keys, values, dropout=0.0, mask=None):
     """softmax(queries · keys / sqrt(d)) · values, (N, heads, L, d): each of the last L tokens sees those up to itself.
 
-    There may be more keys and values than queries: those of earlier tokens, from a cache.
+    There may be more keys and values than queries: those of earlier tokens, from a cache. mask is bool (N, keys), True
+    where a token counts and is seen, or (N, L, keys), True where a query sees a key. Everyone sees itself, so that
+    nothing becomes NaN.
     """
     new, all_ = queries.shape[2], keys.shape[2]
-    if new == all_:
+    if new == all_ and mask is None:
         return F.scaled_dot_product_attention(queries, keys, values, dropout_p=dropout, is_causal=True)
-    mask = queries.new_ones(new, all_, dtype=torch.bool).tril(all_ - new) if new > 1 else None
-    return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, dropout_p=dropout)
+    seen = queries.new_ones(new, all_, dtype=torch.bool).tril(all_ - new) if new > 1 or mask is not None else None
+    if mask is not None:
+        itself = torch.eye(all_, dtype=torch.bool, device=mask.device)[all_ - new :]
+        seen = (seen & (mask[:, None, None] if mask.ndim == 2 else mask[:, None])) | itself
+    return F.scaled_dot_product_attention(queries, keys, values, attn_mask=seen, dropout_p=dropout)
+
+
+def _check_ids(ids, mask, past):
+    """ValueError unless ids are (N, L), and the mask (N, past + L) has a token that counts in every row."""
+    if not isinstance(ids, torch.Tensor) or ids.ndim != 2:
+        found = f"a tensor {tuple(ids.shape)}" if isinstance(ids, torch.Tensor) else type(ids).__name__
+        raise ValueError(
+            f"a language model reads ids int64 (N, L), all rows of one length, got {found}: fill shorter texts up on the "
+            "right, or on the left and give a mask"
+        )
+    if mask is None:
+        return
+    shape = (len(ids), past + ids.shape[1])
+    if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool or mask.shape != shape:
+        found = f"{mask.dtype} {tuple(mask.shape)}" if isinstance(mask, torch.Tensor) else type(mask).__name__
+        raise ValueError(
+            f"mask must be a bool tensor {shape}, all tokens read so far, True where one counts: got {found}"
+        )
+    if not mask.any(1).all():
+        raise ValueError(
+            f"text {int((~mask.any(1)).nonzero()[0, 0])} is padding only: a text needs a token that counts"
+        )
 
 
 def _check_transformer(sizes, dropout):

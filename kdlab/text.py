@@ -1,6 +1,7 @@
 """From text to numbers: tokenizers of words, of characters, and of pieces of words."""
 
 import re
+import unicodedata
 from collections import Counter
 
 import numpy as np
@@ -9,14 +10,22 @@ from kdlab.checks import check_whole
 
 PAD, UNKNOWN, CLS = "[pad]", "[unk]", "[cls]"
 SPECIAL = (PAD, UNKNOWN, CLS)  # their ids are 0, 1, 2
-_PARTS = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[^\w\s]|_")  # a word, with its inner apostrophes (isn't), or one sign
+_LETTER = r"[^\W_][\u0300-\u036f]*"  # with the combining accents that no single character has with it
+_PARTS = re.compile(
+    rf"(?:{_LETTER})+(?:'(?:{_LETTER})+)*|[^\w\s]|_"
+)  # a word, also with apostrophes (isn't); or one sign
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")  # all but the end of a line
+_UNSEEN = "\u200b\u200c\u200d\ufe0e\ufe0f\ufeff\u00ad"  # joiners and the like, which nobody sees
 # How GPT-2 cuts ASCII text before it joins characters: the space belongs to the word behind it.
 _GPT2_PARTS = re.compile(r"'(?:s|t|re|ve|m|ll|d)| ?[A-Za-z]+| ?[0-9]+| ?[^\sA-Za-z0-9]+|\s+(?!\S)|\s+")
 
 
 def words(sentence):
-    """The words and signs of a sentence, lower case: `It isn't "bad"!` -> it, isn't, ", bad, ", !"""
-    return _PARTS.findall(sentence.replace("’", "'").lower())
+    """The words and signs of a sentence, lower case: `It isn't "bad"!` -> it, isn't, ", bad, ", !
+
+    An accent may stand in its letter or behind it (é, or e and U+0301): that is the same word (Unicode's form NFC).
+    """
+    return _PARTS.findall(unicodedata.normalize("NFC", sentence.replace("’", "'").lower()))
 
 
 class WordTokenizer:
@@ -104,14 +113,39 @@ class CharacterTokenizer:
         return "".join(self.vocabulary[n] for n in ids.tolist())
 
 
+# What stands for a sign that has no plain form in Unicode's eyes.
+_NEAREST = {
+    **dict.fromkeys("“”„‟«»", '"'), **dict.fromkeys("‘’‚‛‹›′`´", "'"), **dict.fromkeys("‐‑‒–—―−", "-"),
+    "•": "*", "·": ".", "⁄": "/", "×": "x", "÷": "/", "ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O",
+    "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "þ": "th", "€": "EUR", "£": "GBP",
+}  # fmt: skip
+
+
+def nearest(text):
+    """The text in ASCII: quotes and dashes made straight, accents left out, tabs as spaces; what is like nothing is ?
+
+    "“Café”—a naïve 🐸" becomes '"Cafe"-a naive ?'. A sign of several characters (a family, a flag) may become several ?.
+    """
+    if text.isascii() and not _CONTROL.search(text):
+        return text
+    plain = "".join(_NEAREST.get(character, character) for character in text)
+    letters = [c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c) and c not in _UNSEEN]
+    letters = [_NEAREST.get(c, c) for c in letters]
+    spaced = _CONTROL.sub(" ", "".join(" " if c.isspace() and c != "\n" else c for c in letters))
+    return re.sub(r"[^\x00-\x7f]", "?", spaced)
+
+
 class BytePairTokenizer:
-    """Text to pieces of words and back (byte-pair encoding, Sennrich et al. 2016, in the form of GPT-2), ASCII only.
+    """Text to pieces of words and back (byte-pair encoding, Sennrich et al. 2016, in the form of GPT-2), in ASCII.
 
     `vocabulary` lists the pieces, special ones such as `<|im_end|>` first; a space belongs to the word behind it.
     `merges` lists the pairs of pieces that may be joined, the most urgent first; what they make need not be in the
     vocabulary. A word starts as single characters; again and again its most urgent pair is joined; at the end, pieces
     that the vocabulary lacks are taken apart again. So with all characters in the vocabulary any ASCII text can be
     encoded, and where a larger tokenizer with more merges would use none but our pieces, the result is the same.
+
+    Other text is read as its `nearest` ASCII: é as e, an emoji as a question mark. (GPT-2 falls back on bytes instead: it
+    has a piece for each of the 256 and loses nothing.)
     """
 
     def __init__(self, vocabulary, merges):
@@ -126,8 +160,8 @@ class BytePairTokenizer:
         return len(self.vocabulary)
 
     def encode(self, text):
-        """int64 (L,), one id for each piece. ValueError for a character that the vocabulary lacks."""
-        pieces = [piece for word in _GPT2_PARTS.findall(text) for piece in self._pieces(word)]
+        """int64 (L,), one id for each piece of the nearest ASCII. ValueError where the vocabulary lacks a character of that."""
+        pieces = [piece for word in _GPT2_PARTS.findall(nearest(text)) for piece in self._pieces(word)]
         return np.array([self.ids[piece] for piece in pieces], np.int64)
 
     def decode(self, ids):

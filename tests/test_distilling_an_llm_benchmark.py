@@ -53,6 +53,84 @@ def test_texts_end_where_the_student_ends_them(small):
     assert texts == small.write_texts(student, prompts, 0) != small.write_texts(student, prompts, 1)
 
 
+def test_this_student_can_learn_on_its_own_answers(small):
+    """Prompts of unequal length, an end, and a teacher that is any function: as lesson 14 needs it."""
+    content, tokenizer, _ = small.transfer_set()
+    prompts = [torch.tensor([*tokenizer.encode(p).tolist(), small.START]) for p in content.train.prompts[::300]]
+    assert len({len(prompt) for prompt in prompts}) > 1
+    student, teacher = (small.LanguageModel(len(tokenizer), **small.STUDENT, seed=seed) for seed in (0, 1))
+    recipe = small.Recipe(1.0, 0.0, steps=2, batch_size=3, learning_rate=1e-3)
+    before = student.tokens.weight.detach().clone()
+    run = small.language.distill_on_policy(
+        student, lambda ids: teacher(ids), prompts, recipe=recipe, length=60, end=small.END, long_term=0.5
+    )
+    records = small.drain(run).records
+    assert len(records) == 2 and all(math.isfinite(record["loss"]) for record in records)
+    assert not torch.equal(student.tokens.weight, before)
+
+
+def test_what_counts_in_each_arm(script):
+    """By hand for the first answer: its prompt, its end, and what is told where the teacher gave no probabilities."""
+    part = script.transfer_set()[0].train
+    ids, top, counts = script.counted(False, False)
+    assert len(ids) == sum(int(part.starts[n + 1] - part.starts[n]) for n in range(0, len(part), 2))
+    last = int(part.starts[1]) - 1
+    assert ids[last + 1 : last + 9].tolist() == part.tokens[int(part.starts[2]) :][:8].tolist()
+    start = ids[:last].tolist().index(script.START)
+    assert not counts[:start].any() and ids[last] == script.END
+    for prompts, ends in ((True, False), (False, True), (True, True)):
+        same_ids, told, more = script.counted(prompts, ends)
+        new = (more & ~counts)[: last + 1].nonzero()[:, 0].tolist()
+        expected = list(range(start)) if prompts else []
+        assert new == expected + ([last - 1] if ends and not counts[last - 1] else [])
+        for place in new:
+            assert told.ids[place, 0] == ids[place + 1] and told.weights[place].tolist() == [1.0] + [0.0] * 7
+        same = ~(more & ~counts)
+        assert torch.equal(told.ids[same], top.ids[same]) and torch.equal(told.weights[same], top.weights[same])
+        assert torch.equal(same_ids, ids) and torch.equal(more | counts, more)
+
+
+def test_with_attention_closed_an_answer_is_read_as_if_it_stood_alone(script):
+    sizes = {"width": 8, "heads": 2, "layers": 2, "context": 40, "std": 0.5}
+    closed, plain = script.Closed(9, **sizes), script.LanguageModel(9, **sizes)
+    ids = torch.tensor([[5, 6, 1, 7, 2, 5, 1, 8, 8, 2, 6, 1]])
+    other = ids.clone()
+    other[0, :4] = 3
+    with torch.no_grad():
+        assert torch.allclose(closed(ids)[0, 5:], closed(other)[0, 5:], atol=1e-6)
+        assert torch.allclose(closed(ids)[0, :5], plain(ids)[0, :5], atol=1e-5)
+        assert not torch.allclose(plain(ids)[0, 5:], plain(other)[0, 5:], atol=1e-3)
+
+
+def test_perplexity_of_answers_alone(script):
+    student = script.LanguageModel(len(script.transfer_set()[1]), width=8, heads=2, layers=1, context=160)
+    torch.nn.init.zeros_(student.tokens.weight)
+    part = script.transfer_set()[0].validation
+    assert script.alone(student, part, answers=3) == pytest.approx(len(script.transfer_set()[1]), rel=1e-3)
+
+
+def test_rates_for_one_epoch_are_the_best_and_not_at_the_edge(script):
+    for arm in ("text only", "probabilities"):
+        tried = [row["rate"] for row in rows("epoch_rates", arm=arm)]
+        assert min(tried) < script.epoch_rate(arm) < max(tried)
+    for row in rows("epoch"):
+        assert row["rate"] == script.epoch_rate(row["arm"])
+
+
+def test_probabilities_are_ahead_when_nothing_is_read_twice():
+    text, probabilities = ([row["test"] for row in rows("epoch", arm=arm)] for arm in ("text only", "probabilities"))
+    assert max(probabilities) < min(text)
+
+
+def test_answers_stop_where_ends_were_counted():
+    stopped = {
+        arm: [row["stopped"] for row in rows("epoch", arm=arm)]
+        for arm in ("probabilities", "prompts counted", "ends counted", "prompts and ends counted")
+    }
+    assert all(len(shares) == 3 for shares in stopped.values())
+    assert min(stopped["ends counted"] + stopped["prompts and ends counted"]) > max(stopped["probabilities"]) + 0.2
+
+
 def rows(section, **wanted):
     return [row for row in load_results("distilling_an_llm")[section] if wanted.items() <= row.items()]
 

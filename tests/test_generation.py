@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from kdlab.generation import beam_search, generate, stream
+from kdlab.generation import answer, beam_search, generate, stream
 from kdlab.models import LanguageModel, evaluating
 
 
@@ -208,6 +208,87 @@ def test_the_best_first_token_need_not_begin_the_best_text():
         model, prompt = small(3, seed=seed), prompt_of(2, vocabulary=3, seed=seed)
         found.append(beam_search(model, prompt, 4, beams=27)[1] - beam_search(model, prompt, 4, beams=1)[1])
     assert min(found) > -1e-5 and max(found) > 0.1  # never worse than greedy when nothing is dropped, at times better
+
+
+# --- prompts of any length ------------------------------------------------------------------------
+
+
+def test_an_answer_is_what_the_model_writes_to_the_prompt_alone():
+    model = small()
+    prompts = [prompt_of(size, seed=size) for size in (3, 1, 5)]
+    ids, written = answer(model, prompts, 9, temperature=0)
+    assert ids.shape == written.shape == (3, 9)
+    for row, own, prompt in zip(ids, written, prompts, strict=True):
+        assert torch.equal(row, generate(model, prompt[None], 9 - len(prompt), temperature=0)[0])
+        assert torch.equal(own, torch.arange(9) >= len(prompt))
+
+
+def test_answers_to_equal_prompts_are_those_of_generate():
+    model, prompt = small(), prompt_of(4, 3)
+    ids, written = answer(model, list(prompt), 9, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(ids, generate(model, prompt, 6, generator=torch.Generator().manual_seed(3)))
+    assert not written[:, :3].any() and written[:, 3:].all()
+
+
+def test_each_prompt_gets_draws_from_the_model_s_own_distribution():
+    model, prompts = small(3), [torch.tensor([0, 1]), torch.tensor([2])]
+    ids, _ = answer(model, prompts * 3000, 3)
+    for n, prompt in enumerate(prompts):
+        shares = ids[n::2, len(prompt)].bincount(minlength=3) / 3000
+        with evaluating(model):
+            p = model(prompt[None])[0, -1].softmax(-1)
+        assert (shares - p).abs().max() < 0.04
+
+
+def test_an_answer_ends_with_its_first_end_and_the_columns_with_the_last_answer():
+    model, prompts = small(), [prompt_of(size, seed=size) for size in (2, 4, 1, 3)]
+    whole, _ = answer(model, prompts, 14)
+    end = int(whole[0, 5])
+    ids, written = answer(model, prompts, 14, end=end)
+    last = 0
+    for row, own, prompt, full in zip(ids, written, prompts, whole, strict=True):
+        first = len(prompt)
+        stop = next((i + 1 for i in range(first, 14) if full[i] == end), 14)
+        assert torch.equal(row[:stop], full[:stop]) and own.nonzero()[:, 0].tolist() == list(range(first, stop))
+        last = max(last, stop)
+    assert ids.shape[1] == last
+
+
+def test_an_end_in_a_prompt_does_not_end_the_answer():
+    model = small()
+    _, written = answer(model, [torch.tensor([2, 2, 2])], 6, end=2, temperature=0)
+    assert written[0, 3]
+
+
+@pytest.mark.parametrize(
+    ("prompts", "words"),
+    [
+        (torch.tensor([[1, 2]]), "prompts must be a list"),
+        ([], "prompts must be a list"),
+        ([[1, 2]], "prompt 0 must be a tensor of ids"),
+        ([torch.tensor([1]), torch.tensor([[1]])], "prompt 1 must be a tensor of ids"),
+        ([torch.tensor([1] * 7)], "7 tokens: a length of 7 leaves no room"),
+        ([torch.tensor([9])], "the model knows the ids from 0 to 4"),
+    ],
+)
+def test_prompts_that_are_none_are_refused(prompts, words):
+    with pytest.raises(ValueError, match=words):
+        answer(small(), prompts, 7)
+
+
+def test_other_arguments_of_an_answer_that_make_no_sense_are_refused():
+    prompts = [torch.tensor([1])]
+    for options, words in (
+        ({"end": 5}, "end, the id that ends a text, must be a whole number from 0 to 4"),
+        ({"temperature": -1}, "temperature"),
+        ({"generator": 3}, "torch.Generator, got int"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            answer(small(), prompts, 5, **options)
+    with pytest.raises(ValueError, match="too long for a model with a context"):
+        answer(small(), prompts, 999)
+    with pytest.raises(ValueError, match="generation.answer takes prompts of unequal length"):
+        generate(small(), prompts, 3)
 
 
 # --- errors ---------------------------------------------------------------------------------------

@@ -216,6 +216,70 @@ def test_causal_attention_against_a_loop(new, all_):
         assert torch.allclose(found[:, :, i : i + 1], scores.softmax(-1) @ values[:, :, :last], atol=1e-12)
 
 
+# --- padding --------------------------------------------------------------------------------------
+
+
+def padded(rows, left):
+    """Rows of unequal length filled up with 0, and the mask."""
+    longest = max(map(len, rows))
+    ids, mask = torch.zeros(len(rows), longest, dtype=torch.int64), torch.zeros(len(rows), longest, dtype=torch.bool)
+    for row, own, counts in zip(rows, ids, mask, strict=True):
+        place = slice(longest - len(row), None) if left else slice(len(row))
+        own[place], counts[place] = row, True
+    return ids, mask
+
+
+@pytest.mark.parametrize("left", [True, False])
+@pytest.mark.parametrize("junk", [0, 5])
+def test_padding_on_either_side_changes_no_logit(left, junk):
+    model, rows = small(), [draw_ids(size, seed=size) for size in (5, 9, 2)]
+    ids, mask = padded(rows, left)
+    logits = model(ids.masked_fill(~mask, junk), mask=mask)
+    assert logits.isfinite().all()
+    for row, own, counts in zip(rows, logits, mask, strict=True):
+        assert torch.allclose(own[counts], model(row[None])[0], atol=1e-10)
+    if not left:
+        assert torch.allclose(model(ids)[mask], logits[mask], atol=1e-10)  # nobody looks ahead: no mask is needed
+    else:
+        assert not torch.allclose(model(ids)[mask], logits[mask], atol=0.1)
+
+
+@pytest.mark.parametrize("lengths", [[7, 1, 1], [8, 1], [9]])
+def test_padding_on_the_left_and_a_cache(lengths):
+    model, rows = small(), [draw_ids(size, seed=size) for size in (5, 9, 3)]
+    ids, mask = padded(rows, left=True)
+    cache, read, found = [], 0, []
+    for piece in ids.split(lengths, 1):
+        read += piece.shape[1]
+        found.append(model(piece, cache, mask[:, :read]))
+    assert torch.allclose(torch.cat(found, 1)[mask], model(ids, mask=mask)[mask], atol=1e-10)
+
+
+def test_no_gradient_comes_from_padding():
+    model = small()
+    ids, mask = padded([draw_ids(4), draw_ids(7)], left=True)
+    states = model.tokens(ids).detach().requires_grad_()
+    handle = model.tokens.register_forward_hook(lambda module, inputs, output: states)
+    gradient = torch.autograd.grad(model(ids, mask=mask)[mask].square().sum(), states)[0]
+    handle.remove()
+    assert not gradient[~mask].any() and gradient[mask].abs().sum(-1).min() > 0
+
+
+@pytest.mark.parametrize(
+    ("ids", "mask", "words"),
+    [
+        ([torch.tensor([1, 2]), torch.tensor([3])], None, "all rows of one length, got list: fill shorter texts up"),
+        (torch.tensor([1, 2]), None, r"ids int64 \(N, L\).* got a tensor \(2,\)"),
+        (draw_ids(2, 4), torch.ones(2, 3, dtype=torch.bool), r"mask must be a bool tensor \(2, 4\)"),
+        (draw_ids(2, 4), torch.ones(2, 4), "mask must be a bool tensor"),
+        (draw_ids(2, 4), torch.tensor([[True] * 4, [False] * 4]), "text 1 is padding only"),
+    ],
+)
+def test_texts_that_cannot_be_read_side_by_side_are_refused(ids, mask, words):
+    with pytest.raises(ValueError, match=words):
+        small()(ids, mask=mask)
+
+
 # --- against libraries ----------------------------------------------------------------------------
 
 

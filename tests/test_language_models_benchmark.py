@@ -8,6 +8,7 @@ import torch
 from scripts import load_script
 
 from kdlab.data import load_results
+from kdlab.intervals import t_interval
 from kdlab.language import predict_text
 from kdlab.models import LanguageModel
 from kdlab.token_caches import TokenCache
@@ -68,12 +69,16 @@ def test_the_controls_hold_one_token_at_each_place(script):
     assert isinstance(kept, TokenCache) and kept.ids.shape == (50, 1) and torch.equal(kept.ids[:, 0], logits.argmax(-1))
 
 
-@pytest.mark.parametrize("kind", ["top, bucket", "top, renormalised", "sampled"])
+@pytest.mark.parametrize("kind", ["top, bucket", "top, renormalised", "top, both renormalised", "sampled"])
 def test_what_a_cache_is_taken_for(script, kind):
     logits = 2 * torch.randn(400, 39, generator=torch.Generator().manual_seed(0))
     kept, p = script.cache_of(kind, 4, logits, seed=0)
     sums = p.sum(-1)
-    assert (sums < 1).all() if kind == "top, bucket" else torch.allclose(sums, torch.ones(400), atol=1e-5)
+    assert (
+        (sums < 1).all()
+        if kind in ("top, bucket", "top, both renormalised")
+        else torch.allclose(sums, torch.ones(400), atol=1e-5)
+    )
     assert ((p > 0).sum(-1) <= 4).all() and len(kept) == 400
     if kind != "sampled":
         assert torch.equal((p > 0), logits >= logits.topk(4).values[:, -1:])
@@ -186,6 +191,34 @@ def test_errors_do_not_grow_along_the_student_s_own_text(results):
         excess = [a - b for a, b in zip(row["kl_after_own"], row["kl_after_teacher"], strict=True)]
         assert len(excess) == 14 and statistics.mean(excess) < 0.02
         assert abs(statistics.mean(excess[7:]) - statistics.mean(excess[:7])) < 0.06
+
+
+def test_own_text_brings_whole_texts_nearer_with_reverse_kl_and_nothing_is_told_with_forward_kl(results):
+    def gains(kl):
+        own, given = (
+            of(results["on_policy"], "reverse_kl", arm=f"{whose} text, {kl}", budget="equal steps")
+            for whose in ("own", "given")
+        )
+        return [a - b for a, b in zip(own, given, strict=True)]
+
+    mean, half = t_interval(gains("reverse KL"))
+    assert max(gains("reverse KL")) < 0 and mean + half < 0
+    mean, half = t_interval(gains("forward KL"))
+    assert abs(mean) < half
+
+
+def test_a_step_on_its_own_text_is_dear_because_the_teacher_is_asked(results):
+    given, asked, own = (row["milliseconds"] for row in results["costs"][:3])
+    assert asked > 5 * given and asked < own < 1.5 * asked
+    assert 10 < results["costs"][3]["seconds"] < 300
+
+
+def test_a_cache_that_renormalises_both_is_the_worst(results):
+    for size in (2, 4, 8):
+        both, one = (
+            of(results["caches"], kind=f"top, {how}", size=size) for how in ("both renormalised", "renormalised")
+        )
+        assert clearly_less(one, both)
 
 
 def test_draws_are_unbiased_and_top_k_is_not(results):

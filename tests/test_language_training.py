@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from kdlab.generation import generate
+from kdlab import losses
+from kdlab.generation import answer, generate
 from kdlab.language import (
     bits_per_character,
     distill_on_policy,
@@ -220,6 +221,16 @@ def test_a_cache_of_the_whole_vocabulary_is_the_same_run_as_with_logits():
     (a, a_losses), (b, b_losses) = results
     assert b_losses == pytest.approx(a_losses, abs=1e-6)
     assert all(torch.allclose(x, y, atol=1e-5) for x, y in zip(a.parameters(), b.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("rest", losses.RESTS)
+def test_what_becomes_of_the_rest_of_a_cache_can_be_chosen(rest):
+    student, cache = new_model(), top_k_cache(LOGITS, 3)
+    logits = copy.deepcopy(student)(TEXT[first_batch()]).detach()
+    record = next(train_language_model(student, TEXT, cache, recipe=recipe(), length=LENGTH, rest=rest))
+    places = first_batch()
+    expected = losses.top_k_divergence(logits, cache.ids[places], cache.weights[places].log(), rest=rest)
+    assert record["loss"] == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_it_learns_the_text_and_more_of_the_language_from_the_teacher():
@@ -482,29 +493,32 @@ def test_in_between_each_step_is_either():
     assert 20 < from_text < 52  # 36 expected, sd 3.8
 
 
-def test_the_first_loss_on_its_own_text_is_the_one_computed_by_hand():
-    for long_term in (0.0, 0.5):
-        student, reference = new_model(), new_model()
-        run = distill_on_policy(
-            student, TEACHER, TEXT, recipe=recipe(temperature=2, seed=3), length=LENGTH, prompt=3, long_term=long_term
-        )
-        record = next(run)
-        generator = torch.Generator().manual_seed(3)
-        places = torch.randint(len(TEXT) - LENGTH + 1, (4, 1), generator=generator) + torch.arange(LENGTH)
-        torch.rand((), generator=generator)
-        ids = generate(reference, TEXT[places][:, :3], 5, generator=generator)
-        with evaluating(reference):
-            z, v = reference(ids).double(), TEACHER(ids).double()
-        total = 0.0
-        for n, i in itertools.product(range(4), range(3, LENGTH)):
-            log_q, log_p = (x[n, i - 1].div(2).log_softmax(-1) for x in (z, v))
-            total += 4 * (log_q.exp() * (log_q - log_p)).sum().item() / 20
-            gains = 0.0
-            for j in range(i + 1, LENGTH):
-                gains += (v[n, j - 1].log_softmax(-1) - z[n, j - 1].log_softmax(-1))[ids[n, j]].item()
-            total -= long_term * gains * z[n, i - 1].log_softmax(-1)[ids[n, i]].item() / 20
-        assert record["loss"] == pytest.approx(total, rel=1e-4)
-        assert record["temperature"] == 2 and record["alpha"] == 0
+@pytest.mark.parametrize(("long_term", "baseline"), [(0.0, True), (0.5, False), (0.5, True)])
+def test_the_first_loss_on_its_own_text_is_the_one_computed_by_hand(long_term, baseline):
+    student, reference = new_model(), new_model()
+    run = distill_on_policy(
+        student, TEACHER, TEXT, recipe=recipe(temperature=2, seed=3), length=LENGTH, prompt=3, long_term=long_term,
+        baseline=baseline,
+    )  # fmt: skip
+    record = next(run)
+    generator = torch.Generator().manual_seed(3)
+    places = torch.randint(len(TEXT) - LENGTH + 1, (4, 1), generator=generator) + torch.arange(LENGTH)
+    torch.rand((), generator=generator)
+    ids = generate(reference, TEXT[places][:, :3], 5, generator=generator)
+    with evaluating(reference):
+        z, v = reference(ids).double(), TEACHER(ids).double()
+    total, ahead = 0.0, {}
+    for n, i in itertools.product(range(4), range(3, LENGTH)):
+        log_q, log_p = (x[n, i - 1].div(2).log_softmax(-1) for x in (z, v))
+        total += 4 * (log_q.exp() * (log_q - log_p)).sum().item() / 20
+        ahead[n, i] = 0.0
+        for j in range(i + 1, LENGTH):
+            ahead[n, i] += (v[n, j - 1].log_softmax(-1) - z[n, j - 1].log_softmax(-1))[ids[n, j]].item()
+    for (n, i), gains in ahead.items():
+        others = sum(ahead[m, i] for m in range(4) if m != n) / 3 if baseline else 0.0
+        total -= long_term * (gains - others) * z[n, i - 1].log_softmax(-1)[ids[n, i]].item() / 20
+    assert record["loss"] == pytest.approx(total, rel=1e-4)
+    assert record["temperature"] == 2 and record["alpha"] == 0
 
 
 @pytest.mark.parametrize("long_term", [0.0, 0.3])
@@ -534,6 +548,101 @@ def test_on_its_own_text_it_comes_closer_to_the_teacher():
     records = list(distill_on_policy(student, TEACHER, TEXT, recipe=settings_now, length=LENGTH, prompt=3))
     late = sum(record["loss"] for record in records[-20:]) / 20
     assert late < 0.3 * before[0]["loss"]
+
+
+# --- prompts of any length, ends, other teachers ---------------------------------------------------
+
+PROMPTS = [torch.tensor(ids) for ids in ([1, 2], [3], [4, 0, 1, 2], [5, 5, 5])]
+REPLIES = [torch.tensor(ids) for ids in ([3, 4, 1], [2, 2, 2, 2, 2], [1, 0, 0], [0])]
+
+
+def prompted(**options):
+    options = {"student": new_model(), "teacher": TEACHER, "recipe": recipe(), "length": LENGTH} | options
+    return distill_on_policy(options.pop("student"), options.pop("teacher"), PROMPTS, **options)
+
+
+def test_it_reads_prompts_of_any_length_and_its_own_answers():
+    student = Reads()
+    list(prompted(student=student, recipe=recipe(steps=20)))
+    begun = {tuple(prompt.tolist()): 0 for prompt in PROMPTS}
+    for row in (row for batch in student.seen for row in batch.tolist()):
+        mine = [own for own in begun if tuple(row[: len(own)]) == own]
+        assert mine
+        for own in mine:
+            begun[own] += 1
+    assert min(begun.values()) > 5
+
+
+@pytest.mark.parametrize("on_policy", [0.0, 1.0])
+@pytest.mark.parametrize("end", [None, 2])
+def test_the_loss_of_unequal_answers_is_the_mean_over_the_tokens_that_count(on_policy, end):
+    student, reference, seen = new_model(), new_model(), []
+    run = prompted(student=student, answers=REPLIES, on_policy=on_policy, end=end, long_term=0.5, recipe=recipe(seed=4))
+    record = next(run)
+    generator = torch.Generator().manual_seed(4)
+    chosen = torch.randint(4, (4,), generator=generator).tolist()
+    torch.rand((), generator=generator)
+    prompts = [PROMPTS[n] for n in chosen]
+    if on_policy:
+        ids, counts = answer(reference, prompts, LENGTH, end=end, generator=generator)
+        rows = [(row[mine | (torch.arange(len(row)) < len(prompt))], len(prompt))
+                for row, mine, prompt in zip(ids, counts, prompts, strict=True)]  # fmt: skip
+    else:
+        rows = [(torch.cat([PROMPTS[n], REPLIES[n]])[:LENGTH], len(PROMPTS[n])) for n in chosen]
+    values, ahead = [], []
+    for ids, start in rows:
+        own = ids.tolist()
+        stop = next((i + 1 for i in range(start, len(own)) if own[i] == end), len(own))
+        with evaluating(reference):
+            z, v = (model(ids[None, :stop])[0].double().log_softmax(-1) for model in (reference, TEACHER))
+        gains = {i: (v[i - 1, own[i]] - z[i - 1, own[i]]).item() for i in range(start, stop)}
+        ahead.append({i: (sum(gains[j] for j in gains if j > i), z[i - 1, own[i]].item()) for i in gains})
+        values += [(z[i - 1].exp() * (z[i - 1] - v[i - 1])).sum().item() for i in gains]
+        seen.append(stop - start)
+    total = sum(values)
+    if on_policy:
+        for n, own in enumerate(ahead):
+            for i, (later, log_q) in own.items():
+                others = [other[i][0] for m, other in enumerate(ahead) if m != n and i in other]
+                total -= 0.5 * (later - sum(others) / max(1, len(others))) * log_q
+    assert len(set(seen)) > 1 and record["loss"] == pytest.approx(total / len(values), rel=1e-4)
+
+
+def test_what_stands_after_the_end_teaches_nothing():
+    longer = [torch.cat([reply[:2], torch.tensor([0]), reply]) for reply in REPLIES]
+    cut = [reply[: reply.tolist().index(0) + 1] for reply in longer]
+    found = [
+        [record["loss"] for record in prompted(answers=answers, on_policy=0, end=end)]
+        for answers, end in ((longer, 0), (cut, None), (longer, None))
+    ]
+    assert found[0] == pytest.approx(found[1], abs=1e-5) and found[0] != pytest.approx(found[2], abs=1e-2)
+
+
+class Output(dict):
+    """What models of `transformers` return."""
+
+
+@pytest.mark.parametrize("wrap", [lambda ids: TEACHER(ids), lambda ids: Output(logits=TEACHER(ids))])
+def test_any_function_may_be_the_teacher(wrap):
+    models = [new_model(), new_model()]
+    for model, teacher in zip(models, (TEACHER, wrap), strict=True):
+        list(prompted(student=model, teacher=teacher, long_term=0.2))
+    assert same(*models)
+
+
+def test_a_student_learns_from_a_rule_to_stop_and_what_comes_next():
+    """The rule: each token is the one before plus 1, and 5 is the end; it knows so after anything a student writes."""
+
+    def rule(ids):
+        return F.one_hot((ids + 1).clamp(max=5), VOCABULARY).float() * 6
+
+    student = new_model(width=16)
+    prompts = [torch.tensor([0]), torch.tensor([1]), torch.tensor([0, 1, 2])]
+    options = {"recipe": recipe(steps=150, learning_rate=0.02, batch_size=8), "length": 12, "end": 5}
+    list(distill_on_policy(student, rule, prompts, divergence=kl_divergence_core, **options))
+    ids, written = answer(student, prompts, 12, temperature=0, end=5)
+    for row, own, prompt in zip(ids, written, prompts, strict=True):
+        assert row[own].tolist() == list(range(int(prompt[-1]) + 1, 6))
 
 
 # --- errors, before anything is computed ----------------------------------------------------------
@@ -567,6 +676,7 @@ CACHE = top_k_cache(LOGITS, 2)
         ({"recipe": {"steps": 3}}, "recipe must be a Recipe"),
         ({"student": lambda ids: ids}, "student must be a torch module"),
         ({"evaluate": 3}, "evaluate must be a function"),
+        ({"teacher": CACHE, "rest": "forget"}, "rest must be one of 'bucket'"),
         ({"evaluate_every": 0}, "evaluate_every"),
     ],
 )
@@ -598,6 +708,44 @@ def test_bad_input_is_refused_when_distillation_on_policy_is_called(changes, wor
     good = {"student": new_model(), "teacher": TEACHER, "text": TEXT, "recipe": recipe(), "length": LENGTH, "prompt": 3}
     with pytest.raises(ValueError, match=words):
         distill_on_policy(**(good | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"text": []}, "prompts must be a list"),
+        ({"text": [[1, 2]]}, "prompt 0 must be a tensor of ids"),
+        ({"text": [PROMPTS[0], TEXT[:0]]}, "prompt 1 must be a tensor of ids, .* not empty"),
+        ({"text": [TEXT[:8]]}, "prompt 0 has 8 tokens: a length of 8 leaves no room"),
+        ({"text": [PROMPTS[0] + 9]}, "the model knows the ids from 0 to 5"),
+        ({"length": 18}, "length of 18 is too long .* 17 at most"),
+        ({"length": 17, "teacher": new_model(context=9)}, "more than the model's context of 9"),
+        ({"on_policy": 0.5}, "some steps need given answers"),
+        ({"answers": REPLIES[:2]}, "one for each of the 4 prompts: got 2"),
+        ({"answers": [TEXT[:0]] * 4}, "at least 1"),
+        ({"text": TEXT, "answers": REPLIES}, "answers belong to a list of prompts"),
+        ({"end": 6}, "end, the id that ends an answer, must be a whole number from 0 to 5"),
+        ({"teacher": LOGITS}, "teacher must be a model, or a function"),
+        ({"long_term": 1, "recipe": recipe(batch_size=1)}, "batch_size must be at least 2"),
+    ],
+)
+def test_bad_prompts_answers_and_teachers_are_refused_when_it_is_called(changes, words):
+    good = {"student": new_model(), "teacher": TEACHER, "text": PROMPTS, "recipe": recipe(), "length": LENGTH}
+    with pytest.raises(ValueError, match=words):
+        distill_on_policy(**(good | changes))
+
+
+@pytest.mark.parametrize(
+    ("teacher", "words"),
+    [
+        (lambda ids: torch.zeros(*ids.shape, 7), r"must return logits \(4, \d, 6\).* got \(4, \d, 7\)"),
+        (lambda ids: torch.full((*ids.shape, 6), -math.inf), "give such a token a low logit"),
+        (lambda ids: (torch.zeros(*ids.shape, 6),), "let its forward return the logits alone"),
+    ],
+)
+def test_a_teacher_whose_answer_is_no_use_is_named_at_the_first_step(teacher, words):
+    with pytest.raises(ValueError, match=words):
+        next(prompted(teacher=teacher))
 
 
 def test_bad_texts_are_refused_when_a_model_looks_at_them():

@@ -353,3 +353,30 @@ def test_a_classifier_that_cannot_be_built_is_refused(options, word):
 def test_a_sentence_that_is_too_long_is_refused():
     with pytest.raises(ValueError, match="longest"):
         classifier()(torch.ones(1, 33, dtype=torch.long))
+
+
+@pytest.mark.parametrize("pooling", ["mean", "first"])
+@pytest.mark.parametrize("with_mask", [True, False])
+def test_padding_on_the_left_gives_the_same_logits(pooling, with_mask):
+    model = TextClassifier(30, 3, width=8, heads=2, pooling=pooling).double().eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(5)
+    rows = [torch.tensor(ids) for ids in ([2, 7, 4, 9], [2, 5], [2, 3, 8, 1, 6, 29])]
+    alone = torch.cat([model(row[None]) for row in rows])
+    left = torch.stack([torch.cat([torch.zeros(8 - len(row), dtype=torch.int64), row]) for row in rows])
+    mask = left != 0
+    found = model(left, mask) if with_mask else model(left)
+    assert torch.allclose(found, alone, atol=1e-10)
+    details = model(left, mask, details=True)
+    assert torch.allclose(details["logits"], alone, atol=1e-10)
+    assert torch.allclose(
+        details["states"][0][mask], torch.cat([model(r[None], details=True)["states"][0][0] for r in rows])
+    )
+
+
+def test_a_row_of_padding_only_is_refused():
+    model, ids = TextClassifier(30), torch.tensor([[2, 3], [0, 0], [2, 0]])
+    for arguments in ((ids,), (ids, ids != 0)):
+        with pytest.raises(ValueError, match="sentence 1 is padding only"):
+            model(*arguments)

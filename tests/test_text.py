@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import unicodedata
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdlab.data import load_moby_dick, load_reviews
-from kdlab.text import SPECIAL, BytePairTokenizer, CharacterTokenizer, WordTokenizer, words
+from kdlab.text import SPECIAL, BytePairTokenizer, CharacterTokenizer, WordTokenizer, nearest, words
 
 quick = settings(max_examples=100, deadline=None)
 texts = st.lists(st.text(max_size=40), min_size=1, max_size=6)
@@ -34,6 +35,8 @@ def tokenizer(reviews):
         ("''Conan'' and 'Jaws'", ["'", "'", "conan", "'", "'", "and", "'", "jaws", "'"]),
         ("co-writer/director, 8½ stars", ["co", "-", "writer", "/", "director", ",", "8½", "stars"]),
         ("Touché!", ["touché", "!"]),
+        ("Touche\u0301!", ["touché", "!"]),  # the accent behind its letter
+        ("x\u0302y, İstanbul", ["x\u0302y", ",", "i\u0307stanbul"]),  # no single character has these together
         ("a_b", ["a", "_", "b"]),
         (" \t", []),
         ("", []),
@@ -124,7 +127,15 @@ def test_a_batch_is_its_rows_whatever_the_length(known, sentences, length):
 @quick
 @given(st.text(max_size=60))
 def test_words_hold_every_sign_and_letter_in_order(sentence):
-    assert "".join(words(sentence)) == "".join(sentence.replace("’", "'").lower().split())
+    lower = unicodedata.normalize("NFC", sentence.replace("’", "'").lower())
+    assert "".join(words(sentence)) == "".join(lower.split())
+
+
+@quick
+@given(st.text(max_size=40))
+def test_accents_in_their_letters_and_behind_them_are_the_same_words(sentence):
+    composed, apart = (unicodedata.normalize(form, sentence) for form in ("NFC", "NFD"))
+    assert words(composed) == words(apart)
 
 
 def test_wrong_arguments_are_refused():
@@ -226,8 +237,35 @@ def test_byte_pairs_decode_to_the_text_they_encode(string):
     assert tokenizer.decode([0, *ids, 0]) == string
 
 
-def test_byte_pairs_refuse_unknown_characters_and_double_pieces():
-    with pytest.raises(ValueError, match="'é' is not in the vocabulary"):
-        BytePairTokenizer(LETTERS, MERGES).encode("café")
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("“Café”—a naïve ‘frog’…", "\"Cafe\"-a naive 'frog'..."),
+        ("one\ttwo\u00a0three\r\nfour", "one two three \nfour"),
+        ("e\u0301", "e"),
+        ("a 🐸!", "a ?!"),
+        ("❤\ufe0f", "?"),
+        ("Straße, Łódź, ½", "Strasse, Lodz, 1/2"),
+        ("日本", "??"),
+        ("plain ~ text\n", "plain ~ text\n"),
+    ],
+)
+def test_what_is_not_ascii_is_read_as_the_nearest_sign(text, plain):
+    assert nearest(text) == plain
+    tokenizer = BytePairTokenizer(["<|end|>", *LETTERS, "he", " c", "at", " cats"], MERGES)
+    assert tokenizer.decode(tokenizer.encode(text)) == plain
+
+
+@quick
+@given(st.text(max_size=60))
+def test_any_text_can_be_encoded_and_the_nearest_of_the_nearest_is_itself(text):
+    tokenizer = BytePairTokenizer(LETTERS, MERGES)
+    plain = nearest(text)
+    assert plain.isascii() and nearest(plain) == plain and tokenizer.decode(tokenizer.encode(text)) == plain
+
+
+def test_byte_pairs_refuse_characters_that_they_lack_and_double_pieces():
+    with pytest.raises(ValueError, match="'f' is not in the vocabulary"):
+        BytePairTokenizer(["c", "a", "e"], []).encode("café")
     with pytest.raises(ValueError, match="twice"):
         BytePairTokenizer(["a", "a"], [])

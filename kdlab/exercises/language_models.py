@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from kdlab.exercises.core import Exercise, Mistake, Option, Question, Quiz
 from kdlab.exercises.engine.chances import cause_of_shares, fits, generator_is_used
-from kdlab.exercises.engine.values import close, describe
+from kdlab.exercises.engine.values import close
 
 # 1 --------------------------------------------------------------------------------------------------------------------
 
@@ -227,162 +227,6 @@ causal_attention = Exercise(
 # 3 --------------------------------------------------------------------------------------------------------------------
 
 
-def _next_character(logits, temperature, generator):
-    """One id for each row of logits (N, V): drawn from softmax(logits / temperature); the likeliest if it is 0."""
-    if temperature == 0:
-        return logits.argmax(-1)
-    p = (logits / temperature).softmax(-1)
-    return torch.multinomial(p, 1, generator=generator)[:, 0]
-
-
-def _chances(logits, temperature):
-    return (logits / temperature).softmax(dim=-1)
-
-
-# By chance no two answers are alike: what many draws show is compared with these.
-CHANCES_MISTAKES = {
-    "All characters come equally often: where are the logits?": lambda z, t: torch.ones_like(z) / z.shape[-1],
-    "All rows are drawn from the logits of the first. Each row is a text of its own.": (
-        lambda z, t: _chances(z[:1], t).expand_as(z)
-    ),
-    "All rows are drawn alike. Each row is a text of its own, with its own logits.": (
-        lambda z, t: _chances(z, t).mean(0).expand_as(z)
-    ),
-    "It is always the likeliest character. *Draw* one, if T is above 0.": (
-        lambda z, t: F.one_hot(z.argmax(-1), z.shape[-1]).float()
-    ),
-}
-
-
-def _ids(answer, rows, classes):
-    """The answer's ids, int64, if it has one for each row."""
-    answer.is_tensor()
-    shape = tuple(answer.value.shape)
-    answer.holds(
-        shape == (rows,),
-        f"The shape should be ({rows},), an id for each row; yours is {shape}. `multinomial` gives a column for each draw: "
-        "take its only one, `[:, 0]`. (`[0]` would be the first row.)",
-    )
-    answer.holds(not answer.value.is_floating_point(), "ids are whole numbers; you returned floating-point numbers.")
-    ids = answer.value.long()
-    answer.holds(bool((ids >= 0).all() and (ids < classes).all()), "An id must be a column of the logits, 0 to V - 1.")
-    return ids
-
-
-def _ask_next_character(ask):
-    logits = torch.tensor([2.5, 0.5, -0.5, -1.0, 1.2])[torch.randperm(5)]
-    logits, seen = torch.stack([logits, logits.roll(1), logits.roll(2)]), []
-    rows = logits.repeat_interleave(4000, 0)
-    for temperature in (0.5, 2.0):
-        answer = ask(rows, temperature, torch.Generator().manual_seed(0))
-        ids = _ids(answer, 12000, 5)
-        first = ids.view(3, 4000)[:, :1]
-        answer.holds(
-            (ids.view(3, 4000) != first).any() or torch.equal(first[:, 0], logits.argmax(-1)),
-            "Rows with the same logits always got the very same character: one draw, one random number, or one id, for all. "
-            "Each row is a text of its own, with a draw of its own.",
-        )
-        shares = F.one_hot(ids, 5).float().view(3, 4000, 5).mean(1)
-        seen.append(({"logits": logits, "temperature": temperature}, shares, 4000))
-    if not fits(seen, _chances):
-        wrong = next(case for case in seen if not fits([case], _chances))  # the one that the learner is shown
-        ask.came_out = f"shares of 4000 draws from {describe(logits[0])}: {describe(wrong[1][0])}"
-        cause = cause_of_shares(seen, _chances, CHANCES_MISTAKES)
-        p = _chances(**wrong[0])
-        if cause is None and ((wrong[1] == 0) & (p > 0.01)).any():
-            cause = "Some characters never come, though they are likely enough: do you draw among the likeliest only?"
-        raise Mistake(cause or "The shares of 4000 draws are not those of softmax(logits / temperature).", p[0])
-    generator_is_used(ask, rows[::40], 2.0)
-    one = ask(logits[:1], 2.0, torch.Generator().manual_seed(0))
-    one.is_tensor()
-    one.holds(tuple(one.value.shape) == (1,), f"{ONE_TEXT} You returned the shape {tuple(one.value.shape)}.")
-    _ids(one, 1, 5)
-
-
-def _still_drawn(evidence):
-    """At temperature 0 the generator makes no difference."""
-    arguments = evidence.cases[0][0]
-    values = [evidence.call(arguments | {"generator": torch.Generator().manual_seed(seed)}) for seed in range(8)]
-    return any(not torch.equal(value, values[0]) for value in values) and (
-        "At temperature 0 you still draw by chance. There, nothing is drawn: it is the likeliest character of each row."
-    )
-
-
-def _greedy(greedy):
-    """An answer that does something else at temperature 0."""
-    return lambda z, t, g: greedy(z) if t == 0 else _next_character(z, t, g)
-
-
-def _drawn_from(chances):
-    """An answer that draws from something else."""
-    return lambda z, t, g: z.argmax(-1) if t == 0 else torch.multinomial(chances(z, t), 1, generator=g)[:, 0]
-
-
-ONE_TEXT = (
-    "Right for several texts, not for a single one: ids are then of shape (1,). `.squeeze()` takes away *every* dimension "
-    "of size 1; take the column, `[:, 0]`."
-)
-
-next_character = Exercise(
-    place=3,
-    title="Draw the next character",
-    minutes=6,
-    difficulty="easy",
-    reference=_next_character,
-    roles={"temperature": None, "logits": None},  # it is 0 where answers are compared; above, draws are
-    draw=lambda draw: {"logits": draw.logits(), "temperature": 0, "generator": torch.Generator().manual_seed(1)},
-    questions=_ask_next_character,
-    properties=(_still_drawn,),
-    hints=(
-        "Temperature 0 cannot be divided by: treat it first. For all others, make probabilities and draw.",
-        "`torch.multinomial(p, 1, generator=generator)` draws one column for each row of probabilities: shape (N, 1).",
-        "`(logits / temperature).softmax(-1)`, then `torch.multinomial(p, 1, generator=generator)[:, 0]`; "
-        "`logits.argmax(-1)` if the temperature is 0.",
-    ),
-    cases={
-        ONE_TEXT: lambda draw: {"logits": draw.logits(1, 5), "temperature": 0, "generator": torch.Generator()},
-    },
-    mistakes={
-        "At temperature 0 you return several things: `max(-1)` gives the largest logits *and* their places. Only the places "
-        "are asked for.": _greedy(lambda z: z.max(-1)),
-        "That is the largest logit, or probability. The *place* of it is asked for.": (
-            _greedy(lambda z: z.amax(-1)),
-            _greedy(lambda z: z.softmax(-1).amax(-1)),
-        ),
-    },
-    wrong={
-        **{sentence: (_drawn_from(chances), sentence) for sentence, chances in CHANCES_MISTAKES.items()},
-        "no generator": (lambda z, t, g: _next_character(z, t, None), "other draws each time"),
-        "a seed of its own": (lambda z, t, g: _next_character(z, t, g.manual_seed(0)), "seed of your own"),
-        "the global seed": (lambda z, t, g: _next_character(z, t, torch.manual_seed(0) and None), "seed of your own"),
-        "set back": (lambda z, t, g: _next_character(z, t, g.manual_seed(g.initial_seed())), "do not set it back"),
-        "temperature not used": (_drawn_from(lambda z, t: z.softmax(-1)), "Temperature makes no difference"),
-        "multiplied": (_drawn_from(lambda z, t: (z * t).softmax(-1)), "You multiply by `temperature`"),
-        "one draw for all": (
-            lambda z, t, g: z.argmax(-1) if t == 0 else _next_character(z[:1], t, g).repeat(len(z)),
-            "one draw, one random number",
-        ),
-        "greedy as float": (_greedy(lambda z: z.argmax(-1).float()), "keep whole numbers"),
-        "a column": (
-            lambda z, t, g: z.argmax(-1) if t == 0 else torch.multinomial(_chances(z, t), 1, generator=g),
-            "take its only one",
-        ),
-        "divided by zero": (
-            lambda z, t, g: torch.multinomial((z / t).softmax(-1), 1, generator=g)[:, 0],
-            "division by 0",
-        ),
-        "T = 1 in place of 0": (lambda z, t, g: _next_character(z, t or 1.0, g), "still draw by chance"),
-        "one text, greedy": (_greedy(lambda z: z.argmax(-1).squeeze()), "Right for several texts"),
-        "one text": (
-            lambda z, t, g: z.argmax(-1) if t == 0 else torch.multinomial(_chances(z, t), 1, generator=g).squeeze(),
-            "Right for several texts",
-        ),
-    },
-)
-
-# 4 --------------------------------------------------------------------------------------------------------------------
-
-
 def _word_level_loss(student_logits, teacher_logits, mask):
     """KL(teacher || student) at T = 1, the mean over the places that count; logits (N, L, V), mask bool (N, L)."""
     log_q = student_logits[mask].log_softmax(-1)
@@ -428,7 +272,7 @@ def _texts(draw):
 
 
 word_level_loss = Exercise(
-    place=4,
+    place=3,
     title="What the teacher expects next",
     minutes=7,
     difficulty="medium",
@@ -505,7 +349,7 @@ word_level_loss = Exercise(
     },
 )
 
-# 5 --------------------------------------------------------------------------------------------------------------------
+# 4 --------------------------------------------------------------------------------------------------------------------
 
 
 def _jensen_shannon_divergence(student_logits, teacher_logits, beta):
@@ -538,7 +382,7 @@ def _other_jsd(mix=lambda p, q, b: b * p + (1 - b) * q, join=lambda p, q, m, b: 
 
 
 jensen_shannon_divergence = Exercise(
-    place=5,
+    place=4,
     title="Between forward and reverse",
     minutes=10,
     difficulty="medium",
@@ -630,114 +474,7 @@ jensen_shannon_divergence = Exercise(
     },
 )
 
-# 6 --------------------------------------------------------------------------------------------------------------------
-
-
-def _later_gains(log_p, log_q):
-    """For each token of each text (N, L): the sum of log p - log q over all tokens *after* it."""
-    gains = log_p - log_q.detach()
-    return gains.sum(-1, keepdim=True) - gains.cumsum(-1)
-
-
-def _later_gains_from_behind(log_p, log_q):
-    gains = log_p - log_q.detach()
-    return gains.flip(-1).cumsum(-1).flip(-1) - gains
-
-
-def _later_gains_one_by_one(log_p, log_q):
-    gains, later = log_p - log_q.detach(), torch.zeros_like(log_p)
-    for t in range(gains.shape[1]):
-        later[:, t] = gains[:, t + 1 :].sum(dim=-1)
-    return later
-
-
-def _other_gains(of):
-    """Another sum of the gains."""
-    return lambda log_p, log_q: of(log_p - log_q.detach())
-
-
-def _after(gains):
-    return gains.sum(-1, keepdim=True) - gains.cumsum(-1)
-
-
-def _ask_later_gains(ask):
-    log_p, log_q = (-3 * torch.rand(3, 6) for _ in range(2))
-    log_q.requires_grad_()
-    answer = ask(log_p, log_q)
-    answer.is_tensor((3, 6))
-    answer.holds(
-        answer.arguments[1].requires_grad,
-        "You changed `log_q` itself, in place: methods that end in `_` do. The loss still needs its gradient. `.detach()` "
-        "without it gives a new tensor and leaves the caller's alone.",
-    )
-    answer.holds(
-        not answer.value.requires_grad,
-        "A gradient flows into the gains. They say how good a token *was*: numbers, like marks in school. `.detach()`.",
-    )
-
-
-later_gains = Exercise(
-    place=6,
-    title="What came of it",
-    minutes=8,
-    difficulty="hard",
-    reference=_later_gains,
-    forms=(_later_gains_from_behind, _later_gains_one_by_one),
-    roles={"log_p": "tokens", "log_q": "tokens"},  # (texts, tokens): a log-probability of each token
-    draw=lambda draw: {
-        "log_p": -3 * torch.rand(draw.rows - 3 or 1, draw.tokens + 3),
-        "log_q": -3 * torch.rand(draw.rows - 3 or 1, draw.tokens + 3),
-    },
-    questions=_ask_later_gains,
-    hints=(
-        "Write the gains of a text of four tokens on paper, and below each the sum of those to its right. What stands below "
-        "the last?",
-        "`gains.cumsum(-1)` sums from the left, up to and with each token. What must be taken from the whole sum?",
-        "`gains = log_p - log_q.detach()`, then `gains.sum(-1, keepdim=True) - gains.cumsum(-1)`.",
-    ),
-    mistakes={
-        "You counted the token itself, too. What it earns at once stands in the divergence already: only *later* tokens "
-        "count.": _other_gains(lambda x: x.flip(-1).cumsum(-1).flip(-1)),
-        "Those are the gains *before* each token. It cannot have caused them.": _other_gains(
-            lambda x: x.cumsum(-1) - x
-        ),
-        "Those are the gains up to each token. Only what comes *after* it can be its doing.": (
-            _other_gains(lambda x: x.cumsum(-1))
-        ),
-        "Every token gets the gain of the whole text: the past, which only adds noise, and its own, which the divergence "
-        "has counted already. Only *later* tokens count.": _other_gains(lambda x: x.sum(-1, keepdim=True).expand_as(x)),
-        "Every token gets the gains of all *other* tokens, the past included. It cannot have caused that.": (
-            _other_gains(lambda x: x.sum(-1, keepdim=True) - x)
-        ),
-        "Your sum runs over the texts. Each row is a text of its own: sum along the last dimension.": (
-            _other_gains(lambda x: x.sum(0) - x.cumsum(0)),
-            _other_gains(lambda x: x.flip(0).cumsum(0).flip(0)),
-            _other_gains(lambda x: x.cumsum(0)),
-        ),
-        "You took the next token only. Sum over *all* later ones.": _other_gains(lambda x: F.pad(x[:, 1:], (0, 1))),
-        "You left out the next token: your sums begin one place too late.": (
-            _other_gains(lambda x: F.pad(_after(x)[:, 1:], (0, 1)))
-        ),
-        "You turned the text round, and not back again: `flip` once more at the end.": (
-            _other_gains(lambda x: x.flip(-1).cumsum(-1)),
-            _other_gains(lambda x: x.flip(-1).cumsum(-1) - x),
-            _other_gains(lambda x: x.flip(-1).cumsum(-1) - x.flip(-1)),
-        ),
-        "You took the mean of the later gains. It is their sum: the divergence of a text is the sum over its tokens.": (
-            _other_gains(lambda x: _after(x) / torch.arange(x.shape[1] - 1, -1, -1).clamp(min=1))
-        ),
-        "You took the difference of the *probabilities*. Their logarithms are given, and asked for.": (
-            lambda p, q: _after(p.exp() - q.detach().exp())
-        ),
-    },
-    wrong={
-        "gradient": (lambda p, q: _after(p - q), "A gradient flows into the gains"),
-        "detached in place": (lambda p, q: _later_gains(p, q.detach_()), "changed `log_q` itself"),
-    },
-    praise="Well done. To the divergence a loss adds `-(later_gains(log_p, log_q) * log_q).mean()`.",
-)
-
-# 7 --------------------------------------------------------------------------------------------------------------------
+# 5 --------------------------------------------------------------------------------------------------------------------
 
 
 def _bucket_divergence(student_logits, ids, log_probabilities):
@@ -854,7 +591,7 @@ def _others_ignored(evidence):
 
 
 bucket_divergence = Exercise(
-    place=7,
+    place=5,
     title="The rest in a bucket",
     minutes=12,
     difficulty="hard",
@@ -941,7 +678,7 @@ bucket_divergence = Exercise(
     },
 )
 
-# 8 --------------------------------------------------------------------------------------------------------------------
+# 6 --------------------------------------------------------------------------------------------------------------------
 
 
 def _sampled_targets(logits, draws, generator):
@@ -1104,7 +841,7 @@ def _ask_sampled_targets(ask):
 
 
 sampled_targets = Exercise(
-    place=8,
+    place=6,
     title="Few draws, right on average",
     minutes=8,
     difficulty="medium",

@@ -41,11 +41,9 @@ from kdlab.plots.kl_divergence import (
 from kdlab.plots.language_models import (
     cache_curves,
     divergence_measures,
-    exposure,
     jump_at_the_ends,
     kept_shares,
     next_characters,
-    text_against_bits,
     transfer_arms,
 )
 from kdlab.plots.mlp_distillation import hinton_section3, loss_curves, moved_digits, race_over_seeds

@@ -8,7 +8,6 @@ from kdlab.plots.base import (
     GRAY,
     GREEN,
     HARD,
-    PALETTE,
     PINK,
     RED,
     SIZE,
@@ -120,43 +119,6 @@ def jump_at_the_ends(betas, divergence, forward, reverse):
 
 
 @in_course_style
-def exposure(curves, *, first=16, step=8):
-    """KL(teacher || student) against the place, a plot for each {title: {what was before: [a list for each seed]}}."""
-    looks = {"what the teacher wrote": (BLUE, "-"), "real text": (GRAY, "--"), "what it wrote itself": (RED, "-")}
-    figure, axes = picture(len(curves), size=(SIZE[0], 3.0), sharey=True, squeeze=False)
-    for ax, (title, lines) in zip(axes[0], curves.items(), strict=True):
-        for name, seeds in lines.items():
-            color, dash = looks[name]
-            seeds = np.asarray(seeds)
-            places = first + step * (np.arange(seeds.shape[1]) + 0.5)
-            ax.plot(places, seeds.T, color=color, alpha=0.25, linewidth=1)
-            ax.plot(places, seeds.mean(0), color=color, linestyle=dash, linewidth=2, label=f"after {name}")
-        ax.set(xlabel="place in the text", title=title)
-    axes[0][0].set(ylabel="KL(teacher || student), bits", ylim=(0, None))
-    axes[0][0].legend(fontsize="x-small", loc="lower right")
-    figure.suptitle("recorded: 3 seeds, benchmarks/language_models.py", fontsize="small", color=GRAY)
-    return figure
-
-
-@in_course_style
-def text_against_bits(arms, *, start=None, title=""):
-    """Each arm {name: [(bits on held-out text, teacher's bits on the student's text)]} as points, one for each seed."""
-    figure, ax = picture(size=(SIZE[0], 3.8))
-    markers = "osD^vPX*hp"
-    for (name, points), marker, color in zip(arms.items(), markers, PALETTE + [GRAY] * 6, strict=False):
-        x, y = np.asarray(points).T
-        ax.plot(x, y, marker, color=color, alpha=0.45, markersize=5)
-        ax.plot(x.mean(), y.mean(), marker, color=color, markersize=10, markeredgecolor="black", label=name)
-    if start is not None:
-        x, y = np.asarray(start).T
-        ax.plot(x.mean(), y.mean(), "x", color="black", markersize=10, markeredgewidth=2, label="start of all")
-    ax.set(xlabel="bits per character on held-out text", ylabel="teacher's bits per character\nof the student's text")
-    ax.legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1.01, 0.5))
-    figure.suptitle(title or "recorded: 3 seeds, benchmarks/language_models.py", fontsize="small", color=GRAY)
-    return figure
-
-
-@in_course_style
 def cache_curves(kinds, *, full):
     """Against bytes per character: what a student reaches, and how far the kept probabilities are off on average.
 
@@ -164,6 +126,7 @@ def cache_curves(kinds, *, full):
     """
     looks = {
         "top k, renormalised": (RED, "--", "s"),
+        "top k, both renormalised": (PINK, ":", "D"),
         "top k and a bucket": (GREEN, "-.", "^"),
         "draws": (BLUE, "-", "o"),
     }
@@ -184,7 +147,7 @@ def cache_curves(kinds, *, full):
         ax.set_xscale("log", base=2)
         ax.set_xlabel("bytes for each character")
         ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes[0].legend(fontsize="small")
+    axes[1].legend(*axes[0].get_legend_handles_labels(), fontsize="small")  # where there is room
     figure.suptitle("recorded: 3 seeds, benchmarks/language_models.py", fontsize="small", color=GRAY)
     return figure
 

@@ -114,7 +114,7 @@ widgets.TemperaturePanel(logits, images=images, labels=labels, editable=False)
 # | 07 | [Why it works](07_why_it_works.ipynb) | take things away from a teacher, and see what is missed | 65 |
 # | 08 | [Feature distillation](08_feature_distillation.ipynb) | teach a student where to look | 90 |
 # | 11 | [Transformer distillation](11_transformer_distillation.ipynb) | let a pretrained reader teach a small one | 100 |
-# | 12 | [Language models](12_language_models.ipynb) | what a next character can teach | 130 |
+# | 12 | [Language models](12_language_models.ipynb) | what a next character can teach | 90 |
 # | 13 | [Distilling an LLM](13_distilling_an_llm.ipynb) | a real language model teaches one that trains while you wait | 100 |
 #
 # Each lesson builds on those before it. Later lessons follow: relations, many teachers, language models,

@@ -85,9 +85,12 @@ print(ids, *map(tokenizer.decode, ids), sep="\n")
 # > **Predict.** `splendiferous` became `[unk]`, id 1. Which words does a vocabulary made from the training sentences
 # > not know? What would go wrong if we made it from *all* sentences?
 #
+# <details><summary>Which words, and what would go wrong</summary>
+#
 # It has every word that occurs at least twice in the training sentences. The others share one entry: a word seen once
 # would get a vector that is mostly its random start. And a word that only test sentences have must stay unknown, or the
 # test would not be a test.
+# </details>
 #
 # Sentences differ in length, tensors do not. So short ones are filled up with **padding**, id 0, and a **mask**
 # remembers what is real.
@@ -158,8 +161,11 @@ lesson.attention.check(attention)
 # long as nobody looks at *it*. What it sees is thrown away at the end.
 # </details>
 #
-# And √d? A sum of d products of random numbers of size 1 is typically of size √d: 8 for d = 64. Undivided, wide heads
+# <details><summary>And √d?</summary>
+#
+# A sum of d products of random numbers of size 1 is typically of size √d: 8 for d = 64. Undivided, wide heads
 # would have large scores, softmax would give nearly all weight to one token, and little gradient would be left.
+# </details>
 #
 # The rest of a transformer's layer is two tricks and a small network. The tricks: *add* what is new to what came in, so
 # that nothing gets lost (**residual connection**), then bring each vector back to mean 0 and spread 1 (**layer norm**).
@@ -281,9 +287,12 @@ rows = example.attentions.mean(1)[:, example.tokens.index("not")]  # the mean of
 print("“not” looks most at, in layers 1 to 6:", *(example.tokens[i] for i in rows.argmax(-1)))
 
 # %% [markdown]
+# <details><summary>What happened</summary>
+#
 # Some heads have a job that one can name. But most look at `[CLS]`, which means nothing: a place to look when there is
 # nothing to look for. So does *not* in four of six layers, in the mean of the heads; *hold*, which it denies, is
 # first in none. Attention is not an explanation of an answer. It is one of the things that a student can imitate.
+# </details>
 #
 # ### Which layer answers for which?
 #
@@ -442,10 +451,13 @@ for name, value in found.items():
     print(f"{name:37}", "perfect" if value < 1e-4 else "far from it")
 
 # %% [markdown]
+# <details><summary>What happened</summary>
+#
 # Which way the axes point is an accident of training. Squared differences and cosines ask the student to repeat the
 # accident, unless a projection takes it out. Products of vectors do not see it:
 #
 # $$(VQ)(VQ)^\top = V Q Q^\top V^\top = V V^\top$$
+# </details>
 #
 # Lesson 09 does the same with relations between *pictures*.
 #
@@ -546,11 +558,14 @@ assert outcome["distilled"]["accuracy"] > outcome["hard labels"]["accuracy"] + 0
 print("200 labels: the student of the frozen encoder is at least 4 points ahead of hard labels: ok")
 
 # %% [markdown]
+# <details><summary>What happened</summary>
+#
 # The student that hears 200 labels hardly beats a coin: most words it has met once or never. The student that hears
 # an opinion about *all* sentences, from a teacher that has seen the very same 200 labels, is far ahead, and about
 # level with that teacher (the dotted line). Close to each other are the two that hear of the same sentences: *people*
 # and *hard labels*, *distilled* and its control. (The cell asks for 4 points, since one run can be unlucky. Recorded
 # runs stand below.)
+# </details>
 #
 # Now play: **Start** runs the next seed, the slider changes the number of labels.
 #
@@ -638,10 +653,13 @@ print("hard labels: more than 85 % sure on average, and right in less than 65 %:
 print("distilled: less than 75 % sure on average: ok")
 
 # %% [markdown]
+# <details><summary>What happened</summary>
+#
 # The students read *words*. Their teacher reads sentences: it puts “Not good.” below 30 % and “Not bad.” above 90 %.
 # What a few thousand sentences and three seconds of training hand over is which words are kind, not what *not* does to
 # them. And look at the ends of the scale: the student with 200 hard labels knows least and is surest. It has learned
 # them by heart.
+# </details>
 #
 # And this is how a student's attention comes about. The next panel shows the teacher's maps beside those of a student
 # that has learned nothing yet. Run the cell below it, and scroll back up while it runs.
@@ -737,11 +755,16 @@ plots.distilbert_recipe(recorded["distilbert"], recorded["cost"], accuracy(teach
 # %% [markdown]
 # This was a short training run, *recorded*: 125 steps, in which the student sees 2000 of the 7605 sentences, and two
 # seeds for each bar (the dots). Random weights had the larger learning rate, 3e-4 against 1e-4; the cell above uses
-# 1e-4 for both. One difference is large enough to trust all the same: the **start**. Three inherited layers are of
-# use before the first step (if you have the extra, the cell above says how much: three quarters of short sentences
-# right), and soon come near their teacher. The network from random weights has hardly begun. DistilBERT's authors
-# call a good start crucial, and so it is here. Whether the triple loss adds anything to labels, for the student that
-# inherits, two seeds cannot tell: ahead with one, level with the other.
+# 1e-4 for both.
+#
+# <details><summary>What happened</summary>
+#
+# One difference is large enough to trust all the same: the **start**. Three inherited layers are of use before the first
+# step (if you have the extra, the cell above says how much: three quarters of short sentences right), and soon come near
+# their teacher. The network from random weights has hardly begun. DistilBERT's authors call a good start crucial, and so
+# it is here. Whether the triple loss adds anything to labels, for the student that inherits, two seeds cannot tell: ahead
+# with one, level with the other.
+# </details>
 #
 # What is saved? For one sentence at a time, half of the time and a little more. *Not* half of the weights: 11.7 of
 # the teacher's 22.6 million are the table of word pieces, and the student needs all of it. (Lesson 15 makes tables
@@ -766,9 +789,12 @@ assert len(none) == len(five) == 5 and sum(five) / 5 < sum(none) / 5 + 0.01
 plots.augmented_reviews(copies, {"all 7605 real sentences": runs(taught, 200).mean() / 100})
 
 # %% [markdown]
+# <details><summary>What happened</summary>
+#
 # Nothing. Over five seeds the copies do a little harm, if anything (each arm has the same 300 steps). A masked or
 # clipped sentence has the words that the 200 had anyway, and what the student lacks may be *other* words. The rule that
 # we left out would bring in new ones.
+# </details>
 #
 # ## Quiz
 
