@@ -17,7 +17,11 @@ function toolbar(parent, model, { doing = "training", unit = "step" } = {}) {
     ["Stop", "stop", (state) => active.includes(state)],
     ["Reset", "reset", (state) => state !== "ready"],
   ].map(([text, request, allowed]) => {
-    const node = button(row, text, () => allowed(model.get("state")) && ask(request));
+    const node = button(row, text, () => {
+      if (!allowed(model.get("state"))) return;
+      if (request === "start") bringIntoView(row.closest(".kd-panel"));
+      ask(request);
+    });
     node.classList.add("kd-tool", `kd-${request}`);
     return { node, request, allowed };
   });
@@ -48,6 +52,12 @@ function toolbar(parent, model, { doing = "training", unit = "step" } = {}) {
     setText(trace, model.get("trace"));
     details.hidden = !model.get("trace");
   };
+}
+
+// Whoever starts a run wants to see all of it: a panel that is half below the window comes up.
+function bringIntoView(root) {
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  root.scrollIntoView({ block: "nearest", behavior: still ? "auto" : "smooth" });
 }
 
 // A speed that Python chose and the list does not have.

@@ -3,6 +3,37 @@
 #
 # *In one minute you will watch a large network teach a small one.*
 #
+# ## 1 · Watch
+#
+# Two networks look at the same picture. The **teacher** is large and has learned to read digits. The **student** is small and
+# knows nothing yet. Click on the cell below and press **Shift + Enter**: that runs it. Then press **Start** in the panel, and
+# the student learns.
+#
+# > **Predict.** The student's blue bars are nearly even now. The label of the picture says “4” and no more, so that bar will
+# > grow. Will any other, and which?
+
+# %%
+import kdlab; kdlab.first_look()
+
+# %% [markdown]
+# <details><summary>What happened</summary>
+#
+# The bars went towards the short lines, which are where the teacher is. The student now says 4, and it doubts where the teacher
+# doubts: its second choice is the 9, which no label of a 4 speaks of. On other pictures it is further off: three hundred steps
+# are few, and it never saw these twelve digits.
+# </details>
+#
+# That is **knowledge distillation**: a small network learns to give the *whole* answer of a large one, and not only the right
+# word for each picture. Two arrows lead into the student: what the teacher asks for has the weight 0.9 here and a thick arrow,
+# what the label asks for 0.1 and a thin one. None leads into the teacher, which stays as it is.
+#
+# Now pick other pictures, press **Reset** and **Start** again, and rest the pointer on the underlined words: each shows what
+# it speaks of. The slider **Temperature** softens both answers alike; section 3 looks at it.
+#
+# (On a web page the pictures are what panels look like; to move them, open the course with `make lab`.)
+#
+# **About this lesson**
+#
 # | | |
 # |---|---|
 # | **Time** | 15 minutes alone, 10 in class |
@@ -13,34 +44,6 @@
 # - say in one sentence what knowledge distillation is,
 # - run cells, move panels, check exercises and get lessons back as they came,
 # - find your way through the course.
-#
-# ## 1 · Watch
-#
-# Two networks look at the same picture. The **teacher** is large and has learned to read digits. The **student** is small and
-# knows nothing yet. Click on the cell below and press **Shift + Enter**: that runs a cell and moves to the next.
-#
-# > **Predict.** The label of the chosen picture says just “4”; the teacher says more (the yellow bars). Press **Start** in the
-# > panel, and the student learns. Which of the two will its blue bars be like in the end?
-#
-# (On a web page the pictures are what panels look like; to move them, open the course with `make lab`.)
-
-# %%
-import kdlab; kdlab.first_look()
-
-# %% [markdown]
-# <details><summary>What happened</summary>
-#
-# The bars went towards the short lines, which are where the teacher is. The student now says 4, and it doubts where the teacher
-# doubts: its second choice is the 9. On other pictures it is further off: three hundred steps are few, and it never saw these
-# twelve digits.
-# </details>
-#
-# That is **knowledge distillation**: a small network learns to give the *whole* answer of a large one, and not only the right
-# word for each picture. Two arrows lead into the student: what the teacher asks for has the weight 0.9 here and a thick arrow,
-# what the label asks for 0.1 and a thin one. None leads into the teacher, which stays as it is.
-#
-# Now pick other pictures, press **Reset** and **Start** again, and rest the pointer on the underlined words: each shows what
-# it speaks of. The slider **Temperature** softens both answers alike; section 3 looks at it.
 #
 # ## 2 · Is everything here?
 
