@@ -466,7 +466,7 @@ lesson.perplexity.check(perplexity)
 # > **Predict.** What will it have learned first?
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 def look(student):
     logits = language.predict_text(student, validation_ids)[:-1]
     loss = losses.cross_entropy(logits, validation_ids[1:], mask=validation_counts[:-1])
@@ -478,8 +478,6 @@ student = new_student()
 run = language.train_language_model(student, ids, cache, recipe=recipe, length=160, mask=counting, evaluate=look)
 story = "Tell a short story about a brave dog and a boat."
 records = []
-
-# %% tags=["nbval-ignore-output"]
 print("step 0:", ask(student, story, length=25), "\n")
 for steps in (10, 30):
     records += islice(run, steps)
