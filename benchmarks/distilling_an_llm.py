@@ -5,6 +5,7 @@ arms     text only, cached probabilities, both: equal steps and tokens, the chos
 epoch_rates, epoch
          once through every second answer, each arm's rate chosen: text, probabilities; prompts and ends counted or not;
          attention closed at the ends of answers. Perplexity, and how many answers stop
+once     the same steps in windows that share no place, at equal rates: text, probabilities; attention open, closed
 long     four times as many steps, one seed: validation perplexity on the way
 teacher  what SmolLM2 says of the test answers, and of what each student wrote (needs the pretrained extra)
 vocabulary   how much of the teacher's text its most frequent pieces cover (needs the extra and what it wrote)
@@ -36,7 +37,7 @@ from kdlab.metrics import count_parameters, distinct_n
 from kdlab.models import LanguageModel, evaluating
 from kdlab.text import BytePairTokenizer
 from kdlab.token_caches import TokenCache
-from kdlab.training import Recipe, drain
+from kdlab.training import Recipe, descend, drain
 
 TRAINED = Path(__file__).parent / "runs" / "distilling_an_llm"  # weights, so that no run is done twice
 STUDENT = {"width": 192, "heads": 6, "layers": 2, "context": 160, "std": 0.06}
@@ -249,6 +250,7 @@ def alone(student, part, answers=40):
 
 
 def epoch_student(arm, rate, seed):
+    """As many steps as once through takes, in windows drawn at random: a place is read once on average."""
     soft, prompts, ends, closed = EPOCH[arm]
     ids, top, counts = counted(prompts, ends)
     student = (Closed if closed else LanguageModel)(len(transfer_set()[1]), **STUDENT, seed=seed)
@@ -297,6 +299,47 @@ def epoch(arm, seed):
 
 def epoch_jobs():
     yield from ({"arm": arm, "seed": seed} for seed, arm in product(SEEDS, EPOCH))
+
+
+def disjoint(count, seed):
+    """Windows that share no place, in an order of the seed's, as batches int64 (steps, BATCH, LENGTH)."""
+    generator = torch.Generator().manual_seed(seed)
+    whole = (count - 1) // (BATCH * LENGTH) * BATCH
+    starts = LENGTH * torch.randperm(whole, generator=generator)
+    starts = starts + torch.randint(count - whole * LENGTH, (1,), generator=generator)
+    return starts.view(-1, BATCH, 1) + torch.arange(LENGTH)
+
+
+def once_student(arm, rate, seed):
+    """Once through every second answer, and no place is read twice."""
+    soft, prompts, ends, closed = EPOCH[arm]
+    ids, top, counts = counted(prompts, ends)
+    student = (Closed if closed else LanguageModel)(len(transfer_set()[1]), **STUDENT, seed=seed)
+    batches = disjoint(len(ids), seed)
+    recipe = Recipe(1.0, 0.0, steps=len(batches), batch_size=BATCH, learning_rate=rate, seed=seed)
+    steps = iter(batches)
+
+    def next_loss(temperature, alpha):
+        places = next(steps)
+        heard = counts[places]
+        logits, places = student(ids[places])[heard], places[heard]
+        if soft:
+            return losses.top_k_divergence_core(logits, top.ids[places], top.weights[places].log(), rest="bucket")
+        return losses.cross_entropy_core(logits, ids[places + 1])
+
+    drain(descend(student, next_loss, recipe=recipe))
+    return student
+
+
+def once(arm, rate, seed):
+    return {"validation": alone(once_student(arm, rate, seed), transfer_set()[0].validation)}
+
+
+def once_jobs():
+    for arm, rate in product(("probabilities", "text only"), EPOCH_RATES):
+        yield {"arm": arm, "rate": rate, "seed": EPOCH_SEED}
+    for seed, arm in product(SEEDS, ("probabilities", "attention closed")):
+        yield {"arm": arm, "rate": 8e-3, "seed": seed}
 
 
 # --- the real teacher -----------------------------------------------------------------------------
@@ -427,6 +470,7 @@ SECTIONS = {
     "arms": (arms, arms_jobs),
     "epoch_rates": (epoch_rates, epoch_rates_jobs),
     "epoch": (epoch, epoch_jobs),
+    "once": (once, once_jobs),
     "long": (long, long_jobs),
     "teacher": (teacher, teacher_jobs),
     "vocabulary": (vocabulary, vocabulary_jobs),

@@ -90,6 +90,22 @@ def test_what_counts_in_each_arm(script):
         assert torch.equal(same_ids, ids) and torch.equal(more | counts, more)
 
 
+def test_once_through_reads_no_place_twice(script):
+    count = len(script.counted(False, False)[0])
+    batches = script.disjoint(count, 0)
+    assert batches.shape[1:] == (script.BATCH, script.LENGTH)
+    assert len(batches.unique()) == batches.numel() > 0.97 * count
+    assert batches.min() >= 0 and batches.max() < count - 1  # something follows each place
+    assert not torch.equal(batches, script.disjoint(count, 1)) and torch.equal(batches, script.disjoint(count, 0))
+
+
+def test_what_counts_decides_what_is_learned(script, monkeypatch):
+    monkeypatch.setattr(script, "STUDENT", {"width": 8, "heads": 2, "layers": 1, "context": 160, "std": 0.06})
+    students = {arm: script.once_student(arm, 1e-3, 0).tokens.weight.detach() for arm in ("text only", "ends counted")}
+    again = script.once_student("text only", 1e-3, 0).tokens.weight
+    assert torch.equal(students["text only"], again) and not torch.equal(*students.values())
+
+
 def test_with_attention_closed_an_answer_is_read_as_if_it_stood_alone(script):
     sizes = {"width": 8, "heads": 2, "layers": 2, "context": 40, "std": 0.5}
     closed, plain = script.Closed(9, **sizes), script.LanguageModel(9, **sizes)
@@ -117,7 +133,15 @@ def test_rates_for_one_epoch_are_the_best_and_not_at_the_edge(script):
         assert row["rate"] == script.epoch_rate(row["arm"])
 
 
-def test_probabilities_are_ahead_when_nothing_is_read_twice():
+def test_probabilities_are_ahead_at_each_rate_when_nothing_is_read_twice(script):
+    for rate in script.EPOCH_RATES:
+        found = {
+            arm: rows("once", arm=arm, rate=rate, seed=100)[0]["validation"] for arm in ("text only", "probabilities")
+        }
+        assert found["probabilities"] < 0.92 * found["text only"]
+
+
+def test_probabilities_are_ahead_once_through():
     text, probabilities = ([row["test"] for row in rows("epoch", arm=arm)] for arm in ("text only", "probabilities"))
     assert max(probabilities) < min(text)
 
