@@ -527,7 +527,7 @@ def three_ways(count, seed):
 panel = widgets.ExperimentPanel(
     three_ways,
     controls=[widgets.Control("count", "answers to learn from", [50, 200, len(train)], len(train))],
-    measures={"perplexity": ("Perplexity of held-out answers (the axis ends at 600)", (0, 600), "")},
+    measures={"perplexity": ("Perplexity of held-out answers (the axis shows 100 to 300)", (100, 300), "")},
     against="count",
     steps=40,
 )
@@ -863,4 +863,4 @@ lesson.quiz
 # - A. Askell et al.: *A General Language Assistant as a Laboratory for Alignment*, 2021, arXiv 2112.00861: context
 #   distillation.
 #
-# **Next:** 14 · The student's own steps.
+# **Next:** [14 · The student's own steps](14_the_students_own_steps.ipynb): learning from what one writes oneself.
