@@ -47,7 +47,7 @@ def worlds(script):
 
 def test_every_arm_was_chosen_inside_its_grid_and_run_with_every_seed(script, recorded):
     for task, known, measure in worlds(script):
-        for arm in script.arms_of(task):
+        for arm in script.arms_of(task, known):
             same = {"task": task, "known": known, "arm": arm}
             tries = [row for row in recorded["tries"] if same.items() <= row.items()]
             scores = {(row["rate"], row["temperature"]): row[measure] for row in tries}

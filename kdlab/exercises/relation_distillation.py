@@ -160,7 +160,7 @@ relational_distance_loss = Exercise(
 
 
 def _angles(features):
-    """(B, D) -> (B, B, B): entry [i, j, k] is the cosine of the angle at sample i between the directions to j and to k."""
+    """(B, D) -> (B, B, B): [i, j, k] is the cosine of the angle at i between the directions to j and k; 0 if one is i."""
     directions = features[None, :, :] - features[:, None, :]  # [i, j] leads from i to j
     directions = F.normalize(directions, dim=-1)
     return directions @ directions.transpose(1, 2)
@@ -514,8 +514,8 @@ def _cka_of_tables(x, y):
 linear_cka = Exercise(
     place=6,
     title="How alike are two spaces?",
-    minutes=10,
-    difficulty="medium",
+    minutes=5,
+    difficulty="easy",
     reference=_linear_cka,
     forms=(_cka_of_tables,),
     roles={"x": "features", "y": "features"},
