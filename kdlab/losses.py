@@ -720,7 +720,8 @@ def contrastive_loss(student_features, teacher_features, *, temperature, project
     """
     temperature = check_temperature(temperature)
     _check_relations(student_features, teacher_features)
-    _check_projection(projection, student_features[0].numel(), teacher_features[0].numel(), "features", "width")
+    vectors = (student_features.flatten(1), teacher_features.flatten(1))
+    _check_projected(*vectors, projection, None, "features", "samples")
     return contrastive_loss_core(student_features, teacher_features, temperature=temperature, projection=projection)
 
 
