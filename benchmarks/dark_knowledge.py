@@ -21,6 +21,7 @@ from kdlab.labels import balanced_draw
 from kdlab.metrics import (
     accuracy,
     agreement,
+    area_under_curve,
     copied_mistakes,
     errors,
     expected_calibration_error,
@@ -93,13 +94,6 @@ def margin(logits, digit):
     others = logits.clone()
     others[:, digit] = -torch.inf
     return logits[:, digit] - others.amax(-1)
-
-
-def area_under_curve(scores, positive):
-    """The probability that one of the positive has the higher score than one of the others."""
-    ranks = scores.argsort().argsort().double()
-    count = int(positive.sum())
-    return float((ranks[positive].sum() - count * (count - 1) / 2) / (count * (len(scores) - count)))
 
 
 def omitted_jobs():

@@ -138,6 +138,23 @@ def jensen_shannon_divergence_core(student_logits, teacher_logits, *, beta=0.5, 
     return beta * _mean_small_kl(log_p, log_m) + (1 - beta) * _mean_small_kl(log_q, log_m)
 
 
+def total_variation_loss(student_logits, teacher_logits, *, temperature=1.0, mask=None):
+    """Half the sum of |p - q| over the classes, mean over the distributions: 1 - sum of min(p, q).
+
+    The chance that a teacher refuses what a student drafts for it (`kdlab.drafting`; Zhou et al. 2024, DistillSpec).
+    """
+    temperature = check_temperature(temperature)
+    student_logits, teacher_logits = _select(mask, student_logits=student_logits, teacher_logits=teacher_logits)
+    student_logits, teacher_logits = _check_pair(student_logits, teacher_logits, temperature)
+    return total_variation_loss_core(student_logits, teacher_logits, temperature=temperature)
+
+
+def total_variation_loss_core(student_logits, teacher_logits, *, temperature=1.0):
+    """`total_variation_loss` without checks."""
+    log_q, log_p = _log_soft_pair(student_logits, teacher_logits, temperature)
+    return (log_p.exp() - log_q.exp()).abs().sum(-1).mean() / 2
+
+
 def logit_matching_loss(student_logits, teacher_logits, *, mask=None):
     """Half the mean squared difference of the logits, each first centred: mean of ||z - v||² / (2 · classes).
 
@@ -720,8 +737,7 @@ def contrastive_loss(student_features, teacher_features, *, temperature, project
     """
     temperature = check_temperature(temperature)
     _check_relations(student_features, teacher_features)
-    vectors = (student_features.flatten(1), teacher_features.flatten(1))
-    _check_projected(*vectors, projection, None, "features", "samples")
+    _check_projected(student_features.flatten(1), teacher_features.flatten(1), projection, None, "features", "samples")
     return contrastive_loss_core(student_features, teacher_features, temperature=temperature, projection=projection)
 
 

@@ -121,6 +121,25 @@ def linear_cka(features, other_features):
     return float((x.T @ y).square().sum() / ((x.T @ x).norm() * (y.T @ y).norm()))
 
 
+def area_under_curve(scores, wrong):
+    """The chance that a random example with wrong=True has a higher score than one without (ties count half).
+
+    scores (N,) numbers, wrong (N,) bool. 0.5 for scores that say nothing; the area under the ROC curve. ValueError
+    unless there are examples of both kinds.
+    """
+    scores, wrong = torch.as_tensor(scores), torch.as_tensor(wrong)
+    if scores.ndim != 1 or scores.shape != wrong.shape or wrong.dtype != torch.bool or scores.isnan().any():
+        raise ValueError(
+            f"scores must be numbers (N,) and wrong bool (N,): {tuple(scores.shape)}, {tuple(wrong.shape)}"
+        )
+    high, low = scores[wrong], scores[~wrong].sort().values
+    if not len(high) or not len(low):
+        raise ValueError("wrong must be True for some examples and False for others")
+    below = torch.searchsorted(low, high.contiguous())
+    ties = torch.searchsorted(low, high.contiguous(), right=True) - below
+    return float((below.double() + ties.double() / 2).mean() / len(low))
+
+
 def distinct_n(texts, n):
     """Distinct n-grams divided by all n-grams of the texts together, lists of ids or of words: from 0 to 1.
 

@@ -49,9 +49,10 @@ def train(
     """Train S students of one shape in lock-step; yields {"step", "loss": [S floats]} after every step.
 
     `recipes` holds a Recipe for each student: temperature, alpha, learning rate and seed may differ; steps and batch
-    size may not, and there are no changes. labels is (N,) or a list of S such tensors; teacher_logits is None, (N,
-    classes), or a list with a tensor or None (hard labels only) for each student. With validation=(inputs, labels)
-    every `evaluate_every` steps, and after the last, the record has "accuracy": [S floats], measured in eval mode.
+    size may not, and there are no changes. inputs is (N, ...), or a list of S such tensors of one shape: each student
+    then learns from its own. labels is (N,) or a list of S such tensors; teacher_logits is None, (N, classes), or a
+    list with a tensor or None (hard labels only) for each student. With validation=(inputs, labels) every
+    `evaluate_every` steps, and after the last, the record has "accuracy": [S floats], measured in eval mode.
 
     Each student gets the same batches, schedule and optimizer as in `kdlab.training.train`, so it ends up the same but
     for rounding. Everything is checked when `train` is called (ValueError): what `training.train` refuses, students of
@@ -62,16 +63,19 @@ def train(
     check_alike(students)
     _check_trainable(students)
     _check_recipes(recipes, len(students))
+    inputs = _each("inputs", inputs, len(students))
     labels, teachers = _each("labels", labels, len(students)), _each("teacher_logits", teacher_logits, len(students))
     labels, teachers = _check_targets(students, inputs, labels, teachers, recipes, evaluate_every)
+    _check_lengths(inputs)
     if validation is not None:
         validation = _check_validation(students[0], validation, recipes[0])
-    _try_out(students, inputs)
+    _try_out(students, inputs[0])
     return _run(students, inputs, labels, teachers, recipes, validation, evaluate_every)
 
 
 def _run(students, inputs, labels, teachers, recipes, validation, evaluate_every):
     steps = recipes[0].steps
+    inputs, which_inputs = _different(inputs)
     hard, which_hard = _different(labels)
     soft, which_soft = _log_soft_targets(teachers, recipes, hard.device)
     blocks, modes = [], [(module, module.training) for student in students for module in student.modules()]
@@ -79,8 +83,9 @@ def _run(students, inputs, labels, teachers, recipes, validation, evaluate_every
         for student in students:
             student.train()
         with gradients():
-            for places, sharing in _blocks(recipes):
-                block = _Block(places, [students[i] for i in places], [recipes[i] for i in places], sharing, inputs)
+            for places, sharing in _blocks(recipes, which_inputs.tolist()):
+                block = _Block(places, [students[i] for i in places], [recipes[i] for i in places], sharing)
+                block.read(inputs, which_inputs[places])
                 block.aim(hard, which_hard[places], soft, which_soft[places])
                 blocks.append(block)
         for step in range(steps):
@@ -104,16 +109,17 @@ def _run(students, inputs, labels, teachers, recipes, validation, evaluate_every
             module.training = mode
 
 
-def _blocks(recipes):
-    """Which students go into one batched computation: (their places, how many neighbours share a seed) for each block.
+def _blocks(recipes, which_inputs):
+    """Which students go into one batched computation: (their places, how many neighbours share batches) for each block.
 
-    Seeds that occur equally often go together, so that the students of a block form a rectangle (seeds, sharing).
+    Students with the same seed and the same inputs see the same batches. Batches that are shared by equally many go
+    together, so that the students of a block form a rectangle (batches, sharing).
     """
-    by_seed = defaultdict(list)
+    by_batches = defaultdict(list)
     for place, recipe in enumerate(recipes):
-        by_seed[recipe.seed].append(place)
+        by_batches[recipe.seed, which_inputs[place]].append(place)
     by_count = defaultdict(list)
-    for places in by_seed.values():
+    for places in by_batches.values():
         by_count[len(places)].append(sorted(places, key=lambda place: recipes[place].learning_rate))
     for sharing, rows in by_count.items():
         size = max(1, BLOCK // sharing)
@@ -122,10 +128,10 @@ def _blocks(recipes):
 
 
 class _Block:
-    """Students whose stacked weights are trained by one computation; each `sharing` neighbours have one seed."""
+    """Students whose stacked weights are trained by one computation; each `sharing` neighbours have the same batches."""
 
-    def __init__(self, places, students, recipes, sharing, inputs):
-        self.places, self.students, self.inputs, self.sharing = places, students, inputs, sharing
+    def __init__(self, places, students, recipes, sharing):
+        self.places, self.students, self.recipes, self.sharing = places, students, recipes, sharing
         self.forward, self.weights = _stack(students)
         self.trained = [name for name, p in students[0].named_parameters() if p.requires_grad]
         for student, own in zip(students, zip(*self.weights.values(), strict=True), strict=True):
@@ -136,10 +142,6 @@ class _Block:
         like = next(iter(self.weights.values()))
         self.temperature = like.new_tensor([r.temperature for r in recipes])
         self.alpha = like.new_tensor([r.alpha for r in recipes])
-        self.batches = [
-            batches_of(len(inputs), r.batch_size, torch.Generator().manual_seed(r.seed)) for r in recipes[::sharing]
-        ]
-        self.gathered = inputs.new_empty(0)
         self.optimizer = self._adam([r.learning_rate for r in recipes])
 
     def _adam(self, rates):
@@ -156,9 +158,19 @@ class _Block:
             self.slices.append(own)
         return torch.optim.Adam(groups, fused=True)
 
+    def read(self, inputs, which_inputs):
+        """Set the inputs (M, N, ...), and which of them each student has."""
+        self.count, self.inputs = inputs.shape[1], inputs.flatten(0, 1)
+        self.inputs_start = (which_inputs[:: self.sharing] * self.count).unsqueeze(1)
+        self.batches = [
+            batches_of(self.count, r.batch_size, torch.Generator().manual_seed(r.seed))
+            for r in self.recipes[:: self.sharing]
+        ]
+        self.gathered = inputs.new_empty(0)
+
     def aim(self, hard, which_hard, soft, which_soft):
         """Set the targets: labels (M, N) and log soft targets (M', N, classes), and which of them each student has."""
-        count = len(self.inputs)
+        count = self.count
         self.hard, self.hard_start = hard.flatten(), (which_hard * count).unsqueeze(1)
         self.without = which_soft < 0  # hard labels only
         self.alpha[self.without] = 1
@@ -167,8 +179,8 @@ class _Block:
 
     def step(self, factor):
         """One step of all students; their losses before it."""
-        chosen = torch.stack([next(own) for own in self.batches]).to(self.inputs.device)  # (seeds, batch)
-        logits = self.forward(self.weights, self._gather(chosen))
+        chosen = torch.stack([next(own) for own in self.batches]).to(self.inputs.device)  # (batches, batch)
+        logits = self.forward(self.weights, self._gather(chosen + self.inputs_start))
         chosen = chosen.repeat_interleave(self.sharing, 0)  # (students, batch)
         labels = self.hard.take(chosen + self.hard_start)
         log_p = None
@@ -185,7 +197,7 @@ class _Block:
         return losses.tolist()
 
     def _gather(self, chosen):
-        """The batches (seeds, batch, ...), in memory that is used again: new memory costs more than the copying."""
+        """The batches (batches, batch, ...), in memory that is used again: new memory costs more than the copying."""
         shape = (*chosen.shape, *self.inputs.shape[1:])
         if self.gathered.shape != shape:
             self.gathered = self.inputs.new_empty(shape)
@@ -268,8 +280,8 @@ def predict_logits(students, inputs, batch_size=1000):
 def _stack(students):
     """(forward, weights): the students' parameters stacked, and what maps weights and inputs to all their logits.
 
-    `forward(weights, inputs, training=True)` takes inputs (seeds, batch, ...), one for each S / seeds neighbours, and
-    gives (S, classes, batch).
+    `forward(weights, inputs, training=True)` takes inputs (batches, batch, ...), one for each S / batches neighbours,
+    and gives (S, classes, batch).
     """
     parameters = zip(*(student.parameters() for student in students), strict=True)
     names = [name for name, _ in students[0].named_parameters()]
@@ -322,7 +334,8 @@ def _different(tensors):
     places, which = {}, []
     for tensor in tensors:
         which.append(places.setdefault(id(tensor), (len(places), tensor))[0])
-    stacked = torch.stack([tensor for _, tensor in places.values()])
+    tensors = [tensor for _, tensor in places.values()]
+    stacked = torch.stack(tensors) if len(tensors) > 1 else tensors[0].unsqueeze(0)  # one may be large: no copy
     return stacked, torch.tensor(which, device=stacked.device)
 
 
@@ -423,18 +436,31 @@ def _check_targets(students, inputs, labels, teachers, recipes, evaluate_every):
     """The labels and teacher logits as the loop wants them; whatever `training.train` refuses is refused."""
     found = {}
     for k in sorted(range(len(students)), key=lambda k: recipes[k].temperature):  # the lowest can overflow first
-        key = id(labels[k]), id(teachers[k])
+        key = id(inputs[k]), id(labels[k]), id(teachers[k])
         if key not in found:
             try:
                 found[key] = check_run(
-                    students[k], inputs, labels[k], teachers[k], recipes[k], None, evaluate_every, None
+                    students[k], inputs[k], labels[k], teachers[k], recipes[k], None, evaluate_every, None
                 )
             except ValueError as error:
                 raise ValueError(f"student {k}: {error}") from None
     # one tensor stays one tensor, also where the check had to convert it
-    one = {id(y): found[id(y), id(v)][0] for y, v in zip(labels, teachers, strict=True)}
-    two = {id(v): found[id(y), id(v)][1] for y, v in zip(labels, teachers, strict=True)}
+    one, two = {}, {}
+    for x, y, v in zip(inputs, labels, teachers, strict=True):
+        checked = found[id(x), id(y), id(v)]
+        one.setdefault(id(y), checked[0])
+        two.setdefault(id(v), checked[1])
     return [one[id(y)] for y in labels], [two[id(v)] for v in teachers]
+
+
+def _check_lengths(inputs):
+    """ValueError unless all inputs are of one shape and kind: their students take each step together."""
+    for k, own in enumerate(inputs):
+        if (own.shape, own.dtype, own.device) != (inputs[0].shape, inputs[0].dtype, inputs[0].device):
+            raise ValueError(
+                f"inputs must be of one shape, dtype and device, but those of student {k} are {tuple(own.shape)}, "
+                f"{own.dtype}, and those of student 0 {tuple(inputs[0].shape)}, {inputs[0].dtype}"
+            )
 
 
 def _check_validation(student, validation, recipe):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from kdlab import language, models, training
+from kdlab import language, models, training, walks
 from kdlab.exercises import start_here
 from kdlab.planes import two_classes
 from kdlab.text import CharacterTokenizer, WordTokenizer
@@ -42,6 +42,8 @@ def material():
         images=images, labels=labels, logits=rng.normal(0, 3, (80, 10)).astype(np.float32),
         inputs=models.to_inputs(images), targets=torch.from_numpy(labels), teacher=models.MLP(784, 8, 10, seed=3),
         teacher_logits=torch.from_numpy(rng.normal(0, 3, (80, 10)).astype(np.float32)),
+        narrator=models.LanguageModel(len(characters), width=16, heads=2, layers=1, context=100, seed=7),
+        drafter=models.LanguageModel(len(characters), width=8, heads=2, layers=1, context=100, seed=8),
         characters=characters, ids=ids, writer=writer, heard=language.predict_text(writer, ids),
         student=models.MLP(784, 8, 10), words=words, reader=models.TextClassifier(len(words), width=16, heads=2, layers=2),
     )  # fmt: skip
@@ -81,6 +83,13 @@ def _look(m):
     boxes[:, 4:18, 4:18] = True
     small = lambda: models.ConvNet(2, 2, strides=(4, 1), hidden=4, seed=1)  # noqa: E731
     return small, small(), (m.inputs[:60], m.targets[:60]), (m.inputs[60:], m.targets[60:], boxes)
+
+
+def _walk(m):
+    generator = torch.Generator().manual_seed(0)
+    given = walks.teacher_writes(walks.prompts(20, generator), generator)
+    walker = models.LanguageModel(walks.VOCABULARY, width=8, heads=2, layers=1, context=24, seed=1)
+    return walker, given, dict.fromkeys(("own", "given"), RECIPE)
 
 
 def _path(*ends):
@@ -132,6 +141,16 @@ def make(kind):
         "NeighboursPanel": lambda: widgets.NeighboursPanel(
             m.images, m.labels, {"teacher": m.logits, "pixels": m.inputs}, show=6
         ),
+        "CrowdPanel": lambda: widgets.CrowdPanel(
+            lambda seed: models.MLP(784, 4, 10, seed=seed),
+            _usual(lambda m: (m.inputs.repeat(8, 1), torch.arange(8 * len(m.inputs)) % 10), m),
+            m.inputs,
+            (m.inputs[:20], m.targets[:20]),
+            recipe=training.Recipe(steps=STEPS, batch_size=8),
+            each=(10, 20),
+            most=3,
+        ),
+        "DoubtPanel": lambda: widgets.DoubtPanel(m.images, m.labels, np.stack([m.logits, m.logits[::-1]])),
         "DrawPanel": lambda: widgets.DrawPanel({"teacher": m.teacher, "student": m.student}),
         "ExperimentPanel": lambda: widgets.ExperimentPanel(
             _runs(m), [widgets.Control("width", "Width", [4, 8])], {"accuracy": ("Accuracy", (0, 1))}, against="width"
@@ -155,6 +174,10 @@ def make(kind):
             length=16,
             characters=12,
         ),  # fmt: skip
+        "WalkPanel": lambda: widgets.WalkPanel(*_usual(_walk, m), evaluate_every=10, shown=2),
+        "DraftPanel": lambda: widgets.DraftPanel(
+            m.narrator, {"small": m.drafter}, tokenizer=m.characters, prompt="the ", length=90, ahead=1, speed=0
+        ),
         "BlindTestPanel": lambda: widgets.BlindTestPanel([{"prompt": "p", "teacher": "a b", "student": "c d"}]),
         "AttentionPanel": lambda: widgets.AttentionPanel(student=m.reader, tokenizer=m.words, sentence="a good film ."),
         "SentencePanel": lambda: widgets.SentencePanel(

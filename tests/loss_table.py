@@ -114,6 +114,7 @@ TABLE = {
     "kl_divergence": lambda d: d.pair() | {"temperature": d.T},
     "reverse_kl_divergence": lambda d: d.pair() | {"temperature": d.T},
     "jensen_shannon_divergence": lambda d: d.pair() | {"beta": 0.3, "temperature": d.T},
+    "total_variation_loss": lambda d: d.pair() | {"temperature": d.T},
     "logit_matching_loss": lambda d: d.pair(),
     "distillation_loss": lambda d: d.pair() | d.labels() | {"temperature": d.T, "alpha": 0.1},
     "decoupled_distillation_loss": lambda d: (

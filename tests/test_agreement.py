@@ -63,6 +63,8 @@ def arguments(function, generator):
         "features": (6, 4, 5, 3),
     }
     tensors["maps"] = (6, 5, 4, 3)
+    if "wrong" in inspect.signature(function).parameters:
+        return {"scores": torch.randint(4, (9,), generator=generator).double(), "wrong": torch.arange(9) < 4}
     values["mask"] = torch.arange(5) < torch.randint(1, 6, (6, 1), generator=generator)
     chosen = {}
     for name in inspect.signature(function).parameters:
@@ -103,3 +105,4 @@ def test_the_ideas_of_the_first_lessons_are_compared():
     compared = {name for _, name, _ in CASES}
     assert {"soft_targets", "entropy", "kl_divergence", "distillation_loss", "agreement"} <= compared
     assert {"balanced_draw", "flip_labels", "macro_f1", "expected_calibration_error", "copied_mistakes"} <= compared
+    assert "area_under_curve" in compared

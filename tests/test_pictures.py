@@ -73,3 +73,12 @@ def test_on_a_page_a_figure_follows_the_theme_and_has_words(monkeypatch):
     assert base64.b64decode(image["src"].partition("base64,")[2]) == data["image/png"]
     for host in palette.DARK_HOSTS:
         assert f"{host} .kd-picture" in data["text/html"]
+
+
+def test_words_for_a_figure_say_nothing_of_arguments():
+    @base.in_course_style
+    def draw(curves):
+        """Curves (a dict name -> values) of `names` side by side: {name: (classes,)}. And more."""
+        return base.picture()[0]
+
+    assert draw({}).alternative == "Curves of names side by side"

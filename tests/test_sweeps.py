@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -81,6 +82,31 @@ def test_every_student_may_have_targets_of_its_own():
         training.fit(student, INPUTS, y, v, recipe=recipe)
         assert same_weights(student, other)
     assert not same_weights(together[0], together[2], 0.01)
+
+
+@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+def test_every_student_may_have_inputs_of_its_own(make):
+    """Some share inputs and seed, some one of both, some neither; with and without a teacher."""
+    other, third = INPUTS.flip(0), INPUTS.roll(1, 1)
+    inputs = [INPUTS, INPUTS, other, other, third, INPUTS, third]
+    seeds, rates = [0, 0, 0, 1, 1, 2, 1], [0.01, 0.003, 0.01, 0.01, 0.003, 0.01, 0.01]
+    labels = [LABELS, LABELS, LABELS.flip(0), LABELS.flip(0), LABELS, LABELS, LABELS]
+    teachers = [TEACHER, None, TEACHER.flip(0), OTHER, None, TEACHER, TEACHER]
+    recipes = [replace(RECIPE, seed=s, learning_rate=r, alpha=0.3) for s, r in zip(seeds, rates, strict=True)]
+    together = [make(i) for i in range(len(recipes))]
+    alone = copy.deepcopy(together)
+    history = sweeps.fit(together, inputs, labels, teachers, recipes=recipes, progress=False)
+    for i, (student, recipe) in enumerate(zip(alone, recipes, strict=True)):
+        own = training.fit(student, inputs[i], labels[i], teachers[i], recipe=recipe)
+        assert same_weights(student, together[i]), i
+        losses = [record["loss"][i] for record in history.records]
+        assert losses == pytest.approx([record["loss"] for record in own.records], rel=1e-3, abs=1e-3)
+
+
+def test_own_inputs_matter_and_the_same_ones_make_no_difference():
+    students, recipes = [MLP(12, 9, 5, seed=1) for _ in range(3)], [RECIPE] * 3
+    sweeps.fit(students, [INPUTS, INPUTS.clone(), INPUTS.flip(1)], LABELS, recipes=recipes, progress=False)
+    assert same_weights(students[0], students[1], 1e-5) and not same_weights(students[0], students[2], 0.01)
 
 
 def test_a_long_run_stays_as_good():
@@ -208,6 +234,27 @@ REFUSED = {
     "labels for three": ([ONE, TWO], PAIR, {"labels": [LABELS] * 3}, "3 entries for 2 students"),
     "a label of class 7": ([ONE, TWO], PAIR, {"labels": [LABELS, LABELS + 7]}, "label"),
     "a teacher of other classes": ([ONE, TWO], PAIR, {"teacher_logits": [None, TEACHER[:, :4]]}, "teacher_logits"),
+    "inputs for three": ([ONE, TWO], PAIR, {"inputs": [INPUTS] * 3}, "3 entries for 2 students"),
+    "inputs of another length": (
+        [ONE, TWO],
+        PAIR,
+        {"inputs": [INPUTS, INPUTS[:100]], "labels": [LABELS, LABELS[:100]]},
+        "one shape.* student 1 are \\(100, 12\\)",
+    ),
+    "inputs of another width": ([ONE, TWO], PAIR, {"inputs": [INPUTS, INPUTS[:, :3]]}, "student 1: .*cannot read"),
+    "labels too short for inputs of their own": (
+        [ONE, TWO],
+        PAIR,
+        {"inputs": [INPUTS, INPUTS.clone()], "labels": [LABELS, LABELS[1:]]},
+        "student 1: .*labels",
+    ),
+    "nan in one of the inputs": (
+        [ONE, TWO],
+        PAIR,
+        {"inputs": [INPUTS, INPUTS.where(INPUTS < 2, torch.nan)]},
+        "student 1: .*NaN",
+    ),
+    "no tensor": ([ONE, TWO], PAIR, {"inputs": [INPUTS, "pictures"]}, "student 1: inputs must be"),
     "nan in the inputs": ([ONE, TWO], PAIR, {"inputs": INPUTS.where(INPUTS < 2, torch.nan)}, "NaN"),
     "validation of another width": ([ONE, TWO], PAIR, {"validation": (INPUTS[:, :3], LABELS)}, "cannot read"),
 }

@@ -46,6 +46,7 @@ from kdlab.plots.language_models import (
     next_characters,
     transfer_arms,
 )
+from kdlab.plots.many_teachers import crowd_panel, differences, doubt_panel, doubts, growing_crowd, seam
 from kdlab.plots.mlp_distillation import hinton_section3, loss_curves, moved_digits, race_over_seeds
 from kdlab.plots.panels import (
     attention_panel,
@@ -80,6 +81,16 @@ from kdlab.plots.softmax_and_temperature import (
     logits_of_digit,
     resemblance,
     two_distributions,
+)
+from kdlab.plots.the_students_own_steps import (
+    arms_side_by_side,
+    draft_panel,
+    drafters,
+    grid_walks,
+    next_moves,
+    overlap,
+    precision_and_diversity,
+    walk_panel,
 )
 from kdlab.plots.transformer_distillation import (
     augmented_reviews,

@@ -4,6 +4,7 @@ import base64
 import functools
 import html
 import io
+import re
 import threading
 from collections import defaultdict
 from contextlib import contextmanager
@@ -36,6 +37,9 @@ STYLE = {
     "grid.color": "#e4e7ea",
     "grid.linewidth": 0.7,
 }
+FOR_PROGRAMMERS = re.compile(
+    r":? \{.*\}| \([^()]*(?:`|->)[^()]*\)"
+)  # {name: value}, (a dict name -> value), (`argument`)
 _ONE_AT_A_TIME = threading.RLock()  # rcParams are global: threads that draw must not put back each other's
 
 
@@ -54,9 +58,10 @@ def course_style():
 def in_course_style(draw):
     """Decorates every function that draws a figure: it draws in the course's own style.
 
-    The first sentence of its docstring is what the figure says of itself where it cannot be seen.
+    The first sentence of its docstring is what the figure says of itself where it cannot be seen, without what it says of arguments.
     """
     sentence = " ".join((draw.__doc__ or "").split()).partition(". ")[0].rstrip(".")
+    sentence = FOR_PROGRAMMERS.sub("", sentence).replace("`", "")
 
     @functools.wraps(draw)
     def drawn(*args, **kwargs):

@@ -256,6 +256,7 @@ def words(text):
     lines = [part for line in text.splitlines() for part in textwrap.wrap(line, 104, subsequent_indent=" " * 6) or [""]]
     figure = Picture(figsize=(SIZE[0], 0.24 * len(lines) + 0.2), dpi=DPI, facecolor="white")
     figure.text(0.01, 0.98, "\n".join(lines), va="top", fontsize=9.5, linespacing=1.5)
+    figure.sentence = " ".join(text.split())
     return figure
 
 

@@ -88,7 +88,7 @@ function presentation(root) {
     root.hidePopover();
     room.remove();
     root.removeAttribute("popover"); // or the panel would not be seen at all
-    root.style.zoom = "";
+    fitNarrow(root);
     root.style.removeProperty("--kd-page");
     window.removeEventListener("resize", fit);
     root.removeEventListener("keydown", onKey);
@@ -115,10 +115,26 @@ function fitText(root) {
 
 const unitOf = (figure) => Number(figure.style.getPropertyValue("--unit")) || 1;
 
+const NARROWEST = 480; // the least width that panels are laid out for, as the style sheet says
+
+// Where there is less room (a small window at 200 %), the panel is drawn smaller: better than cut at its right.
+function fitNarrow(root) {
+  if (root.popover) return; // a presentation has a zoom of its own
+  const room = root.parentElement?.clientWidth;
+  root.style.zoom = room && room < NARROWEST ? Math.max(room / NARROWEST, 0.6) : ""; // below, it scrolls
+}
+
 function watchWidth(root) {
-  const observer = new ResizeObserver(() => fitText(root));
-  observer.observe(root);
-  return () => observer.disconnect();
+  let frame = 0;
+  const observer = new ResizeObserver(() => {
+    fitText(root);
+    frame ||= requestAnimationFrame(() => { frame = 0; fitNarrow(root); }); // not at once: it changes what is observed
+  });
+  for (const node of [root, root.parentElement]) observer.observe(node);
+  return () => {
+    observer.disconnect();
+    cancelAnimationFrame(frame);
+  };
 }
 
 // JupyterLab's one-key commands (arrows, "a", "d d") must not see keys pressed inside a panel; Ctrl+S and
@@ -345,7 +361,7 @@ function barAxes(parent, classes, options) {
 }
 
 // One bar a class. update(values, words, style, base) moves them: words stand on the bars, style(i) names a CSS
-// class, and bars grow from `base`.
+// class, and bars grow from `base`. Where `lines` are drawn across bars, at these values, the words keep clear of them.
 // With onMove(i, value) a bar can be dragged, and moved by the arrow keys when it has the focus.
 function bars(figure, classes, { name = "", onMove = null, step = 0.1, range = [0, 1], share = 0.74 } = {}) {
   const { box } = figure;
@@ -388,13 +404,15 @@ function bars(figure, classes, { name = "", onMove = null, step = 0.1, range = [
   }
 
   return {
-    update(values, words, style = () => "", base = 0) {
+    update(values, words, style = () => "", base = 0, lines = null) {
       now = [...values];
       parts.forEach(({ group, rect, text }, i) => {
         const y = clamp(figure.y(values[i]), box.y, box.y + box.height);
         const zero = clamp(figure.y(base), box.y, box.y + box.height);
         setAttributes(rect, { class: style(i), y: Math.min(y, zero), height: Math.abs(zero - y) });
-        text.setAttribute("y", values[i] < base ? Math.max(y, zero) + 12 : y - 4);
+        const line = lines ? figure.y(lines[i]) : y;
+        const above = y > line && y < line + 18 ? line - 5 : y - 4;
+        text.setAttribute("y", values[i] < base ? Math.max(y, zero) + 12 : above);
         setText(text, words[i]);
         if (onMove) setAttributes(group, { "aria-valuenow": values[i].toFixed(2), "aria-valuetext": words[i] });
       });

@@ -96,7 +96,8 @@ function render({ model, el }) {
     const row = html("div", { class: "kd-phrase", "data-of": name }, words);
     const node = button(row, text, () => light(lit === name && pinned ? null : name, true));
     node.setAttribute("aria-pressed", "false");
-    row.addEventListener("pointerenter", () => pinned || light(name));
+    // Where the page scrolls below a pointer that rests, it has entered too, but nobody has pointed.
+    row.addEventListener("pointermove", (event) => (event.movementX || event.movementY) && lit !== name && (pinned || light(name)));
     row.addEventListener("pointerleave", () => pinned || light(null));
     node.addEventListener("focus", () => pinned || light(name));
     node.addEventListener("blur", () => light(null));
@@ -263,7 +264,8 @@ function render({ model, el }) {
     for (const [kind, { figure, drawn, levels, cursor }] of Object.entries(charts)) {
       const values = (answers[kind] = softmax(logits[kind], temperature));
       figure.setTitle(`${kind} at T = ${short(temperature)}`);
-      drawn.update(values, values.map((p, i) => (p >= (levels ? 0.095 : 0.005) ? decimals(100 * p, 0) : "")), () => `kd-${kind === "teacher" ? "teacher" : "distilled"}`);
+      const least = unitOf(figure.root) > 1.25 ? 0.095 : levels ? 0.055 : 0.005; // there is no room for more words
+      drawn.update(values, values.map((p) => (p >= least ? decimals(100 * p, 0) : "")), () => `kd-${kind === "teacher" ? "teacher" : "distilled"}`, 0, levels && answers.teacher);
       [...figure.names.children].forEach((name, i) => name.classList.toggle("kd-is-label", i === label));
       const slot = figure.box.width / classes.length;
       cursor.setAttribute("x", figure.box.x + slot * watched);
@@ -293,7 +295,7 @@ function render({ model, el }) {
     layAll(alpha);
   }
 
-  root.addEventListener("kd-fitted", () => layAll(get("alpha")));
+  root.addEventListener("kd-fitted", draw);
   return drawOnChange(model, root, [...LIVE_TRAITS, "temperature", "alpha", "selected", "_said"], draw);
 }
 

@@ -6,8 +6,8 @@ const SPEEDS = [[5, "5 steps/s"], [25, "25 steps/s"], [100, "100 steps/s"], [400
 const LIVE_TRAITS = ["state", "message", "trace", "speed", "done", "steps"];
 
 // Buttons that the state allows, speed, progress and state. Requests go to Python, which does them between two steps.
-function toolbar(parent, model) {
-  const row = html("div", { class: "kd-row", role: "toolbar", "aria-label": "training" }, parent);
+function toolbar(parent, model, { doing = "training", unit = "step" } = {}) {
+  const row = html("div", { class: "kd-row", role: "toolbar", "aria-label": doing }, parent);
   const ask = (request) => tell(model, { request });
   const active = ["running", "paused"];
   const buttons = [
@@ -17,7 +17,11 @@ function toolbar(parent, model) {
     ["Stop", "stop", (state) => active.includes(state)],
     ["Reset", "reset", (state) => state !== "ready"],
   ].map(([text, request, allowed]) => {
-    const node = button(row, text, () => allowed(model.get("state")) && ask(request));
+    const node = button(row, text, () => {
+      if (!allowed(model.get("state"))) return;
+      if (request === "start") bringIntoView(row.closest(".kd-panel"));
+      ask(request);
+    });
     node.classList.add("kd-tool", `kd-${request}`);
     return { node, request, allowed };
   });
@@ -41,13 +45,19 @@ function toolbar(parent, model) {
     }
     if (!SPEEDS.some(([value]) => value === model.get("speed"))) speedOption(speed, model.get("speed"));
     speed.value = model.get("speed");
-    bar(steps ? done / steps : 0, steps ? `step ${done} of ${steps}` : `step ${done}`); // the length may be unknown
+    bar(steps ? done / steps : 0, steps ? `${unit} ${done} of ${steps}` : `${unit} ${done}`); // the length may be unknown
     status.dataset.state = state;
     const message = model.get("message");
-    setText(words, STATES[state] + (message ? `: ${message}` : ""));
+    setText(words, (state === "running" ? doing : STATES[state]) + (message ? `: ${message}` : ""));
     setText(trace, model.get("trace"));
     details.hidden = !model.get("trace");
   };
+}
+
+// Whoever starts a run wants to see all of it: a panel that is half below the window comes up.
+function bringIntoView(root) {
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  root.scrollIntoView({ block: "nearest", behavior: still ? "auto" : "smooth" });
 }
 
 // A speed that Python chose and the list does not have.

@@ -3,6 +3,37 @@
 #
 # *In one minute you will watch a large network teach a small one.*
 #
+# ## 1 · Watch
+#
+# Two networks look at the same picture. The **teacher** is large and has learned to read digits. The **student** is small and
+# knows nothing yet. Click on the cell below and press **Shift + Enter**: that runs it. Then press **Start** in the panel, and
+# the student learns.
+#
+# > **Predict.** The student's blue bars are nearly even now. The label of the picture says “4” and no more, so that bar will
+# > grow. Will any other, and which?
+
+# %%
+import kdlab; kdlab.first_look()
+
+# %% [markdown]
+# <details><summary>What happened</summary>
+#
+# The bars went towards the short lines, which are where the teacher is. The student now says 4, and it doubts where the teacher
+# doubts: its second choice is the 9, which no label of a 4 speaks of. On other pictures it is further off: three hundred steps
+# are few, and it never saw these twelve digits.
+# </details>
+#
+# That is **knowledge distillation**: a small network learns to give the *whole* answer of a large one, and not only the right
+# word for each picture. Two arrows lead into the student: what the teacher asks for has the weight 0.9 here and a thick arrow,
+# what the label asks for 0.1 and a thin one. None leads into the teacher, which stays as it is.
+#
+# Now pick other pictures, press **Reset** and **Start** again, and rest the pointer on the underlined words: each shows what
+# it speaks of. The slider **Temperature** softens both answers alike; section 3 looks at it.
+#
+# (On a web page the pictures are what panels look like; to move them, open the course with `make lab`.)
+#
+# **About this lesson**
+#
 # | | |
 # |---|---|
 # | **Time** | 15 minutes alone, 10 in class |
@@ -13,34 +44,6 @@
 # - say in one sentence what knowledge distillation is,
 # - run cells, move panels, check exercises and get lessons back as they came,
 # - find your way through the course.
-#
-# ## 1 · Watch
-#
-# Two networks look at the same picture. The **teacher** is large and has learned to read digits. The **student** is small and
-# knows nothing yet. Click on the cell below and press **Shift + Enter**: that runs a cell and moves to the next.
-#
-# > **Predict.** The label of the chosen picture says just “4”; the teacher says more (the yellow bars). Press **Start** in the
-# > panel, and the student learns. Which of the two will its blue bars be like in the end?
-#
-# (On a web page the pictures are what panels look like; to move them, open the course with `make lab`.)
-
-# %%
-import kdlab; kdlab.first_look()
-
-# %% [markdown]
-# <details><summary>What happened</summary>
-#
-# The bars went towards the short lines, which are where the teacher is. The student now says 4, and it doubts where the teacher
-# doubts: its second choice is the 9. On other pictures it is further off: three hundred steps are few, and it never saw these
-# twelve digits.
-# </details>
-#
-# That is **knowledge distillation**: a small network learns to give the *whole* answer of a large one, and not only the right
-# word for each picture. Two arrows lead into the student: what the teacher asks for has the weight 0.9 here and a thick arrow,
-# what the label asks for 0.1 and a thin one. None leads into the teacher, which stays as it is.
-#
-# Now pick other pictures, press **Reset** and **Start** again, and rest the pointer on the underlined words: each shows what
-# it speaks of. The slider **Temperature** softens both answers alike; section 3 looks at it.
 #
 # ## 2 · Is everything here?
 
@@ -111,11 +114,14 @@ widgets.TemperaturePanel(logits, images=images, labels=labels, editable=False)
 # | 07 | [Why it works](07_why_it_works.ipynb) | take things away from a teacher, and see what is missed | 90 |
 # | 08 | [Feature distillation](08_feature_distillation.ipynb) | teach a student where to look | 90 |
 # | 09 | [Relation distillation](09_relation_distillation.ipynb) | draw a map from distances alone | 90 |
+# | 10 | [Many teachers](10_many_teachers.ipynb) | let ten who know little teach one | 90 |
 # | 11 | [Transformer distillation](11_transformer_distillation.ipynb) | let a pretrained reader teach a small one | 100 |
 # | 12 | [Language models](12_language_models.ipynb) | what a next character can teach | 90 |
 # | 13 | [Distilling an LLM](13_distilling_an_llm.ipynb) | a real language model teaches one that trains while you wait | 100 |
+# | 14 | [The student's own steps](14_the_students_own_steps.ipynb) | two students walk: one is shown how to come back | 95 |
 #
 # Each lesson builds on those before it. Later lessons follow: many teachers, language models,
+# Each lesson builds on those before it. Later lessons follow: relations, language models,
 # compression, a bug clinic, and a capstone.
 #
 # ## 6 · How a lesson works

@@ -357,13 +357,17 @@ mean_targets = torch.stack([soft_targets(test_logits[true == digit], 4.0).mean(0
 plots.resemblance(mean_targets, "mean soft target at T = 4")
 
 # %% [markdown]
+# Each row is one kind of digit; its diagonal cell is left out so that the rest can be seen, and a frame marks each row's
+# largest.
+#
 # <details><summary>What happened</summary>
 #
-# Each row is one kind of digit; its diagonal cell is left out so that the rest can be seen, and a frame marks each row's
-# largest. Row 4 says 9, and row 9 returns the compliment. The 7 leans towards 9 as well, with 2
-# behind it; the 1, more surprisingly, towards 8. Nobody ever told the network that a 4 looks like a 9. It was given
-# 50 000 pictures and 50 000 bare labels, and it drew this map of resemblances by itself.
+# Row 4 says 9, and row 9 returns the compliment. The 7 leans towards 9 as well, with 2 behind it; the 1, more surprisingly,
+# towards 8.
 # </details>
+#
+# Nobody ever told the network which digits look alike. It was given 50 000 pictures and 50 000 bare labels, and it drew this
+# map of resemblances by itself.
 #
 # The map is an average. The real treasure is that **every picture has its own row**. Here are 4s which the teacher gets
 # right, and the class that each resembles next:

@@ -93,9 +93,10 @@ print(f"{paid:g} bits paid - {needed:g} bits needed = {wasted:g} bits wasted")
 plots.code_prices(weather, code_for, words)
 
 # %% [markdown]
+# In the picture the width of a box is how often a word comes and its height what it costs, so areas are mean prices.
+#
 # <details><summary>What happened</summary>
 #
-# In the picture the width of a box is how often a word comes and its height what it costs, so areas are mean prices.
 # Sun has become dearer (hatched), fog and snow cheaper (dotted). The savings are rare, the extra cost is frequent, and
 # the sum is a loss. It always is, as section 3 shows.
 # </details>
@@ -362,13 +363,14 @@ print("reverse KL on the right is -ln 0.4:", bool((at_right + math.log(0.4)).abs
 #
 # **Forward KL covers.** Leaving out a peak would be very dear, so the bell stretches over both. The price: its summit
 # stands *between* the peaks, and much of its weight lies where the teacher has next to nothing. A text generator trained
-# so may say what the teacher never would. This is called **mode covering** (or mass covering).
+# so may say what the teacher never would.
 #
 # **Reverse KL picks.** Saying what the teacher rules out would be dear, so the bell withdraws to one peak and fits it
-# neatly. Which one depends on where it started, and the other is forgotten. This is **mode seeking**. What it costs can
-# be read off: on a peak of weight $w$, $q \approx p/w$ wherever $q$ lives, so $\mathrm{KL}(q\|p) \approx -\ln w$,
-# as the last two lines confirm.
+# neatly. Which one depends on where it started, and the other is forgotten. What it costs can be read off: on a peak of
+# weight $w$, $q \approx p/w$ wherever $q$ lives, so $\mathrm{KL}(q\|p) \approx -\ln w$, as the last two lines confirm.
 # </details>
+#
+# What forward KL does here is called **mode covering** (or mass covering), what reverse KL does **mode seeking**.
 #
 # Which is better? For a classifier that must be honest about doubt: forward, and it is the direction of classical
 # distillation. For small language models that should at least say *something* sensible, the reverse direction has been

@@ -517,4 +517,4 @@ lesson.quiz
 # - J. Yim, D. Joo, J. Bae, J. Kim: *A Gift from Knowledge Distillation*, CVPR 2017.
 # - S. Kornblith, M. Norouzi, H. Lee, G. Hinton: *Similarity of Neural Network Representations Revisited*, ICML 2019.
 #
-# **Next:** [11 · Transformer distillation](11_transformer_distillation.ipynb): the same ideas in a network that reads.
+# **Next:** [10 · Many teachers](10_many_teachers.ipynb): what a crowd knows, and how one student keeps it.

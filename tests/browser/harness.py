@@ -35,7 +35,10 @@ SETTINGS = {
     # The default takes cells that are off screen out of the page: selectors then miss them.
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
 }
-ERROR = '.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]'
+# The errors in the notebook's outputs, in words. On the page an error looks like any output to stderr.
+ERRORS = """() => window.jupyterapp.shell.currentWidget.content.widgets.flatMap((cell) => cell.model.type !== 'code' ? [] :
+    Array.from({ length: cell.model.outputs.length }, (_, i) => cell.model.outputs.get(i)).filter((output) => output.type === 'error')
+        .map((output) => output.toJSON()).map(({ ename, evalue }) => `${ename}: ${evalue}`))"""
 VIEWPORT = {"width": 1280, "height": 1000}
 
 
@@ -249,14 +252,13 @@ def run_cells(page, command="run-all-cells"):
     page.evaluate("name => { window.jupyterapp.commands.execute(name) }", f"notebook:{command}")
     # Cells behind an error never run, so an error ends the wait.
     page.wait_for_function(
-        """error => document.querySelector(error) || window.jupyterapp.shell.currentWidget.content.widgets.every(
+        f"""() => ({ERRORS})().length || window.jupyterapp.shell.currentWidget.content.widgets.every(
         cell => cell.model.type !== 'code' || cell.model.executionCount !== null)""",
-        arg=ERROR,
         polling=50,
         timeout=milliseconds(300),
     )
-    errors = page.locator(ERROR)
-    assert errors.count() == 0, errors.first.inner_text()
+    errors = page.evaluate(ERRORS)
+    assert not errors, errors
 
 
 def shut_kernels_down(address, token):

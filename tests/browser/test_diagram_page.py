@@ -127,3 +127,39 @@ def test_it_fits(open_notebook, width):
     notebook.page.evaluate("w => { document.querySelector('.kd-panel').parentElement.style.width = w + 'px' }", width)
     notebook.screenshot(f"diagram-{width}")
     assert notebook.panel.evaluate("p => p.scrollWidth <= p.clientWidth")
+
+
+def test_who_starts_it_sees_all_of_it(open_notebook):
+    notebook = open_notebook(
+        SETUP,
+        "from IPython.display import HTML\nHTML('<p style=\"height: 500px\"></p>')",
+        "panel = learning(100_000)\npanel",
+    )
+    page, panel = notebook.page, notebook.panel
+    page.set_viewport_size({"width": 1440, "height": 900})
+    start = panel.get_by_role("button", name="Start")
+    page.evaluate("() => document.querySelector('.jp-WindowedPanel-outer').scrollTo(0, 0)")
+    start.focus()
+    bottom = (
+        "p => p.getBoundingClientRect().bottom - p.closest('.jp-WindowedPanel-outer').getBoundingClientRect().bottom"
+    )
+    panel.evaluate(
+        "p => { const box = p.closest('.jp-WindowedPanel-outer'); box.scrollTop += p.getBoundingClientRect().top - box.getBoundingClientRect().bottom + 130 }"
+    )
+    assert panel.evaluate(bottom) > 300
+    start.click()
+    page.wait_for_function(f"() => ({bottom})(document.querySelector('.kd-diagram')) < 1")
+    # The panel has moved below the pointer: that is not pointing at what is there now.
+    expect(panel.locator(".kd-speaking")).to_have_count(0)
+    panel.get_by_role("button", name="Stop").click()
+    notebook.wait_python("panel.state == 'stopped'")
+
+
+def test_in_a_narrow_place_it_is_drawn_smaller_and_not_cut(open_notebook):
+    notebook = open_notebook(SETUP, "panel = make()\npanel", width=1500)
+    panel = notebook.panel
+    inside = "p => { const [box, room] = [p, p.parentElement].map((n) => n.getBoundingClientRect()); return Math.abs(box.right - room.right) < 1 }"
+    for width, zoom in ((360, "0.75"), (800, "")):
+        panel.evaluate("(p, w) => { p.parentElement.style.width = w + 'px' }", width)
+        notebook.page.wait_for_function("z => document.querySelector('.kd-diagram').style.zoom === z", arg=zoom)
+        assert panel.evaluate(inside) and panel.evaluate("p => p.scrollWidth <= p.clientWidth")

@@ -1,0 +1,124 @@
+"""A teacher of characters for a student of longer pieces: what is exact about that, and what is lost by sorting.
+
+The tokenizer takes the longest piece that fits, so the next piece is w exactly if the text goes on with w and with no
+longer piece that begins like it.
+"""
+
+from collections import Counter
+
+import numpy as np
+import torch
+
+from kdlab.checks import check_whole
+from kdlab.models import evaluating
+from kdlab.text import CharacterTokenizer
+
+
+class LongestPieceTokenizer:
+    """Text to pieces and back: at each place the longest piece of the vocabulary that fits.
+
+    `vocabulary` lists the pieces, each once, every character that texts may have among them. ValueError otherwise.
+    """
+
+    def __init__(self, vocabulary):
+        self.vocabulary = list(vocabulary)
+        self.ids = {piece: n for n, piece in enumerate(self.vocabulary)}
+        if len(self.ids) < len(self.vocabulary) or "" in self.ids:
+            raise ValueError("the vocabulary must hold pieces of one character or more, each once")
+        self.longest = max(map(len, self.vocabulary))
+        missing = {c for piece in self.vocabulary for c in piece} - set(self.vocabulary)
+        if missing:
+            raise ValueError(f"each character must be a piece of its own, too: {''.join(sorted(missing))!r} are not")
+
+    @classmethod
+    def train(cls, text, count, longest=3):
+        """The characters of a text, and `count` longer pieces: those that save the most characters, counted as they stand."""
+        count = check_whole("count", count, 0)
+        counts = Counter(text[i : i + n] for n in range(2, longest + 1) for i in range(len(text) - n + 1))
+        worth = sorted(counts, key=lambda piece: (-counts[piece] * (len(piece) - 1), piece))
+        return cls([*sorted(set(text)), *worth[:count]])
+
+    def __len__(self):
+        return len(self.vocabulary)
+
+    def pieces(self, text):
+        """The pieces of a text as strings."""
+        found, at = [], 0
+        while at < len(text):
+            size = next((n for n in range(self.longest, 0, -1) if text[at : at + n] in self.ids), None)
+            if size is None:
+                raise ValueError(f"the character {text[at]!r} is not in the vocabulary")
+            found.append(text[at : at + size])
+            at += size
+        return found
+
+    def encode(self, text):
+        """int64 (L,), one id for each piece."""
+        return np.array([self.ids[piece] for piece in self.pieces(text)], np.int64)
+
+    def decode(self, ids):
+        """The text of one row of ids."""
+        return "".join(self.vocabulary[n] for n in np.asarray(ids).tolist())
+
+
+def piece_probabilities(teacher, before, characters, pieces):
+    """What a teacher of characters says of the next *piece*: probabilities (N, pieces), each row sums to 1.
+
+    teacher: a LanguageModel; before: ids int64 (N, L), the characters up to here; characters: the teacher's
+    CharacterTokenizer, and pieces: a LongestPieceTokenizer of the same characters. A piece begins here with the product
+    of its characters' probabilities; it is the next one if no longer piece begins here, so what those have is taken away.
+    """
+    if not isinstance(characters, CharacterTokenizer) or set("".join(pieces.vocabulary)) - set(characters.vocabulary):
+        raise ValueError("characters must be the teacher's CharacterTokenizer, and know all characters of the pieces")
+    begins = {"": torch.ones(len(before), dtype=torch.double)}  # the chance that the text goes on with this string
+    inner = sorted({piece[:n] for piece in pieces.vocabulary for n in range(len(piece))}, key=lambda s: (len(s), s))
+    with evaluating(teacher):
+        cache = []
+        after = {"": teacher(before, cache)[:, -1]}
+        for size in range(1, pieces.longest):
+            level = [prefix for prefix in inner if len(prefix) == size]
+            if level:
+                after |= _after(teacher, cache, characters, level, len(before))
+    for prefix in inner:
+        p = after[prefix].double().softmax(-1)
+        for n, character in enumerate(characters.vocabulary):
+            begins[prefix + character] = begins[prefix] * p[:, n]
+    next_ = torch.stack([begins[piece] for piece in pieces.vocabulary], 1)
+    for longer, shorter in _children(pieces):
+        next_[:, shorter] -= begins[pieces.vocabulary[longer]]
+    return next_.clamp(min=0).float()
+
+
+def _children(pieces):
+    """(longer piece, the longest piece that it begins with) for every piece that begins with another, as ids."""
+    found = []
+    for n, piece in enumerate(pieces.vocabulary):
+        parents = [piece[:size] for size in range(len(piece) - 1, 0, -1) if piece[:size] in pieces.ids]
+        if parents:
+            found.append((n, pieces.ids[parents[0]]))
+    return found
+
+
+def _after(teacher, cache, characters, prefixes, count):
+    """{prefix: logits (N, V) after it} for prefixes of one length; the cache of what stands before is left as it is."""
+    ids = torch.from_numpy(np.stack([characters.encode(prefix) for prefix in prefixes]))
+    wide = [tuple(part.repeat_interleave(len(prefixes), 0) for part in layer) for layer in cache]
+    logits = teacher(ids.repeat(count, 1), wide)[:, -1]
+    return dict(zip(prefixes, logits.unflatten(0, (count, len(prefixes))).unbind(1), strict=True))
+
+
+def sorted_distance(student_logits, teacher_logits):
+    """Universal logit distillation (Boizard et al. 2024): both distributions sorted, the shorter filled with 0.
+
+    logits (..., V) and (..., W) of as many places; the sum of |p - q| between the sorted rows, mean over the places. It
+    never asks which token has which probability. No gradient flows into the teacher.
+    """
+    if student_logits.shape[:-1] != teacher_logits.shape[:-1]:
+        raise ValueError(
+            f"both need the same places: {tuple(student_logits.shape[:-1])} and {tuple(teacher_logits.shape[:-1])}"
+        )
+    q = student_logits.softmax(-1).sort(-1, descending=True).values
+    p = teacher_logits.detach().softmax(-1).sort(-1, descending=True).values
+    size = max(q.shape[-1], p.shape[-1])
+    q, p = (torch.nn.functional.pad(x, (0, size - x.shape[-1])) for x in (q, p))
+    return (p - q).abs().sum(-1).mean()
