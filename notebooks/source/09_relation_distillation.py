@@ -466,9 +466,9 @@ for task in few:
 # %% [markdown]
 # *Recorded*; labels and logits are those of lesson 08, with the same draws. (They had nine tries, the arms with
 # similarities 16 to 30, for their weight had to be found.) With digits the similarities of the last maps add 3.7 ± 0.7
-# points to labels and, paired with logits alone, 6.7 ± 2.5 to logits (in lesson 08 a hint added 6 ± 3 to logits). The control:
-# similarities of a teacher that has learned nothing, beside labels. They add nothing; at the weight that one seed chose
-# they even do harm. With clothes the real ones add nothing: 0.2 ± 0.4 to labels and −0.2 ± 1.0 to logits. The same two
+# points to labels and, paired with logits alone, 6.7 ± 2.5 to logits (in lesson 08 a hint added 6 ± 3 to logits). The
+# control, similarities of a teacher that has learned nothing, adds nothing to labels; at the weight that one seed chose
+# it even does harm. With clothes the real ones add nothing: 0.2 ± 0.4 to labels and −0.2 ± 1.0 to logits. The same two
 # answers as in lesson 08. What similarities have over a hint is that there is no projection to draw, to learn and to
 # throw away.
 #
