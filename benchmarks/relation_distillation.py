@@ -18,7 +18,6 @@ from torch.nn import functional as F
 
 from kdlab import losses
 from kdlab.data import load_fashion, load_mnist
-from kdlab.features import TEMPERATURE
 from kdlab.labels import balanced_draw
 from kdlab.metrics import accuracy
 from kdlab.models import MLP, ConvNet, evaluating, to_inputs
@@ -30,7 +29,7 @@ SEEDS, CHOOSING_SEEDS = range(5), (100, 101)
 WIDTH, STEPS = 16, 300
 SEEN = {"all": range(10), "0 to 6": range(7)}
 NEW = torch.tensor([7, 8, 9])
-WORLDS = (("digits", "all"), ("digits", "0 to 6"), ("clothes", "all"))
+WORLDS = (("digits", "all"), ("digits", "0 to 6"), ("clothes", "all"), ("clothes", "0 to 6"))
 MEASURES = {"all": ("recall", "one neighbour"), "0 to 6": ("recall",)}
 
 # --- spaces of 16 numbers -------------------------------------------------------------------------------
@@ -58,13 +57,11 @@ GIVEN = ("teacher", "teacher, 16 directions", "pixels", "pixels, 16 directions")
 
 
 def teacher_sees(task, untrained=False):
-    """Maps inputs (N, 784) to what the teacher's head reads, and to its logits."""
-    if task == "clothes" or untrained:
-        name = "clothes" if task == "clothes" else "digits"
-        teacher = conv_teacher(name) if untrained else load_conv_teacher(name)
-        key = "pooled"
+    """Maps inputs (N, 784) to what the teacher's head reads, and to its logits; `untrained`: a stranger of its shape."""
+    if task == "clothes":
+        teacher, key = load_conv_teacher("clothes"), "pooled"
     else:
-        teacher, key = load_mnist_teacher(), "hidden"
+        teacher, key = MLP(784, 1200, 1200, 10, seed=1) if untrained else load_mnist_teacher(), "hidden"
 
     def see(inputs):
         with evaluating(teacher):
@@ -285,19 +282,19 @@ def chosen(known_scores):
     )
 
 
-def arms_of(task):
+def arms_of(task, known):
     """All arms with digits; with clothes those that the lesson compares."""
-    left_out = (
-        ()
-        if task == "digits"
-        else ("labels, ReLU", "logits, ReLU", "distances, angles", "cosines of an untrained network")
-    )
+    left_out = set()
+    if task == "clothes":
+        left_out |= {"labels, ReLU", "logits, ReLU", "distances, angles", "cosines of an untrained network"}
+        if known != "all":
+            left_out |= {"hint", "similarities, centred", "cosines, centred"}
     return [arm for arm in ARMS if arm not in left_out]
 
 
 def try_jobs():
     for task, known in WORLDS:
-        for arm in arms_of(task):
+        for arm in arms_of(task, known):
             grid = grid_of(arm)
             for _ in range(6):
                 for rate, temperature in grid:
@@ -323,7 +320,7 @@ def space_jobs():
                     yield {**same, "arm": arm, "rate": 0.0, "temperature": 1.0, "distance": max(best, key=best.get), "seed": seed}  # fmt: skip
             for seed in SEEDS:
                 yield {**same, "arm": UNTRAINED, "rate": 0.0, "temperature": 1.0, "distance": "euclidean", "seed": seed}
-            for arm in arms_of(task):
+            for arm in arms_of(task, known):
                 known_scores = scores(task, known, arm, measure)
                 if not known_scores:
                     continue
@@ -397,14 +394,17 @@ def map_jobs():
 FEW = {
     "labels + similarities": "labels",
     "logits + similarities": "logits",
+    "labels + similarities, untrained": "labels",
 }  # beside lesson 08's plain labels and logits
 
 
-def few_run(arm, task, rate, weight, seed, steps=200):
+def few_run(arm, task, rate, weight, seed, steps=200, temperature=4.0):
     """As `few` of feature_distillation.py, with the similarities of the last maps, as the paper takes them."""
     all_inputs, all_labels, validation, test, teacher = few_world(task)
     rows = balanced_draw(all_labels, 10, torch.Generator().manual_seed(seed))
     inputs, labels = all_inputs[rows], all_labels[rows]
+    if arm.endswith("untrained"):
+        teacher = conv_teacher(task)
     with evaluating(teacher):
         seen = teacher(inputs, details=True)
     maps, logits = seen["maps"][-1], seen["logits"]
@@ -416,8 +416,8 @@ def few_run(arm, task, rate, weight, seed, steps=200):
         own = student(inputs[chosen_rows], details=True)
         loss = F.cross_entropy(own["logits"], labels[chosen_rows])
         if FEW[arm] == "logits":
-            soft = losses.kl_divergence_core(own["logits"], logits[chosen_rows], temperature=TEMPERATURE)
-            loss = 0.1 * loss + TEMPERATURE**2 * soft
+            soft = losses.kl_divergence_core(own["logits"], logits[chosen_rows], temperature=temperature)
+            loss = 0.1 * loss + temperature**2 * soft
         return loss + weight * losses.similarity_preserving_loss_core(own["maps"][-1], maps[chosen_rows])
 
     try:
@@ -431,8 +431,10 @@ def few_run(arm, task, rate, weight, seed, steps=200):
 
 
 def few_jobs():
-    """Nine tries with seed 100, as in lesson 08, whose rows for labels and logits stand beside these."""
+    """Nine tries with seed 100, as in lesson 08, whose rows for labels and logits stand beside these; the control: digits."""
     for task, arm in product(("digits", "clothes"), FEW):
+        if task == "clothes" and arm.endswith("untrained"):
+            continue
         same, grid = {"task": task, "arm": arm}, list(product((7e-3, 1.4e-2, 2.8e-2), (30, 300, 3000)))
         for _ in range(9):
             for rate, weight in grid:

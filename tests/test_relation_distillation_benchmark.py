@@ -47,7 +47,7 @@ def worlds(script):
 
 def test_every_arm_was_chosen_inside_its_grid_and_run_with_every_seed(script, recorded):
     for task, known, measure in worlds(script):
-        for arm in script.arms_of(task):
+        for arm in script.arms_of(task, known):
             same = {"task": task, "known": known, "arm": arm}
             tries = [row for row in recorded["tries"] if same.items() <= row.items()]
             scores = {(row["rate"], row["temperature"]): row[measure] for row in tries}
@@ -84,7 +84,7 @@ def test_maps_were_chosen_inside_their_grid_and_run_with_every_seed(script, reco
 
 def test_similarities_were_chosen_inside_their_grid_and_run_with_every_seed(script, recorded):
     for task in ("digits", "clothes"):
-        for arm in script.FEW:
+        for arm in script.FEW if task == "digits" else list(script.FEW)[:2]:  # the control with digits alone
             rows = [row for row in recorded["few"] if (row["task"], row["arm"]) == (task, arm)]
             tries = {(row["rate"], row["weight"]): row["validation"] for row in rows if row["seed"] == 100}
             compared = [row for row in rows if row["seed"] in SEEDS]

@@ -371,9 +371,8 @@ class Exercise:
             value = self._call(ask, arguments)
             if not close(value, wanted):
                 return (
-                    f"The value is off, in a way that has no name here. A small case stands below: {describe(value)} came "
-                    f"out, and it should be {describe(wanted)}. Work it out with a pencil, and print what you have after "
-                    "each line.",
+                    f"The value is off, in a way that has no name here. A small case stands below: {_off(value, wanted)}. "
+                    "Work it out with a pencil, and print what you have after each line.",
                     wanted,
                 )
         except (Mistake, NotTried, RuntimeError, ValueError, IndexError, TypeError):
@@ -450,6 +449,14 @@ def _leaves(value):
     if is_tensor(value):
         return [value] if value.is_leaf else []
     return list(value.parameters()) if hasattr(value, "parameters") else []
+
+
+def _off(value, wanted):
+    """What came out, and what should have: of large tensors the first entry that is off."""
+    if is_tensor(value) and is_tensor(wanted) and wanted.numel() > 12 and value.shape == wanted.shape:
+        place = tuple(((value - wanted).abs() > 1e-4 * wanted.abs().max()).nonzero()[0].tolist())
+        return f"entry {list(place)} came out as {describe(value[place])}, and it should be {describe(wanted[place])}"
+    return f"{describe(value)} came out, and it should be {describe(wanted)}"
 
 
 def _wrong_kind(value, wanted, differentiable=False):

@@ -117,6 +117,20 @@ relational_distance_loss = Exercise(
             _other_distances(lambda f: _over_mean(f @ f.T)),
             _other_distances(lambda f: f @ f.T),
         ),
+        "Those are cosines, 1 minus each: angles as seen from the origin. Euclidean distances are asked for.": (
+            _other_distances(lambda f: _over_mean(1 - F.normalize(f, dim=1) @ F.normalize(f, dim=1).T)),
+            _other_distances(lambda f: 1 - F.normalize(f, dim=1) @ F.normalize(f, dim=1).T),
+        ),
+        "You made the features unit vectors first. Take the distances of the features as they are; the mean of the "
+        "distances takes the units away.": (
+            _other_distances(lambda f: _over_mean(_distances(F.normalize(f, dim=1)))),
+            _other_distances(lambda f: _distances(F.normalize(f, dim=1))),
+        ),
+        "The line of your smooth L1 begins somewhere else. It is half the square up to 1, and |x| - 1/2 from there.": (
+            _other_distances(loss=lambda s, t: F.huber_loss(s, t, delta=0.5)),
+            _other_distances(loss=lambda s, t: F.huber_loss(s, t, delta=2.0)),
+            _other_distances(loss=lambda s, t: F.smooth_l1_loss(s, t, beta=0.5)),
+        ),
         "You counted each pair once in the number of pairs, and twice in the sum.": (
             _other_distances(lambda f: _over_mean(_distances(f)) / 2)
         ),
@@ -146,7 +160,7 @@ relational_distance_loss = Exercise(
 
 
 def _angles(features):
-    """(B, D) -> (B, B, B): entry [i, j, k] is the cosine of the angle at sample i between the directions to j and to k."""
+    """(B, D) -> (B, B, B): [i, j, k] is the cosine of the angle at i between the directions to j and k; 0 if one is i."""
     directions = features[None, :, :] - features[:, None, :]  # [i, j] leads from i to j
     directions = F.normalize(directions, dim=-1)
     return directions @ directions.transpose(1, 2)
@@ -191,13 +205,20 @@ angles = Exercise(
             _other_angles(unit=lambda d: F.normalize(d, dim=1)),
             _other_angles(unit=lambda d: F.normalize(d, dim=0)),
         ),
+        "These are dot products of directions divided by squared lengths. A unit vector is divided by its length: the root.": (
+            _other_angles(unit=lambda d: d / d.square().sum(-1, keepdim=True).clamp(min=1e-12))
+        ),
+        "You made the samples unit vectors before. Make the *directions* unit vectors, and leave the samples as they are.": (
+            lambda f: _angles(F.normalize(f, dim=-1))
+        ),
         "Right angles at the wrong place: the corner is the first of the three indices.": (
             lambda f: _angles(f).permute(1, 0, 2),
             lambda f: _angles(f).permute(1, 2, 0),
             lambda f: _angles(f).permute(2, 0, 1),
         ),
         "These are the angles themselves. Their cosines are asked for, which need no arccos.": (
-            _other_angles(end=lambda c: c.clamp(-1, 1).arccos())
+            _other_angles(end=lambda c: c.clamp(-1, 1).arccos()),
+            _other_angles(end=lambda c: c.clamp(-1, 1).arccos().rad2deg()),
         ),
         "These are cosines of all B² directions with each other, corner by corner or not. Only directions from the *same* sample "
         "make an angle.": lambda f: (lambda d: d @ d.T)(F.normalize(f[None] - f[:, None], dim=-1).flatten(0, 1)),
@@ -228,6 +249,19 @@ def _other_recall(table=torch.cdist, fill=torch.inf, choose=lambda d: d.argmin(1
         return (labels[choose(distances)] == labels).double().mean()
 
     return recall_at_one
+
+
+def _hits(features, labels):
+    nearest = torch.cdist(features, features).fill_diagonal_(torch.inf).argmin(1)
+    return labels[nearest] == labels
+
+
+def _nearby(enough, count):
+    def recall(features, labels):
+        nearest = torch.cdist(features, features).fill_diagonal_(torch.inf).topk(count, largest=False).indices
+        return enough(labels[nearest] == labels[:, None]).double().mean()
+
+    return recall
 
 
 def _pile(draw):
@@ -266,6 +300,29 @@ recall_at_one = Exercise(
         ),
         "These are sums of absolute differences. Euclidean distances are asked for: p=2.": (
             _other_recall(lambda a, b: torch.cdist(a, b, p=1))
+        ),
+        "That is the second nearest of the other pictures. Take the nearest one: with its own place still in the row, it is "
+        "the second entry.": (_other_recall(choose=lambda d: d.argsort(1)[:, 1]),),
+        "You count one of two or more near ones as enough. Only the nearest one counts.": (
+            _nearby(lambda same: same.any(1), 2),
+            _nearby(lambda same: same.any(1), 5),
+        ),
+        "The picture itself stands among your nearest ones: take it out first.": (
+            lambda f, y: (y[torch.cdist(f, f).topk(2, largest=False).indices] == y[:, None]).double().mean()
+        ),
+        "That is the largest dot product, which long vectors win. Euclidean distances are asked for.": (
+            lambda f, y: (y[(f @ f.T).fill_diagonal_(-torch.inf).argmax(1)] == y).double().mean()
+        ),
+        "You changed the scale of the features first. Take the distances of the features as they are.": (
+            lambda f, y: _recall_at_one((f - f.mean(0)) / f.std(0), y)
+        ),
+        "You averaged class by class. Here every picture counts the same.": (
+            lambda f, y: torch.stack([_hits(f, y)[y == c].double().mean() for c in y.unique()]).mean()
+        ),
+        "You compared each picture with the means of the classes. Its nearest other *picture* is asked for.": (
+            lambda f, y: (
+                (torch.cdist(f, torch.stack([f[y == c].mean(0) for c in y.unique()])).argmin(1) == y).double().mean()
+            )
         ),
         "You counted the right ones. Their share is asked for: the mean.": (
             lambda f, y: _recall_at_one(f, y) * len(y),
@@ -315,9 +372,11 @@ def _cosine_relation_by_rows(student_features, teacher_features, temperature):
     return F.kl_div(log_q, log_p, reduction="batchmean", log_target=True)
 
 
-def _other_cosines(
-    rows=_rows_without_diagonal, loss=lambda log_q, log_p: (log_p.exp() * (log_p - log_q)).sum(-1).mean()
-):
+def _kl(log_q, log_p):
+    return (log_p.exp() * (log_p - log_q)).sum(-1).mean()
+
+
+def _other_cosines(rows=_rows_without_diagonal, loss=_kl):
     return lambda s, t, temperature: loss(rows(s, temperature), rows(t.detach(), temperature))
 
 
@@ -331,9 +390,18 @@ def _rows_with_zeros(features, temperature):
     return F.log_softmax(cosines * (1 - torch.eye(len(features))) / temperature, dim=-1)
 
 
+def _rows_with_least(features, temperature):
+    cosines = F.normalize(features, dim=-1) @ F.normalize(features, dim=-1).T
+    return F.log_softmax((cosines - 2 * torch.eye(len(features))) / temperature, dim=-1)
+
+
+def _rows_of(table, temperature):
+    different = ~torch.eye(len(table), dtype=torch.bool)
+    return F.log_softmax(table[different].view(len(table), -1) / temperature, dim=-1)
+
+
 def _rows_of_dots(features, temperature):
-    different = ~torch.eye(len(features), dtype=torch.bool)
-    return F.log_softmax((features @ features.T)[different].view(len(features), -1) / temperature, dim=-1)
+    return _rows_of(features @ features.T, temperature)
 
 
 cosine_relation_loss = Exercise(
@@ -359,6 +427,27 @@ cosine_relation_loss = Exercise(
         ),
         "A cosine of 0 has a share like any other: to leave the diagonal out it must be minus infinity, or gone.": (
             _other_cosines(_rows_with_zeros)
+        ),
+        "The least cosine is -1, and at -1 a sample still has a share in itself. Minus infinity gives it none.": (
+            _other_cosines(_rows_with_least)
+        ),
+        "These are distances, not cosines. Cosines are the dot products of unit vectors.": (
+            _other_cosines(lambda f, temperature: _rows_of(-torch.cdist(f, f), temperature)),
+            _other_cosines(lambda f, temperature: _rows_of(-torch.cdist(f, f).square(), temperature)),
+        ),
+        "You centred the features first. Take their cosines as they are, seen from the origin.": (
+            _other_cosines(lambda f, temperature: _rows_without_diagonal(f - f.mean(0), temperature))
+        ),
+        "The temperature divides one side only. Both, student and teacher, have the same.": (
+            lambda s, t, temperature: _kl(
+                _rows_without_diagonal(s, 1.0), _rows_without_diagonal(t.detach(), temperature)
+            ),
+            lambda s, t, temperature: _kl(
+                _rows_without_diagonal(s, temperature), _rows_without_diagonal(t.detach(), 1.0)
+            ),
+        ),
+        "That is the mean of both directions of the KL. Only KL(teacher || student) is asked for.": (
+            _other_cosines(loss=lambda log_q, log_p: (_kl(log_q, log_p) + _kl(log_p, log_q)) / 2)
         ),
         "These are dot products: long vectors would be near to everything. Make unit vectors first.": (
             _other_cosines(_rows_of_dots)
@@ -425,8 +514,8 @@ def _cka_of_tables(x, y):
 linear_cka = Exercise(
     place=6,
     title="How alike are two spaces?",
-    minutes=10,
-    difficulty="medium",
+    minutes=5,
+    difficulty="easy",
     reference=_linear_cka,
     forms=(_cka_of_tables,),
     roles={"x": "features", "y": "features"},
@@ -461,6 +550,16 @@ linear_cka = Exercise(
         "The squared norm is the sum of the *squares* of all entries, not the square of their sum.": (
             lambda x, y: ((x - x.mean(0)).T @ (y - y.mean(0))).sum() ** 2 / _norms(x, y)
         ),
+        "These are spectral norms, the largest singular values. Here a norm is the root of the sum of all squares.": (
+            lambda x, y: _spectral_cka(x - x.mean(0), y - y.mean(0))
+        ),
+        "You made each sample a unit vector. Centring the columns is all that is asked for.": (
+            lambda x, y: _uncentred_cka(F.normalize(x - x.mean(0), dim=1), F.normalize(y - y.mean(0), dim=1)),
+            lambda x, y: _linear_cka(F.normalize(x, dim=1), F.normalize(y, dim=1)),
+        ),
+        "A norm is the root of the sum of all *squares*, not the sum of absolute values.": (
+            lambda x, y: _absolute_cka(x - x.mean(0), y - y.mean(0))
+        ),
         "That is the root of CKA. Above stands the squared norm, below the norms.": lambda x, y: _linear_cka(
             x, y
         ).sqrt(),
@@ -470,6 +569,15 @@ linear_cka = Exercise(
 
 def _uncentred_cka(x, y):
     return (x.T @ y).square().sum() / ((x.T @ x).norm() * (y.T @ y).norm())
+
+
+def _spectral_cka(x, y):
+    largest = lambda table: torch.linalg.matrix_norm(table, 2)  # noqa: E731
+    return largest(x.T @ y) ** 2 / (largest(x.T @ x) * largest(y.T @ y))
+
+
+def _absolute_cka(x, y):
+    return (x.T @ y).abs().sum() ** 2 / ((x.T @ x).abs().sum() * (y.T @ y).abs().sum())
 
 
 def _norms(x, y):

@@ -113,7 +113,8 @@ def arms(groups, *, baseline, references=None, unit="right answers in %", kinds=
         for (name, value), dash in zip(
             (references or {}).get(title, {}).items(), (":", (0, (1, 4)), "-."), strict=False
         ):
-            ax.axvline(100 * value, color=TEACHER, linestyle=dash, linewidth=1.8, label=f"{name} {100 * value:.0f}")
+            color = CONTROL if name.startswith("pixels") else TEACHER
+            ax.axvline(100 * value, color=color, linestyle=dash, linewidth=1.8, label=f"{name} {100 * value:.0f}")
         if (references or {}).get(title):
             ax.legend(fontsize="x-small", loc="best")
         ax.set_yticks(range(len(names)), names)
