@@ -303,8 +303,8 @@ for theirs in ("unweighted", "on other pictures"):
 #
 # Tang et al. (2020) name three parts of distillation: the smoothing, the weights of examples, and the resemblance of
 # classes. On these digits, where labels are scarce, a fourth one is the largest: the resemblances of the single picture. With
-# all the labels it no longer pays for what the teacher's doubt costs. One teacher, one temperature (T = 4, not tuned for each version), a weight of 0.1 on
-# true labels in all soft arms: a figure for this teacher and these digits, not a law.
+# all the labels it no longer pays for what the teacher's doubt costs. One teacher, one temperature (T = 4, not tuned for each
+# version), a weight of 0.1 on true labels in all soft arms: a figure for this teacher and these digits, not a law.
 
 # %% [markdown]
 # ## 3 · Agreeing is not the same as being right
@@ -400,8 +400,8 @@ plots.measures(measured, names | {"second_choice": "same second choice", "accura
 # Papers disagree, or seem to. *Larger* teachers need not teach better, and it helps to *stop a teacher early* (Cho and
 # Hariharan 2019). *Smoothed* teachers are better themselves and have worse students (Müller et al. 2019). *Ensembles* were
 # what distillation was made for. Here are six kinds of teacher, each 784-300-300-10 (the large ones 600-600) and 600 steps on
-# 50 000 labels unless its name says otherwise, with a learning rate of its own. Each of a kind's five students (128 units, 10 000 pictures) has
-# another teacher of that kind; temperature and rate are chosen for each kind. *Recorded*.
+# 50 000 labels unless its name says otherwise, with a learning rate of its own. Each of a kind's five students (128 units,
+# 10 000 pictures) has another teacher of that kind; temperature and rate are chosen for each kind. *Recorded*.
 #
 # > **Predict.** Which kinds have better students than the reference? Which have worse ones than labels alone? Does the
 # > better teacher always have the better student?
@@ -561,7 +561,8 @@ for share in (0.0, 0.2, 0.4, 0.6):
 #   quarter fewer errors than hard labels do, and its argmax, the same truth without softness, gains nothing that is told.
 #   With 40 % wrong labels the argmax does most of the work: truth about these pictures. So the teacher brings both, and
 #   which counts more depends on what the labels lack.
-# - **Label smoothing**, which Lukasik et al. (2020) found to help against wrong labels, saves an eighth of the errors where all labels are right, and about a tenth at 40 %; at 20 and
+# - **Label smoothing**, which Lukasik et al. (2020) found to help against wrong labels, saves an eighth of the errors where
+#   all labels are right, and about a tenth at 40 %; at 20 and
 #   60 % the interval holds zero. (Two weights were tried, 0.1 and 0.4. With wrong labels the larger was best each time,
 #   so a still larger one might do better.) And look at the right-hand plot: what smoothing costs is calibration.
 # - **The noisy teacher** learned from the same lies. With right labels, and with 20 % wrong ones, no gain is told. At
