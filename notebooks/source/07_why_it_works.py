@@ -97,7 +97,8 @@ luck_panel = widgets.LuckPanel(
 luck_panel.show_and_run()
 
 # %% [markdown]
-# (Rate and steps of the panel are one choice for all, not tuned.)
+# (Rate and steps of the panel are one choice for all, not tuned. It reckons errors on 2000 points of its own, so its best
+# possible differs a little from that of the record further down.)
 #
 # > **Goals.** Find the number of points from which on students of *labels* beat those of a teacher with bias 1. And
 # > find a bias with which the teacher is worth listening to at 20 points, and no more at 500.
@@ -628,7 +629,8 @@ plots.nothing_gained(recorded)
 # > moved pictures catch up?
 #
 # The figure is *recorded* (`benchmarks/patient_teacher.py`): all of MNIST, Hinton's networks of lesson 04, T = 20. Every
-# arm at every length has the best of six learning rates, chosen on validation images; three seeds.
+# arm at every length has the best of six learning rates, chosen on validation images; three seeds. In the numbers, *stale* means the
+# old answers on moved pictures, *cached* the old answers on pictures that stay.
 
 # %%
 patient = data.load_results("patient_teacher")
