@@ -233,9 +233,9 @@ lesson.flat_targets.check(flat_targets)
 # lesson.flat_targets.solution()
 
 # %% [markdown]
-# `kdlab.labels` has them all, and one more, `resemble_class`: as sure as the teacher is of *this* picture, and the rest
-# shared as its *class* does on average. Here they are for a 9 of which the teacher was not sure. Below, what students make of
-# each version: *recorded*, T = 4, five seeds.
+# `kdlab.labels` has them all, and two more. `resemble_class`: as sure as the teacher is of *this* picture, and the rest shared
+# as its *class* does on average; `resemble_another`: shared as some other picture of the class does. Here they are (all but
+# the last) for a 9 of which the teacher was not sure. Below, what students make of each version: *recorded*, T = 4, five seeds.
 #
 # > **Predict.** Order the seven versions by the errors that they save. Which step is the largest? And will the order be
 # > the same with 1000 labels and with 50 000, all that the teacher had?
