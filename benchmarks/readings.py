@@ -32,7 +32,7 @@ from arms import (
 from torch.nn import functional as F
 
 from kdlab import sweeps
-from kdlab.labels import class_means, flatten_wrong, permute_wrong, resemble_class
+from kdlab.labels import class_means, flatten_wrong, permute_wrong, resemble_another, resemble_class
 from kdlab.metrics import agreement, copied_mistakes
 from kdlab.models import MLP
 from kdlab.teachers import predict_logits
@@ -49,6 +49,9 @@ APART = {
     "as sure, nothing else": lambda v, y, seed: flatten_wrong(v, PLAIN.temperature),
     "class means": lambda v, y, seed: class_means(v, y),
     "as sure, the class's resemblance": lambda v, y, seed: resemble_class(v, PLAIN.temperature),
+    "as sure, another picture's resemblance": lambda v, y, seed: resemble_another(
+        v, PLAIN.temperature, torch.Generator().manual_seed(seed)
+    ),
     "real": lambda v, y, seed: v,
 }
 

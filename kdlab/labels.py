@@ -84,6 +84,22 @@ def resemble_class(logits, temperature=1.0):
     return _as_sure(logits, torch.stack([rows[int(label)] for label in first]), temperature)
 
 
+def resemble_another(logits, temperature, generator):
+    """Logits (N, classes) as sure as these at this temperature, that share the rest as another picture does.
+
+    The other picture is drawn from those with the same first choice, each given once. What the class resembles and how
+    unequally a single picture shares the rest stay; lost is only what *this* picture resembles.
+    """
+    check_logits("logits", logits)
+    first = logits.argmax(-1)
+    giver = torch.arange(len(logits), device=logits.device)
+    for label in first.unique():
+        places = (first == label).nonzero().squeeze(1)
+        order = torch.randperm(len(places), generator=generator, device=generator.device).to(places.device)
+        giver[places[order]] = places[order.roll(1)]  # around a random circle: nobody keeps his own, unless alone
+    return _as_sure(logits, logits[giver], temperature)
+
+
 def _as_sure(logits, others, temperature):
     """Logits that keep the first choice's probability at this temperature; the rest is shared as softmax(others) would."""
     temperature = check_temperature(temperature)

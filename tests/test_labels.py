@@ -4,7 +4,15 @@ import pytest
 import torch
 
 from kdlab.exercises.why_it_works import flat_targets
-from kdlab.labels import balanced_draw, class_means, flatten_wrong, flip_labels, permute_wrong, resemble_class
+from kdlab.labels import (
+    balanced_draw,
+    class_means,
+    flatten_wrong,
+    flip_labels,
+    permute_wrong,
+    resemble_another,
+    resemble_class,
+)
 
 LABELS = torch.arange(10).repeat_interleave(torch.arange(30, 40))[torch.randperm(345, generator=torch.Generator())]
 
@@ -107,3 +115,30 @@ def test_the_rest_is_shared_as_the_class_does_on_average():
     assert torch.allclose(shares, mean, atol=1e-5)
     with pytest.raises(ValueError, match="temperature"):
         resemble_class(logits, 0.0)
+
+
+def test_the_rest_is_shared_as_another_picture_of_the_class_does_each_of_them_once():
+    logits = 3 * torch.randn(200, 4, generator=seeded())
+    logits[0] = torch.tensor([0.0, 9.0, 1.0, 2.0])
+    first = logits.argmax(-1)
+    changed = resemble_another(logits, 2.0, seeded())
+    before, after = ((z / 2).softmax(-1) for z in (logits, changed))
+    assert torch.allclose(before.gather(1, first[:, None]), after.gather(1, first[:, None]), atol=1e-5)
+
+    def shares(p):
+        rest = p.scatter(1, first[:, None], 0.0)
+        return rest / rest.sum(-1, keepdim=True)
+
+    for label in range(4):
+        mine, theirs = shares(before)[first == label], shares(after)[first == label]
+        giver = torch.cdist(theirs, mine).argmin(1)
+        assert torch.allclose(mine[giver], theirs, atol=1e-4)
+        assert torch.equal(giver.sort().values, torch.arange(len(mine)))
+        assert (giver != torch.arange(len(mine))).all()
+    assert torch.equal(changed, resemble_another(logits, 2.0, seeded()))
+
+
+def test_a_picture_alone_in_its_class_keeps_its_own_shares():
+    logits = torch.tensor([[3.0, 1.0, 0.0]])
+    changed = resemble_another(logits, 1.0, seeded())
+    assert torch.allclose(changed.softmax(-1), logits.softmax(-1), atol=1e-6)

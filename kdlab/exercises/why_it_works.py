@@ -32,6 +32,11 @@ def _label_luck_by_labels(student_logits, probabilities):
     return total.mean()
 
 
+def _label_luck_of_one_draw(student_logits, probabilities):
+    drawn = torch.eye(probabilities.shape[-1])[torch.multinomial(probabilities, 1).squeeze(-1)]
+    return (drawn - probabilities).square().sum(-1).mean()
+
+
 def _weighed(weights, distance=lambda d: d.square().sum(-1)):
     """A wrong answer: weights(q, p) for the labels, and another distance."""
 
@@ -69,6 +74,12 @@ label_luck = Exercise(
             _weighed(lambda q, p: p, lambda d: d.square().sum(-1).sqrt()),
             _weighed(lambda q, p: p, lambda d: d.abs().sum(-1)),
         ),
+        "Square each distance first, then take means: the square of a mean is not the mean of squares.": (
+            lambda z, p: _weighed(lambda q, p: p, lambda d: d.square().sum(-1).sqrt())(z, p) ** 2
+        ),
+        "That is how often a draw is not the most likely label: another measure of luck, but no squared distance.": (
+            lambda z, p: (1 - p.amax(-1)).mean()
+        ),
         "That is how far q - p is from 0, which is no luck: label and p have it in common.": (
             lambda z, p: (z.softmax(-1) - p).square().sum(-1).mean()
         ),
@@ -87,6 +98,7 @@ label_luck = Exercise(
             lambda z, p: -(p * p.log()).sum(-1).mean()
         ),
     },
+    wrong={"one draw": (_label_luck_of_one_draw, "draw at random")},
 )
 
 # 2 --------------------------------------------------------------------------------------------------------------------
@@ -97,6 +109,10 @@ def _class_means(teacher_logits, labels):
     classes = teacher_logits.shape[-1]
     means = torch.stack([teacher_logits[labels == label].mean(dim=0) for label in range(classes)])
     return means[labels]
+
+
+def _rows(logits, labels):
+    return torch.stack([logits[labels == label].mean(dim=0) for label in range(logits.shape[-1])])
 
 
 def _class_means_by_matrix(teacher_logits, labels):
@@ -134,6 +150,23 @@ class_means = Exercise(
         "You averaged over the classes of a picture. Average over the pictures of a class: dim=0.": (
             lambda v, y: v.mean(-1, keepdim=True).expand_as(v)
         ),
+        "The means are those of the labels, but you look them up by what the teacher says: `means[labels]`.": (
+            lambda v, y: _rows(v, y)[v.argmax(-1)]
+        ),
+        "That is the row of *one* picture of each class. Take the mean over all of them.": (
+            lambda v, y: torch.stack([v[y == c][0] for c in range(v.shape[-1])])[y],
+            lambda v, y: torch.stack([v[y == c][-1] for c in range(v.shape[-1])])[y],
+        ),
+        "That is the median over the pictures of a class. Take the mean.": (
+            lambda v, y: torch.stack([v[y == c].median(0).values for c in range(v.shape[-1])])[y]
+        ),
+        "You averaged over pictures *and* classes: one number for each class. Each class needs a row: `.mean(dim=0)`.": (
+            lambda v, y: torch.stack([v[y == c].mean().expand(v.shape[-1]) for c in range(v.shape[-1])])[y]
+        ),
+        "`means` is the wrong way round: each picture gets a column. Its row is `means[labels]`.": (
+            lambda v, y: _rows(v, y).T[y]
+        ),
+        "You made probabilities of the means. Asked for are the logits.": lambda v, y: _class_means(v, y).softmax(-1),
         "You averaged probabilities. Asked for is the mean of the logits.": (
             lambda v, y: _class_means(v.softmax(-1), y),
             lambda v, y: _class_means(v.softmax(-1), y).log(),
@@ -298,6 +331,15 @@ def _flat_with(rest, top=lambda soft: soft.amax(-1, keepdim=True), temper=True):
     return flat_targets
 
 
+def _with_others(logits, value):
+    """The logits with all but the largest of each row replaced by value (N, 1)."""
+    return torch.where(logits == logits.amax(-1, keepdim=True), logits, value)
+
+
+def _mean_of_others(logits):
+    return (logits.sum(-1, keepdim=True) - logits.amax(-1, keepdim=True)) / (logits.shape[-1] - 1)
+
+
 flat_targets = Exercise(
     place=4,
     title="As sure as before, and nothing else",
@@ -331,6 +373,24 @@ flat_targets = Exercise(
                 lambda sure, n: (1 - sure.mean()).expand_as(sure) / (n - 1),
                 lambda soft: soft.amax(-1, keepdim=True).mean().expand(len(soft), 1),
             )(z, t)
+        ),
+        "You took the largest probability of the whole batch. Each picture keeps its own: `max(dim=-1, keepdim=True)`.": (
+            _flat_with(lambda sure, n: (1 - sure.max()).expand_as(sure) / (n - 1), lambda soft: soft.max())
+        ),
+        "You made the *logits* of the others equal: then the first choice's probability changes. Share probabilities.": (
+            lambda z, t: (_with_others(z, z.mean(-1, keepdim=True)) / t).softmax(-1),
+            lambda z, t: (_with_others(z, _mean_of_others(z)) / t).softmax(-1),
+            lambda z, t: (_with_others(z, torch.zeros_like(z[:, :1])) / t).softmax(-1),
+            lambda z, t: (_with_others(z, z.amin(-1, keepdim=True)) / t).softmax(-1),
+        ),
+        "The first choice has got a share of the rest as well: the rows sum to more than 1.": (
+            _flat_with(
+                lambda sure, n: (1 - sure) / (n - 1),
+                lambda soft: (s := soft.amax(-1, keepdim=True)) + (1 - s) / (soft.shape[-1] - 1),
+            )
+        ),
+        "The rows do not sum to 1: you divide by 9. There are nine other classes only where there are ten.": (
+            _flat_with(lambda sure, n: (1 - sure) / 9)
         ),
         "You made the targets at T = 1 and softened them afterwards. Soften the logits first.": (
             lambda z, t: (_flat_with(lambda sure, n: (1 - sure) / (n - 1), temper=False)(z, t).log() / t).softmax(-1)
@@ -511,6 +571,9 @@ def _ask_flip_labels(ask):
     draws = [(noisy, wrong), *(_flipped(ask, labels, share, seed)[1:] for seed in range(1, 25))]
     never = [c for c in range(10) if not any((noisy[w] == c).any() for noisy, w in draws)]
     end = "The upper end of torch.randint is left out (randint(0, 10) goes up to 9); and it is % classes, not % (classes - 1)."
+    stayed = labels[~_flipped(ask, labels, 1.0, 3)[2]].unique()
+    first = "You draw the new class itself from 1 up (torch.randint(1, classes)). Those numbers are *moves*: add them."
+    answer.holds(never != [0] or len(stayed) < 5, f"No label ever becomes [0]. {first}")
     wrap = "A 9 that moves on becomes a 0, 1, ...: wrap around, with % classes, where you cut off (clamp)."
     answer.holds(not never, f"No label ever becomes {never}. {wrap if never == [0] else end}")
     counts = [int(w.sum()) for _, w in draws]
@@ -544,6 +607,8 @@ def _why_not_exact(ask, labels, counts, expected):
         return f"{start} {twice} And some draws hit the label that was there."
     if torch.equal(noisy.sort().values, labels.sort().values):
         return f"{start} You put the labels that are there in another order: some places get what they had. Draw new classes."
+    if stayed > 0.05 and len(kept) == 9:
+        return f"{start} Only the labels {sorted({*range(10)} - {*kept})} never stay as they are. If you step over the label that is there, mind > and >=: it must never be drawn itself."
     if 0.01 < stayed and 0 < len(kept) < 10:
         return f"{start} The labels {kept} can stay as they are, others never do: below 0 or above 9, wrap around with % classes (not abs, not clamp)."
     if stayed > 0.002:
@@ -642,6 +707,11 @@ flip_labels = Exercise(
         "own seed": (lambda y, s, g, classes=10: _flip_labels(y, s, _seeded(0), classes), "do not seed inside"),
         "small moves": (_flip_by(lambda y, g: (y + _rand(1, 9, y, g)) % 10), "none is ever moved on by [9]"),
         "up to the last class but one": (_flip_by(lambda y, g: (y + _rand(1, 10, y, g)) % 9), "not % (classes - 1)"),
+        "new classes from 1 up": (_flip_by(lambda y, g: _rand(1, 10, y, g)), "Those numbers are *moves*"),
+        "stepped over too late": (
+            _flip_by(lambda y, g: (d := _rand(0, 9, y, g)) + (d > y).long()),
+            "mind > and >=",
+        ),
         "turned round": (_flip_by(lambda y, g: 9 - y), "Each class always becomes one"),
         "only the wrong ones": (
             lambda y, s, g, c=10: _flip_labels(y, 1.0, g, c)[: round(s * len(y))],

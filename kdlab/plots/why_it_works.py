@@ -94,7 +94,7 @@ def nothing_gained(recorded):
         for place, own in enumerate(values):
             axes[0].plot([place] * len(own), own, ".", color=BLUE, markersize=3, alpha=0.5)
         axes[0].axhline(np.mean(percent(hard["test_errors"])), color=RED, linestyle="--", alpha=shade)
-        axes[0].annotate(f"{width} units", (len(means) - 1, means[-1]), (7, 5), textcoords="offset points", color=BLUE)
+        axes[0].annotate(f"{width} units", (len(means) - 1, means[-1]), (8, -4), textcoords="offset points", color=BLUE)
     axes[0].set_xticks(range(len(temperatures)), [f"{t:g}" for t in temperatures])
     axes[0].set(xlabel="temperature", title="50 000 labels, few units (dashed: hard)", xlim=(-0.3, len(temperatures)))
 
@@ -210,7 +210,7 @@ def luck_errors(recorded):
                 ha="right", fontsize="small")  # fmt: skip
     ax.set_xticks(range(len(rows)), [row["count"] for row in rows])
     ax.set(
-        title="how often wrong (means of ten seeds, 95 % intervals)", xlabel="points to learn from", ylim=(11.2, None)
+        title="how often wrong (means of ten seeds, 95 % intervals)", xlabel="points to learn from", ylim=(11.2, 22.4)
     )
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
     ax.legend(fontsize="small", ncols=2)
@@ -304,18 +304,14 @@ def fidelity(recorded):
         points = {count: percent(row["test_errors"]) for count, row in sorted(mine.items())}
         draw_arm(right, points, (color, dash, "o"), label=words, at=at)
     extra = {"near": ("D", "begun half-way to the teacher"), "steps": ("*", "three times the steps")}
-    for key, (marker, name) in extra.items():
+    for place, (key, (marker, name)) in enumerate(extra.items()):
+        beside = len(counts) - 0.7 + 0.3 * place
         for row in (row for row in recorded["fidelity"] if key in row):
-            draw_arm(
-                left, {row["count"]: percent(row["agreement"], 1)}, (GREEN, "", marker), at=lambda _: len(counts) - 0.7
-            )
-            draw_arm(
-                right,
-                {row["count"]: percent(row["test_errors"])},
-                (GREEN, "", marker),
-                at=lambda _: len(counts) - 0.7,
-                label=name,
-            )
+            for ax, values, label in (
+                (left, percent(row["agreement"], 1), None),
+                (right, percent(row["test_errors"]), name),
+            ):
+                draw_arm(ax, {row["count"]: values}, (GREEN, "", marker), at=lambda _, x=beside: x, label=label)
     left.plot([], [], "^", color="black", markerfacecolor="white", label="on pictures learned from")
     left.plot([], [], "o", color="black", label="on test pictures")
     right.axhline(
@@ -323,7 +319,7 @@ def fidelity(recorded):
     )
     for ax, title in ((left, "same answer as the teacher"), (right, "test errors")):
         ax.set_xticks(range(len(counts)), [f"{count:,}".replace(",", " ") for count in counts])
-        ax.set(title=title, xlabel="pictures that both have seen", xlim=(-0.3, len(counts) - 0.4))
+        ax.set(title=title, xlabel="pictures that both have seen", xlim=(-0.3, len(counts) - 0.1))
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
         ax.legend(fontsize="small")
     right.set_ylim(0, None)

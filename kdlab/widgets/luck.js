@@ -71,7 +71,7 @@ function render({ model, el }) {
   svg("path", { class: "kd-curve", "stroke-dasharray": "2 4", d: `M${figure.box.x} ${figure.y(get("_least"))}h${figure.box.width}` }, figure.plot);
   const dots = svg("g", {}, figure.clipped);
 
-  const range = (errors) => `${decimals(100 * Math.min(...errors), 0)} to ${decimals(100 * Math.max(...errors), 0)} %`;
+  const range = (errors) => `${decimals(100 * Math.min(...errors), 1)} to ${decimals(100 * Math.max(...errors), 1)} %`;
 
   let drawnPoints = null;
   function drawPoints() {

@@ -646,7 +646,7 @@ for name in ("distilled", "hard labels"):
 # </details>
 #
 # That a student took over second choices *and* reads better does not say that the one is why of the other: permuted or
-# averaged second choices would tell. Lesson 07 begins with that kind of question.
+# averaged second choices would tell. Lesson 07 takes soft targets apart like that.
 #
 # ## Quiz
 

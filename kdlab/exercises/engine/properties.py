@@ -25,6 +25,18 @@ class Evidence:
         return [name for name, role in self.roles.items() if role in roles]
 
 
+def depends_on_chance(evidence):
+    """Another value at each call with the same arguments, where the reference's stays."""
+    arguments = evidence.cases[0][0]
+    mine, wanted = ([as_double(call(arguments)) for _ in range(2)] for call in (evidence.call, evidence.reference))
+    if close(*wanted) and mine[0].shape == mine[1].shape and not close(*mine):
+        return (
+            "The same arguments give another result at each call: you draw at random. What is asked for can be computed "
+            "without chance."
+        )
+    return None
+
+
 def is_nan(evidence):
     """nan or infinite where the reference is finite, with the likely causes."""
     for _, value, wanted in evidence.cases:
@@ -360,6 +372,6 @@ def _numbers(value, wanted):
 CERTAIN = (is_nan, is_constant_everywhere, is_rounded, ignores_an_argument, constant_offset)
 # And these say where it happened, in the order in which they speak.
 PROPERTIES = (
-    is_negative, fails_for_a_flag, varying_ratio, rows_stand_alone, sums_of_rows, leaves_its_range, ends_of_the_weight,
-    mean_of_the_rows, same_at_equals, scales_with_temperature, where_it_differs,
+    depends_on_chance, is_negative, fails_for_a_flag, varying_ratio, rows_stand_alone, sums_of_rows,
+    leaves_its_range, ends_of_the_weight, mean_of_the_rows, same_at_equals, scales_with_temperature, where_it_differs,
 )  # fmt: skip
