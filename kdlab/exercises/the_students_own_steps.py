@@ -542,13 +542,12 @@ checked = Exercise(
                 )
             )
         ),
-        "You compare with the full stop still there, or a string with a number: that is never equal. Cut off the full stop, "
-        "and make both `int`.": (
+        "No text is ever right for you. Print both sides of your comparison for one pair: is the full stop still there, is one a "
+        "string and the other a number, or were two strings added (`'47' + '85'` is `'4785'`)?": (
+            _of_each(lambda p, t: False),
             _of_each(lambda p, t: t.rpartition(":")[2] == str(_sum_of(p))),
             _of_each(lambda p, t: t.rpartition(":")[2][:-1] == _sum_of(p)),
-        ),
-        "The two numbers of the prompt are strings: `'47' + '85'` is `'4785'`. `int` first.": (
-            _of_each(lambda p, t: t.endswith(":" + p.rstrip("=").replace("+", "") + "."))
+            _of_each(lambda p, t: t.endswith(":" + p.rstrip("=").replace("+", "") + ".")),
         ),
         "It is the other way round: True for the right ones.": _of_each(lambda p, t: not _checked([p], [t])[0]),
         "Those are the texts, or their numbers. A list of bool is asked for, one for each text.": (
@@ -644,89 +643,6 @@ acceptance = Exercise(
 # 7 --------------------------------------------------------------------------------------------------------------------
 
 
-def _remainder(p, q):
-    """What the teacher draws from where it has refused a draft: probabilities (N, V) twice -> (N, V), rows sum to 1."""
-    left = (p - q).clamp(min=0)
-    return left / left.sum(-1, keepdim=True)
-
-
-def _remainder_by_relu(p, q):
-    left = F.relu(p - q)
-    return F.normalize(left, p=1, dim=-1)
-
-
-def _remainder_by_minimum(p, q):
-    left = p - torch.minimum(p, q)
-    return left / (1 - torch.minimum(p, q).sum(dim=-1, keepdim=True))
-
-
-remainder = Exercise(
-    place=7,
-    title="What is left",
-    minutes=8,
-    difficulty="medium",
-    reference=_remainder,
-    forms=(_remainder_by_relu, _remainder_by_minimum),
-    draw=lambda draw: {"p": draw.probabilities(), "q": draw.probabilities()},
-    hints=(
-        "min(p, q) of each character is already there, by accepted drafts. What is still missing to p?",
-        "p - q where that is positive, else nothing. Then a distribution again.",
-        "`left = (p - q).clamp(min=0)`, divided by `left.sum(-1, keepdim=True)`.",
-    ),
-    cases={
-        "What the drafter gives too much of is never drawn here: 0.": (
-            lambda draw: {"p": torch.tensor([[0.2, 0.5, 0.3]]), "q": torch.tensor([[0.6, 0.3, 0.1]])}
-        ),
-    },
-    mistakes={
-        "You draw from p itself. Then what the drafter likes comes twice: by drafts that are kept, and again here.": (
-            lambda p, q: p,
-            lambda p, q: p.clone(),
-        ),
-        "Your rows do not sum to 1: divide by what is left in all.": lambda p, q: (p - q).clamp(min=0),
-        "You took the absolute difference. Where q is above p, nothing is missing.": (
-            lambda p, q: (p - q).abs() / (p - q).abs().sum(-1, keepdim=True)
-        ),
-        "You took what the *drafter* has too much of. What the teacher has too little of is asked for: p - q.": (
-            lambda p, q: (q - p).clamp(min=0) / (q - p).clamp(min=0).sum(-1, keepdim=True)
-        ),
-        "You took a softmax of the differences. They are parts of probabilities already: cut off at 0 and divide by their "
-        "sum.": (
-            lambda p, q: (p - q).softmax(-1),
-            lambda p, q: (p - q).clamp(min=0).softmax(-1),
-        ),
-        "You drew the parts that both share. Those are what is kept.": (
-            lambda p, q: torch.minimum(p, q) / torch.minimum(p, q).sum(-1, keepdim=True)
-        ),
-        "Negative probabilities: where q is above p nothing is left, not less than nothing.": lambda p, q: p - q,
-        "You kept p where it is above q. Only the part *above* q is missing: p - q.": (
-            lambda p, q: (p * (p > q)) / (p * (p > q)).sum(-1, keepdim=True)
-        ),
-        "You took how many *times* likelier the teacher finds a character. What is missing is a difference: p - q.": (
-            lambda p, q: (p / q - 1).clamp(min=0) / (p / q - 1).clamp(min=0).sum(-1, keepdim=True),
-            lambda p, q: (p / q).log().clamp(min=0) / (p / q).log().clamp(min=0).sum(-1, keepdim=True),
-        ),
-        "You divide by the chance that a draft is *kept*. This distribution is for the other case: divide by what is left.": (
-            lambda p, q: (p - q).clamp(min=0) / torch.minimum(p, q).sum(-1, keepdim=True)
-        ),
-        "p · (1 - q) is the chance of two independent draws. What is missing is a difference: p - q, cut off at 0.": (
-            lambda p, q: (p * (1 - q)) / (p * (1 - q)).sum(-1, keepdim=True)
-        ),
-        "You divide by the length of the row (the root of its squares, as `F.normalize` does by default). Divide by its sum.": (
-            lambda p, q: F.normalize((p - q).clamp(min=0), dim=-1)
-        ),
-        "You divided by the sum of everything. Each row is a distribution of its own.": (
-            lambda p, q: (p - q).clamp(min=0) / (p - q).clamp(min=0).sum()
-        ),
-    },
-    wrong={
-        "columns": (lambda p, q: (p - q).clamp(min=0) / (p - q).clamp(min=0).sum(0, keepdim=True), "dim"),
-    },
-)
-
-# 8 --------------------------------------------------------------------------------------------------------------------
-
-
 def _piece_log_p(log_p, ids, lengths):
     """log-probability of each piece (K,) of a text: the characters' log_p (M, V), their ids (M,), lengths (K,) sum to M."""
     each = log_p.gather(-1, ids[:, None])[:, 0]
@@ -762,7 +678,7 @@ def _by_piece(of, each=lambda log_p, ids: log_p.gather(-1, ids[:, None])[:, 0]):
 
 
 piece_log_p = Exercise(
-    place=8,
+    place=7,
     title="A piece is its characters",
     minutes=10,
     difficulty="hard",
@@ -848,7 +764,7 @@ quiz = Quiz(
             Option("All of it.", "Look at the control: most of it is gone."),
             Option(
                 "Little: then given walks lead nearly everywhere, too.",
-                "Right, 5 in 100 of 30. Own text pays where given text is scarce, or of another kind than what the student "
+                "Right, 5 in 100 of 34. Own text pays where given text is scarce, or of another kind than what the student "
                 "meets.",
                 True,
             ),
