@@ -196,16 +196,23 @@ back = {arm: coming_back(ids) for arm, ids in ends.items()}
 assert share["own"] > share["given"] + 0.15 and back["own"] > back["given"] + 0.15
 print("after 61 steps own walks are behind; after 300 at least 15 in 100 more arrive than after given walks: ok")
 print("and of the walks with a wrong move, at least 15 in 100 more come back: ok")
+young = copy.deepcopy(start)
+run = walks.train_walker(young, given, recipe=replace(recipe, learning_rate=0.016))
+for _ in range(30):
+    next(run)
+ids = walk(young)
+endless = (ids != walks.END).all(1).float().mean()
+assert endless > 0.25 and walks.wrong_turns(ids).sum() > 0.3 * walks.counts(ids).sum()
+print("own walks after 30 steps: at least a quarter never end, and at least three moves in ten are wrong: ok")
 
 # %% [markdown]
 # **Goal.** Find a prompt on which the student on given walks gets lost (**Other prompts** draws new ones), and look where its
 # first wrong step is. Does the other one never err, or does it err and come back?
 #
-# And why does the winner fall behind first? Both fall, since a fresh optimizer begins with twice the old rate. But after 30
-# steps the student on its own walks takes nearly every second step the wrong way, and four in ten of its walks never end
-# (measured aside, with this seed). It learns from walks as bad as its own. They seldom come by a goal, so it hardly hears of
-# END. Then they improve, and so does what it learns from. Given walks are ahead for the first 100 steps: who stops there
-# reports the opposite.
+# And why does the winner fall behind first? Both fall: a fresh optimizer begins, with twice the old rate. But after 30 steps
+# the student on its own walks errs in three moves of ten or more, and many of its walks never end. It learns from walks as
+# bad as its own. The fewer of them come by a goal, the less it hears of END. Then they improve, and so does what it learns
+# from. Given walks are ahead for the first 100 steps: who stops there reports the opposite.
 #
 # ### Is it that?
 #
