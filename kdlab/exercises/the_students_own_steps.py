@@ -33,6 +33,23 @@ def _counts_by_first_end(ids, prompt, end):
     return F.pad(torch.arange(new.shape[1]) <= last[:, None], (prompt, 0))
 
 
+def _counts_by_argmax_alone(ids, prompt, end):
+    """What comes of forgetting that some texts have no end."""
+    last = (ids[:, prompt:] == end).int().argmax(1) + prompt
+    place = torch.arange(ids.shape[1])
+    return (place >= prompt) & (place <= last[:, None])
+
+
+def _ask_counts(ask):
+    ids = torch.tensor([[1, 2, 3, 0, 0], [1, 2, 0, 0, 0]])
+    answer = ask(ids, 2, 0)
+    answer.holds(
+        answer.value.dtype is torch.bool,
+        "Right, but as 0 and 1. As an index those are *places*: `logits[mask]` would take rows 0 and 1 again and again. "
+        "Return True and False (torch.bool).",
+    )
+
+
 def _texts_with_ends(draw, rows=None):
     """Texts in which `end` stands once, often, never, at once, and in the prompt."""
     rows, prompt, length = rows or draw.rows, draw.tokens, draw.tokens + 6
@@ -67,6 +84,7 @@ counts = Exercise(
     forms=(_counts_one_by_one, _counts_by_first_end),
     roles={"prompt": "size", "end": "size"},
     draw=_texts_with_ends,
+    questions=_ask_counts,
     hints=(
         "Write a row on paper: prompt, three moves, END, four tokens of filling. Which of them did the student choose?",
         "`(ids == end).cumsum(1)` is 0 before the first end and at least 1 from it on. The end itself must count.",
@@ -91,8 +109,18 @@ counts = Exercise(
             _other_counts(end=lambda ended: ended.flip(1).cumsum(1).flip(1) > 0),
             _other_counts(end=lambda e: (e.flip(1).cumsum(1).flip(1) > 0) | ~e.any(1, keepdim=True)),
         ),
-        "A text that never ends counts as a whole: the student wrote all of it.": (
-            _other_counts(end=lambda e: (e.cumsum(1) - e.long() == 0) & e.any(1, keepdim=True))
+        "A text that never ends counts as a whole: the student wrote all of it. (`argmax` of a row without an end is 0, the "
+        "place of its first entry.)": (
+            _other_counts(end=lambda e: (e.cumsum(1) - e.long() == 0) & e.any(1, keepdim=True)),
+            _counts_by_argmax_alone,
+        ),
+        "`cumsum(1) <= 1` holds from the first end up to the second: what stands between them counts with you. Only the first "
+        "end itself belongs to the text.": (
+            _other_counts(end=lambda e: e.cumsum(1) <= 1),
+            _other_counts(end=lambda e: e.cumsum(1) <= 1, search="everywhere"),
+        ),
+        "Those are the new tokens only. The mask covers the whole rows, with False for the prompt.": (
+            lambda ids, prompt, end: _counts(ids, prompt, end)[:, prompt:]
         ),
         "One token too many: the one after the end is no longer the student's.": (
             _other_counts(end=lambda e: F.pad((e.cumsum(1) - e.long() == 0), (1, -1), value=True))
@@ -105,6 +133,7 @@ counts = Exercise(
             lambda ids, prompt, end: _counts(ids, prompt, end) & (torch.arange(ids.shape[1]) > prompt)
         ),
     },
+    wrong={"whole numbers": (lambda ids, prompt, end: _counts(ids, prompt, end).long(), "Return True and False")},
 )
 
 # 2 --------------------------------------------------------------------------------------------------------------------
@@ -137,6 +166,14 @@ def _draw_mixed(draw):
     }
 
 
+def _draws_itself(evidence):
+    """A sentence for who draws new chances instead of using the given ones."""
+    arguments = evidence.cases[0][0]
+    if not torch.equal(evidence.call(arguments), evidence.call(arguments)):
+        return "You draw anew: two calls with the same arguments differ. The chances are given, one for each row: `chance`."
+    return None
+
+
 mixed = Exercise(
     place=2,
     title="Some of each",
@@ -146,6 +183,7 @@ mixed = Exercise(
     forms=(_mixed_by_index, _mixed_row_by_row),
     roles={"given": "rows", "own": "rows", "share": "weight", "chance": "chances"},
     draw=_draw_mixed,
+    properties=(_draws_itself,),
     hints=(
         "A uniform number is below 0.3 in three of ten cases.",
         "`torch.where(condition, a, b)` takes a where it is True. The condition has one entry a row; `[:, None]` makes a "
@@ -155,6 +193,14 @@ mixed = Exercise(
     cases={
         "At a share of 0 every text is a given one.": lambda draw: _draw_mixed(draw) | {"share": 0.0},
         "At a share of 1 every text is the student's own.": lambda draw: _draw_mixed(draw) | {"share": 1.0},
+        "A chance of exactly 0 is not below a share of 0: `<`, not `<=`.": (
+            lambda draw: {
+                "given": torch.zeros(3, 2).long(),
+                "own": torch.ones(3, 2).long(),
+                "share": 0.0,
+                "chance": torch.zeros(3),
+            }
+        ),
     },
     mistakes={
         "It is the other way round: `share` is how much is the student's *own*.": (
@@ -179,6 +225,13 @@ mixed = Exercise(
         "You put own texts *behind* the given ones. The batch keeps its size: each row is one or the other.": (
             lambda given, own, share, chance: torch.cat([given, own[chance < share]])
         ),
+    },
+    wrong={
+        "chances of its own": (
+            lambda given, own, share, chance: torch.where((torch.rand(len(given)) < share)[:, None], own, given),
+            "You draw anew",
+        ),
+        "at most": (lambda given, own, share, chance: torch.where((chance <= share)[:, None], own, given), "not `<=`"),
     },
 )
 
@@ -354,10 +407,21 @@ leave_one_out = Exercise(
         "mean is taken away.": (
             lambda later: (later - later.mean(0)) / later.std(0),
             lambda later: (later - later.mean(0)) / (later.std(0) + 1e-8),
+            lambda later: (later - later.mean(0)) / later.std(0, correction=0),
             lambda later: _leave_one_out(later) / later.std(0),
+            lambda later: _leave_one_out(later) / later.std(0, correction=0),
         ),
         "You take the best of the batch as the baseline. The mean of the others is asked for.": (
             lambda later: later - later.amax(0)
+        ),
+        "Operators bind from the left: `later - sum - later` takes the sum from 0. Put the others' sum in brackets.": (
+            lambda later: (later - later.sum(0) - later) / (len(later) - 1)
+        ),
+        "You compare each text with the first one. The mean of all others is asked for.": lambda later: (
+            later - later[0]
+        ),
+        "You take the median. The mean of the others is asked for: only a mean leaves the gradient right on average.": (
+            lambda later: later - later.median(0).values
         ),
         "You compare each text with the next one only. The mean of all others is asked for.": (
             lambda later: later - later.roll(-1, 0),
@@ -478,6 +542,13 @@ checked = Exercise(
                 )
             )
         ),
+        "No text is ever right for you. Print both sides of your comparison for one pair: is the full stop still there, is one a "
+        "string and the other a number, or were two strings added (`'47' + '85'` is `'4785'`)?": (
+            _of_each(lambda p, t: False),
+            _of_each(lambda p, t: t.rpartition(":")[2] == str(_sum_of(p))),
+            _of_each(lambda p, t: t.rpartition(":")[2][:-1] == _sum_of(p)),
+            _of_each(lambda p, t: t.endswith(":" + p.rstrip("=").replace("+", "") + ".")),
+        ),
         "It is the other way round: True for the right ones.": _of_each(lambda p, t: not _checked([p], [t])[0]),
         "Those are the texts, or their numbers. A list of bool is asked for, one for each text.": (
             lambda prompts, texts: [t for p, t in zip(prompts, texts, strict=True) if _checked([p], [t])[0]],
@@ -555,6 +626,13 @@ acceptance = Exercise(
             lambda p, q: torch.minimum(p, q).sum(-1).mean()
         ),
         "You took the mean over the vocabulary. Sum over it.": lambda p, q: torch.minimum(p, q).mean(-1),
+        "You took the chance that the drafter's *favourite* is kept. Any character may be drafted: sum over all.": (
+            lambda p, q: (p / q).clamp(max=1).gather(-1, q.argmax(-1, keepdim=True))[:, 0],
+            lambda p, q: torch.minimum(p, q).gather(-1, q.argmax(-1, keepdim=True))[:, 0],
+        ),
+        "You took the largest difference. All of them count: half of their sum is what is refused.": (
+            lambda p, q: 1 - (p - q).abs().amax(-1)
+        ),
         "You took the smallest over everything. `torch.minimum(p, q)` compares the two, entry by entry.": (
             lambda p, q: torch.minimum(p, q).amin(-1),
             lambda p, q: torch.minimum(p.amin(-1), q.amin(-1)),
@@ -563,76 +641,6 @@ acceptance = Exercise(
 )
 
 # 7 --------------------------------------------------------------------------------------------------------------------
-
-
-def _remainder(p, q):
-    """What the teacher draws from where it has refused a draft: probabilities (N, V) twice -> (N, V), rows sum to 1."""
-    left = (p - q).clamp(min=0)
-    return left / left.sum(-1, keepdim=True)
-
-
-def _remainder_by_relu(p, q):
-    left = F.relu(p - q)
-    return F.normalize(left, p=1, dim=-1)
-
-
-def _remainder_by_minimum(p, q):
-    left = p - torch.minimum(p, q)
-    return left / (1 - torch.minimum(p, q).sum(dim=-1, keepdim=True))
-
-
-remainder = Exercise(
-    place=7,
-    title="What is left",
-    minutes=8,
-    difficulty="medium",
-    reference=_remainder,
-    forms=(_remainder_by_relu, _remainder_by_minimum),
-    draw=lambda draw: {"p": draw.probabilities(), "q": draw.probabilities()},
-    hints=(
-        "min(p, q) of each character is already there, by accepted drafts. What is still missing to p?",
-        "p - q where that is positive, else nothing. Then a distribution again.",
-        "`left = (p - q).clamp(min=0)`, divided by `left.sum(-1, keepdim=True)`.",
-    ),
-    cases={
-        "What the drafter gives too much of is never drawn here: 0.": (
-            lambda draw: {"p": torch.tensor([[0.2, 0.5, 0.3]]), "q": torch.tensor([[0.6, 0.3, 0.1]])}
-        ),
-    },
-    mistakes={
-        "You draw from p itself. Then what the drafter likes comes twice: by drafts that are kept, and again here.": (
-            lambda p, q: p,
-            lambda p, q: p.clone(),
-        ),
-        "Your rows do not sum to 1: divide by what is left in all.": lambda p, q: (p - q).clamp(min=0),
-        "You took the absolute difference. Where q is above p, nothing is missing.": (
-            lambda p, q: (p - q).abs() / (p - q).abs().sum(-1, keepdim=True)
-        ),
-        "You took what the *drafter* has too much of. What the teacher has too little of is asked for: p - q.": (
-            lambda p, q: (q - p).clamp(min=0) / (q - p).clamp(min=0).sum(-1, keepdim=True)
-        ),
-        "You took a softmax of the differences. They are parts of probabilities already: cut off at 0 and divide by their "
-        "sum.": (
-            lambda p, q: (p - q).softmax(-1),
-            lambda p, q: (p - q).clamp(min=0).softmax(-1),
-        ),
-        "You drew the parts that both share. Those are what is kept.": (
-            lambda p, q: torch.minimum(p, q) / torch.minimum(p, q).sum(-1, keepdim=True)
-        ),
-        "Negative probabilities: where q is above p nothing is left, not less than nothing.": lambda p, q: p - q,
-        "You kept p where it is above q. Only the part *above* q is missing: p - q.": (
-            lambda p, q: (p * (p > q)) / (p * (p > q)).sum(-1, keepdim=True)
-        ),
-        "You divided by the sum of everything. Each row is a distribution of its own.": (
-            lambda p, q: (p - q).clamp(min=0) / (p - q).clamp(min=0).sum()
-        ),
-    },
-    wrong={
-        "columns": (lambda p, q: (p - q).clamp(min=0) / (p - q).clamp(min=0).sum(0, keepdim=True), "dim"),
-    },
-)
-
-# 8 --------------------------------------------------------------------------------------------------------------------
 
 
 def _piece_log_p(log_p, ids, lengths):
@@ -670,7 +678,7 @@ def _by_piece(of, each=lambda log_p, ids: log_p.gather(-1, ids[:, None])[:, 0]):
 
 
 piece_log_p = Exercise(
-    place=8,
+    place=7,
     title="A piece is its characters",
     minutes=10,
     difficulty="hard",
@@ -716,6 +724,15 @@ piece_log_p = Exercise(
         "You took the likeliest character at each place. Asked is the one that came.": (
             _by_piece(lambda part: part.sum(), each=lambda log_p, ids: log_p.amax(-1))
         ),
+        "You read the rows one place late. Row n of `log_p` belongs to character n: nothing is to be moved.": (
+            lambda log_p, ids, lengths: _piece_log_p(log_p.roll(-1, 0), ids, lengths),
+            lambda log_p, ids, lengths: _piece_log_p(log_p, ids.roll(-1), lengths),
+            lambda log_p, ids, lengths: _piece_log_p(log_p.roll(1, 0), ids, lengths),
+        ),
+        "You left out the first character of each piece. It has to come, too.": _by_piece(lambda part: part[1:].sum()),
+        "You took the first character's column for all of them. Each row has its own: `gather` with `ids[:, None]`.": (
+            lambda log_p, ids, lengths: _piece_log_p(log_p, ids[0].expand(len(ids)), lengths)
+        ),
         "You multiplied the logarithms. The logarithm of a product is a sum.": _by_piece(lambda part: part.prod()),
         "That is the sum over all pieces. One number for each piece is asked for.": (
             lambda log_p, ids, lengths: log_p.gather(-1, ids[:, None]).sum()
@@ -747,7 +764,7 @@ quiz = Quiz(
             Option("All of it.", "Look at the control: most of it is gone."),
             Option(
                 "Little: then given walks lead nearly everywhere, too.",
-                "Right, 5 in 100 of 30. Own text pays where given text is scarce, or of another kind than what the student "
+                "Right, 5 in 100 of 34. Own text pays where given text is scarce, or of another kind than what the student "
                 "meets.",
                 True,
             ),

@@ -118,7 +118,7 @@ widgets.TemperaturePanel(logits, images=images, labels=labels, editable=False)
 # | 11 | [Transformer distillation](11_transformer_distillation.ipynb) | let a pretrained reader teach a small one | 100 |
 # | 12 | [Language models](12_language_models.ipynb) | what a next character can teach | 90 |
 # | 13 | [Distilling an LLM](13_distilling_an_llm.ipynb) | a real language model teaches one that trains while you wait | 100 |
-# | 14 | [The student's own steps](14_the_students_own_steps.ipynb) | two students walk: one is shown how to come back | 95 |
+# | 14 | [The student's own steps](14_the_students_own_steps.ipynb) | two students walk: one is shown how to come back | 100 |
 #
 # Each lesson builds on those before it. Later lessons follow: many teachers, language models,
 # Each lesson builds on those before it. Later lessons follow: relations, language models,
