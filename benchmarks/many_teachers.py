@@ -21,8 +21,8 @@ from functools import cache
 
 import torch
 import torch.nn.functional as F
+from arms import SEEDS, SERIES, TRIAL_SEEDS, facts
 from sections import Record, main
-from tuned import SEEDS, SERIES, TRIAL_SEEDS, facts
 
 from kdlab import sweeps
 from kdlab.crowds import crowd_logits, deal, disagreement, own_scale, side_by_side, train_half, votes
