@@ -598,7 +598,7 @@ quiz = Quiz(
             ),
             Option(
                 "Far less: most of the gain comes from the nine hundred other labels.",
-                "Right: in our runs less than one point, against ten.",
+                "Right: in our runs about one point, against ten.",
                 True,
             ),
             Option("Nothing at all.", "A little: different starts make some different errors, which cancel."),
