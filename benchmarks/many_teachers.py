@@ -6,6 +6,7 @@ Then it runs with seeds 0 to 4 and is judged on test images, which chose nothing
 weights and batches; the same seed is the same for all arms.
 
 crowd        ten teachers of few labels each, their students, their doubt
+own_argmax   students of one teacher's bare argmax (pseudo-labels); its soft answers are "one" in `crowd`
 halves       two specialists for five classes each, side by side, and their student
 none_of_mine why the student of two who may say "none of mine" is poor: how sure they are, and a student of their argmax
 schooling    the same with specialists that have learned for different times
@@ -222,6 +223,21 @@ def crowd_jobs():
     settings = (("digits", 100, "own"), ("digits", 100, "shared"), ("digits", 100, "pooled"))
     settings += (("digits", 20, "own"), ("clothes", 100, "own"), ("clothes", 100, "pooled"))
     yield from ({"data": d, "labels": n, "mode": m} for d, n, m in settings)
+
+
+def own_argmax(data, labels):
+    """Students of the argmax of one teacher, the first of each crowd."""
+    here = world(data)
+    (row,) = RECORD.rows("crowd", data=data, labels=labels, mode="own")
+    teachers = teachers_of(data, labels, "own", row["learning_rate"], ALL_SEEDS)[::COUNT]
+    students, chosen = taught(data, say(teachers, here["unlabelled"][0], len(ALL_SEEDS)), "argmax", 1.0)
+    return chosen | {"test": right(sweeps.predict_logits(students, here["test"][0]), here["test"][1])}
+
+
+def own_argmax_jobs():
+    yield from (
+        {"data": data, "labels": labels} for data, labels in (("digits", 100), ("digits", 20), ("clothes", 100))
+    )
 
 
 # --- two halves -------------------------------------------------------------------------------------------------------
@@ -723,6 +739,7 @@ def subliminal_jobs():
 
 SECTIONS = {
     "crowd": (crowd, crowd_jobs),
+    "own_argmax": (own_argmax, own_argmax_jobs),
     "halves": (halves, halves_jobs),
     "none_of_mine": (none_of_mine, none_of_mine_jobs),
     "schooling": (schooling, schooling_jobs),

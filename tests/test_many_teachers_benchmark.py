@@ -97,6 +97,12 @@ def test_labels_count_and_not_starts():
     assert more(own["students"]["argmax"]["test"], own["students"]["probabilities"]["test"])[0] > 0
 
 
+def test_a_digit_network_gains_by_its_own_argmax():
+    for labels in (100, 20):
+        single = row_of("crowd", data="digits", labels=labels, mode="own")["single"]
+        assert more(row_of("own_argmax", data="digits", labels=labels)["test"], single)[0] > 1
+
+
 def test_both_means_part_where_teachers_know_least():
     for labels, least in ((20, 1.5), (100, 0.3)):
         row = row_of("crowd", data="digits", labels=labels, mode="own")
