@@ -6,11 +6,14 @@ Then it runs with seeds 0 to 4 and is judged on test images, which chose nothing
 weights and batches; the same seed is the same for all arms.
 
 crowd        ten teachers of few labels each, their students, their doubt
+own_argmax   students of one teacher's bare argmax (pseudo-labels); its soft answers are "one" in `crowd`
 halves       two specialists for five classes each, side by side, and their student
+none_of_mine why the student of two who may say "none of mine" is poor: how sure they are, and a student of their argmax
 schooling    the same with specialists that have learned for different times
 tasks        one body for two tasks, each with a teacher of its own
 no_help      born-again generations, mutual learning, smoothing
 no_help_again  some of it with more seeds: 30 to 41 choose the rates, 20 to 29 are judged
+baseline     labels alone at the rates that were tried: the seeds that `no_help` and `no_help_again` are judged by
 assistants   a network of middle size between a large teacher and a tiny student
 subliminal   a student that sees noise and three outputs that nobody trained
 """
@@ -21,8 +24,8 @@ from functools import cache
 
 import torch
 import torch.nn.functional as F
+from arms import SEEDS, SERIES, TRIAL_SEEDS, facts
 from sections import Record, main
-from tuned import SEEDS, SERIES, TRIAL_SEEDS, facts
 
 from kdlab import sweeps
 from kdlab.crowds import crowd_logits, deal, disagreement, own_scale, side_by_side, train_half, votes
@@ -222,6 +225,21 @@ def crowd_jobs():
     yield from ({"data": d, "labels": n, "mode": m} for d, n, m in settings)
 
 
+def own_argmax(data, labels):
+    """Students of the argmax of one teacher, the first of each crowd."""
+    here = world(data)
+    (row,) = RECORD.rows("crowd", data=data, labels=labels, mode="own")
+    teachers = teachers_of(data, labels, "own", row["learning_rate"], ALL_SEEDS)[::COUNT]
+    students, chosen = taught(data, say(teachers, here["unlabelled"][0], len(ALL_SEEDS)), "argmax", 1.0)
+    return chosen | {"test": right(sweeps.predict_logits(students, here["test"][0]), here["test"][1])}
+
+
+def own_argmax_jobs():
+    yield from (
+        {"data": data, "labels": labels} for data, labels in (("digits", 100), ("digits", 20), ("clothes", 100))
+    )
+
+
 # --- two halves -------------------------------------------------------------------------------------------------------
 
 HALF = Recipe(steps=500, batch_size=64)
@@ -291,16 +309,43 @@ def with_strangers(data, first, rate, seed, strange):
     return model
 
 
+def side_by_side_of_guarded(guarded, images):
+    """Logits (N, 10): the logarithms of what each keeps for its own five classes."""
+    return torch.cat([predict_logits(model, images).log_softmax(-1)[:, :5] for model in guarded], -1)
+
+
 def ways(pair, guarded, scales, images):
     """{name: logits (N, 10)}: how two specialists can be put side by side."""
     parts = [predict_logits(model, images) for model in pair]
-    six = [predict_logits(model, images).log_softmax(-1)[:, :5] for model in guarded]
     return {
         "plain": torch.cat(parts, -1),
         "centred": side_by_side(parts),
         "centred and scaled": side_by_side(parts, scales),
-        "none of mine": torch.cat(six, -1),
+        "none of mine": side_by_side_of_guarded(guarded, images),
     }
+
+
+def none_of_mine(data):
+    """What two guarded specialists say of the other's kind, joined, and the student of the joined argmax."""
+    here, strange = world(data), world("clothes" if data == "digits" else "digits")["labelled"][0][:2000]
+    rate = RECORD.rows("halves", data=data)[0]["learning_rate"]
+    (test, truth), (pictures, _), heard = here["test"], here["unlabelled"], {}
+    found = {"refuses the other's": [], "surest below 0.6": [], "joined": []}
+    for seed in ALL_SEEDS:
+        guarded = [with_strangers(data, first, rate, seed, strange) for first in (0, 5)]
+        heard[seed] = side_by_side_of_guarded(guarded, pictures).argmax(-1)
+        if seed in SEEDS:
+            other = [predict_logits(m, test[truth // 5 != k]).argmax(-1) == 5 for k, m in enumerate(guarded)]
+            found["refuses the other's"].append(float(torch.cat(other).float().mean()))
+            joint = side_by_side_of_guarded(guarded, test)
+            found["surest below 0.6"].append(float((joint.softmax(-1).amax(-1) < 0.6).float().mean()))
+            found["joined"].append(accuracy(joint, truth))
+    students, chosen = tuned_students(small, lambda s: (pictures, heard[s], None), HALF_STUDENT, here["validation"])
+    return found | {"student of the argmax": chosen | {"test": right(sweeps.predict_logits(students, test), truth)}}
+
+
+def none_of_mine_jobs():
+    yield {"data": "digits"}
 
 
 def halves_jobs():
@@ -565,6 +610,24 @@ def no_help_again_jobs():
     yield {"data": "digits", "labels": 100}
 
 
+def baseline(rate):
+    """Digits right of labels alone at this rate, with the five seeds of `no_help` and the ten of `no_help_again`."""
+    inputs, truth = world("digits")["labelled"]
+    images, answers = world("digits")["test"]
+    found = {}
+    for name, seeds in (("no_help", SEEDS), ("no_help_again", FRESH)):
+        rows = [balanced_draw(truth, 10, torch.Generator().manual_seed(seed)) for seed in seeds]
+        models = [small(seed) for seed in seeds]
+        recipes = [replace(ALONE, learning_rate=rate, seed=seed) for seed in seeds]
+        sweeps.fit(models, [inputs[r] for r in rows], [truth[r] for r in rows], recipes=recipes, progress=False)
+        found[name] = right(sweeps.predict_logits(models, images), answers)
+    return found
+
+
+def baseline_jobs():
+    yield from ({"rate": rate} for rate in (0.005, 0.01, 0.02))
+
+
 ASSISTED = Recipe(steps=600, batch_size=64)
 
 
@@ -676,11 +739,14 @@ def subliminal_jobs():
 
 SECTIONS = {
     "crowd": (crowd, crowd_jobs),
+    "own_argmax": (own_argmax, own_argmax_jobs),
     "halves": (halves, halves_jobs),
+    "none_of_mine": (none_of_mine, none_of_mine_jobs),
     "schooling": (schooling, schooling_jobs),
     "tasks": (tasks, tasks_jobs),
     "no_help": (no_help, no_help_jobs),
     "no_help_again": (no_help_again, no_help_again_jobs),
+    "baseline": (baseline, baseline_jobs),
     "assistants": (assistants, assistants_jobs),
     "subliminal": (subliminal, subliminal_jobs),
 }

@@ -60,6 +60,20 @@ def test_gains_on_digits_vanish_when_more_seeds_choose_the_rates():
         assert more(again[way]["test"], again["labels_alone"]["test"])[0] < 0
 
 
+def test_a_better_rate_alone_gives_the_baseline_more_than_a_point():
+    good, bad = (row_of("baseline", rate=rate) for rate in (0.005, 0.02))
+    row, (again,) = row_of("no_help", data="digits")["labels_alone"], RESULTS["no_help_again"]
+    assert bad["no_help"] == row["test"] and good["no_help_again"] == again["labels_alone"]["test"]
+    assert more(good["no_help"], bad["no_help"])[0] > 0.5 and more(good["no_help_again"], bad["no_help_again"])[0] > 1
+
+
+def test_two_who_both_say_mine_share_the_probability_and_their_argmax_teaches():
+    row, halves = row_of("none_of_mine", data="digits"), row_of("halves", data="digits")
+    assert row["joined"] == halves["joined"]["none of mine"]
+    assert min(row["surest below 0.6"]) > 0.98 and max(row["refuses the other's"]) < 0.01
+    assert more(row["student of the argmax"]["test"], halves["students"]["none of mine"]["test"])[0] > 15
+
+
 def test_a_grid_grows_until_its_best_is_inside():
     asked = []
 
@@ -83,6 +97,12 @@ def test_labels_count_and_not_starts():
     assert more(own["students"]["argmax"]["test"], own["students"]["probabilities"]["test"])[0] > 0
 
 
+def test_a_digit_network_gains_by_its_own_argmax():
+    for labels in (100, 20):
+        single = row_of("crowd", data="digits", labels=labels, mode="own")["single"]
+        assert more(row_of("own_argmax", data="digits", labels=labels)["test"], single)[0] > 1
+
+
 def test_both_means_part_where_teachers_know_least():
     for labels, least in ((20, 1.5), (100, 0.3)):
         row = row_of("crowd", data="digits", labels=labels, mode="own")
@@ -96,6 +116,10 @@ def test_disagreement_wins_one_way_round_and_loses_the_other():
         for data in ("digits", "clothes")
     )
     assert there[0] > 0 > back[1]
+    for data in ("digits", "clothes"):  # the control: teachers who all have the same thousand labels
+        scores = row_of("crowd", data=data, labels=100, mode="pooled")["doubt"]
+        best = scores.pop("crowd, disagreement")["strangers"]
+        assert all(more(best, other["strangers"])[0] > 0 for other in scores.values())
 
 
 def test_halves_join_on_digits_and_not_on_clothes():

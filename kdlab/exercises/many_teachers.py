@@ -44,12 +44,33 @@ crowd_opinion = Exercise(
     ),
     cases={
         "Correct, until all teachers find a class so unlikely that its probability rounds to 0: stay in logarithms, with "
-        "`logsumexp`.": lambda draw: {"teacher_logits": torch.tensor([[[300.0, 0.0, -100.0]], [[250.0, 10.0, 0.0]]])}
+        "`logsumexp`.": lambda draw: {
+            "teacher_logits": torch.tensor(
+                [[[300.0, 0.0, -100.0], [0.0, 0.0, 1.0]], [[250.0, 10.0, 0.0], [2.0, 1.0, 0.0]]]
+            )
+        }
     },
     mistakes={
         "That is the mean of the *logits*, made probabilities: a geometric mean. Take the softmax of each teacher first.": (
             lambda v: v.mean(0).log_softmax(-1),
             lambda v: v.log_softmax(-1).mean(0).log_softmax(-1),
+            lambda v: v.mean(0),
+        ),
+        "You have the mean, and it is a distribution already: take its logarithm. A second softmax changes it.": (
+            lambda v: v.softmax(-1).mean(0).log_softmax(-1)
+        ),
+        "You divided the logarithm by K. The mean is taken first: in logarithms a division is a subtraction of `math.log(K)`.": (
+            lambda v: v.log_softmax(-1).logsumexp(0) / len(v)
+        ),
+        "You divided by K - 1. A mean divides by K.": lambda v: (v.softmax(-1).sum(0) / (len(v) - 1)).log(),
+        "You divided by ten. There need not be ten teachers: `len(teacher_logits)`.": (
+            lambda v: v.log_softmax(-1).logsumexp(0) - math.log(10)
+        ),
+        "A teacher is missing, the last or the first: does your loop reach all of them?": (
+            lambda v: v[:-1].softmax(-1).mean(0).log(),
+            lambda v: v[1:].softmax(-1).mean(0).log(),
+            lambda v: (v[:-1].softmax(-1).sum(0) / len(v)).log(),
+            lambda v: (v[1:].softmax(-1).sum(0) / len(v)).log(),
         ),
         "You averaged the logarithms: that does not even sum to 1. Average the probabilities, then take the logarithm.": (
             lambda v: v.log_softmax(-1).mean(0)
@@ -58,6 +79,9 @@ crowd_opinion = Exercise(
         "You averaged over the classes. The teachers are dimension 0.": lambda v: v.softmax(-1).mean(-1).log(),
         "You took the largest probability that any teacher gives. The mean over the teachers is asked for.": (
             lambda v: v.softmax(-1).amax(0).log()
+        ),
+        "You took the smallest probability that any teacher gives. The mean over the teachers is asked for.": (
+            lambda v: v.softmax(-1).amin(0).log()
         ),
         "You took the median over the teachers. Their mean is asked for.": lambda v: (
             v.softmax(-1).median(0).values.log()
@@ -166,6 +190,12 @@ two_parts = Exercise(
         "Your first part is a cross-entropy: subtract the entropy of the mean, or write the difference of both logarithms.": (
             _parts(first=lambda q, p, m: -(m.exp() * q).sum(-1))
         ),
+        "Your first part measures the first teacher against the student. Measure the *mean* of all against it.": (
+            _parts(first=lambda q, p, m: _kl(p[0], q))
+        ),
+        "Your second part is the first teacher's alone. The mean over all teachers is asked for.": (
+            _parts(second=lambda q, p, m: _kl(p[0], m))
+        ),
         "You have them the wrong way round: first what the student can do something about, then the rest.": (
             lambda z, v: _two_parts(z, v)[::-1]
         ),
@@ -200,12 +230,28 @@ def _in_pairs(scores, wrong):
     return ((gaps > 0).float() + 0.5 * (gaps == 0).float()).mean()
 
 
-def _scores_of(draw, ties=True):
-    count = 4 * draw.rows
-    scores = torch.randint(6, (count,)).float() if ties else torch.randn(count)
+def _by_places(first):
+    """A wrong answer: ranks from `first`, in which of two that tie one stands before the other."""
+
+    def area_under_curve(scores, wrong):
+        ranks, count = scores.argsort().argsort().float() + first, wrong.sum()
+        return (ranks[wrong].sum() - count * (count + 1) / 2) / (count * (~wrong).sum())
+
+    return area_under_curve
+
+
+def _by_threshold(scores, wrong):
+    order = scores.argsort(descending=True)
+    found = wrong[order].float().cumsum(0) / wrong.sum()
+    return torch.trapezoid(found, (~wrong[order]).float().cumsum(0) / (~wrong).sum())
+
+
+def _scores_of(draw):
+    """Scores with ties; in some draws they find errors, in others they mislead, so that the area is below 0.5."""
+    count, sign = 4 * draw.rows, 1 if draw.temperature > 2.7 else -1
     wrong = torch.rand(count) < 0.35
     wrong[0], wrong[-1] = True, False
-    return {"scores": scores + 0.5 * wrong if not ties else scores, "wrong": wrong}
+    return {"scores": torch.randint(6, (count,)).float() + 2 * sign * wrong, "wrong": wrong}
 
 
 area_under_curve = Exercise(
@@ -217,6 +263,11 @@ area_under_curve = Exercise(
     forms=(_area_by_ranks,),
     roles={"scores": "features", "wrong": "mask"},
     draw=_scores_of,
+    cases={
+        "Correct, until the number of ties is odd: half of a single tie is 0.5. Does a `//` round it down?": (
+            lambda draw: {"scores": torch.ones(2), "wrong": torch.tensor([True, False])}
+        ),
+    },
     hints=(
         "Two groups: `scores[wrong]` and `scores[~wrong]`. Compare everyone of one with everyone of the other.",
         "`high[:, None] - low[None, :]` has a row for each wrong answer and a column for each right one.",
@@ -227,6 +278,19 @@ area_under_curve = Exercise(
             lambda s, w: ((s[w][:, None] - s[~w]) > 0).float().mean()
         ),
         "Ties count half, not whole.": lambda s, w: ((s[w][:, None] - s[~w]) >= 0).float().mean(),
+        "You sorted, and of two with the same score one then stands before the other. Ties count half.": (
+            _by_places(1),
+            _by_threshold,
+        ),
+        "Ranks begin with 1 in that formula, and ties share their ranks. Comparing all pairs needs neither.": _by_places(
+            0
+        ),
+        "An area below 0.5 is an honest result: the score misleads. Do not turn it round.": (
+            lambda s, w: max(_area_under_curve(s, w), 1 - _area_under_curve(s, w))
+        ),
+        "You compared the wrong answers with *all* pictures, with themselves too. Only right answers are their partners.": (
+            lambda s, w: (((s[w][:, None] - s) > 0).float() + 0.5 * ((s[w][:, None] - s) == 0).float()).mean()
+        ),
         "It is turned round: count the pairs in which the *wrong* answer has the higher score.": (
             lambda s, w: 1 - _area_under_curve(s, w)
         ),
@@ -267,7 +331,7 @@ def _share_of_first_by_maxima(first, second, shift):
 def _two_of(draw):
     rows = 12 * draw.rows
     first, second = 3 * torch.randn(rows, draw.classes), 3 * torch.randn(rows, draw.tokens + 1)
-    return {"first": first, "second": second, "shift": draw.temperature - 1.2}
+    return {"first": first, "second": second, "shift": 4 * draw.temperature - 11}  # of either sign
 
 
 share_of_first = Exercise(
@@ -288,16 +352,28 @@ share_of_first = Exercise(
         "You added the shift to the second's logits, or took it off the first's. It is added to the first's.": (
             lambda a, b, s: (torch.cat([a, b + s], -1).argmax(-1) < a.shape[-1]).float().mean()
         ),
+        "A shift may be negative. You took its size.": lambda a, b, s: _share_of_first(a, b, abs(s)),
         "You have left the shift out.": lambda a, b, s: (torch.cat([a, b], -1).argmax(-1) < a.shape[-1]).float().mean(),
         "That is the share of the second. The first's is asked for.": lambda a, b, s: 1 - _share_of_first(a, b, s),
         "You took a softmax of each before joining: then the shift cannot be seen, and that is the point. Join the logits.": (
             lambda a, b, s: (
                 (torch.cat([(a + s).softmax(-1), b.softmax(-1)], -1).argmax(-1) < a.shape[-1]).float().mean()
-            )
+            ),
+            lambda a, b, s: (torch.cat([a.softmax(-1) + s, b.softmax(-1)], -1).argmax(-1) < a.shape[-1]).float().mean(),
+        ),
+        "You compared the first's number of *pictures*. Its number of classes says which places are its own.": (
+            lambda a, b, s: (torch.cat([a + s, b], -1).argmax(-1) < len(a)).float().mean()
+        ),
+        "You cut the joined row in the middle. The two need not have as many classes as each other: `first.shape[-1]`.": (
+            lambda a, b, s: (torch.cat([a + s, b], -1).argmax(-1) < (a.shape[-1] + b.shape[-1]) // 2).float().mean()
+        ),
+        "You looked for the largest down the columns. Each picture is a row: `argmax(dim=-1)`.": (
+            lambda a, b, s: (torch.cat([a + s, b], -1).argmax(0) < a.shape[-1]).float().mean()
         ),
         "You compared sums or means of the logits. The *largest* logit decides.": (
             lambda a, b, s: ((a + s).sum(-1) > b.sum(-1)).float().mean(),
             lambda a, b, s: ((a + s).mean(-1) > b.mean(-1)).float().mean(),
+            lambda a, b, s: ((a + s).logsumexp(-1) > b.logsumexp(-1)).float().mean(),
         ),
         "That is the probability that falls to the first. Count the pictures whose *largest* logit is there.": (
             lambda a, b, s: torch.cat([a + s, b], -1).softmax(-1)[:, : a.shape[-1]].sum(-1).mean()
@@ -435,6 +511,10 @@ def _other_tasks(part=None, cut=None, join=lambda a, b: a + b):
     return two_task_loss
 
 
+def _joined_teachers(z, a, b, t):
+    return t**2 * _kl((torch.cat([a, b], -1).detach() / t).log_softmax(-1), (z / t).log_softmax(-1)).mean()
+
+
 def _one_softmax(z, a, b, t):
     log_q, cut = (z / t).log_softmax(-1), a.shape[-1]
     log_p = [(v.detach() / t).log_softmax(-1) for v in (a, b)]
@@ -463,7 +543,7 @@ two_task_loss = Exercise(
     ),
     mistakes={
         "One softmax runs over all the student's logits: digits and turns then compete. Each task has a softmax of its own: "
-        "cut first.": _one_softmax,
+        "cut first.": (_one_softmax, _joined_teachers),
         "You multiplied by the temperature inside the softmax. Divide by it.": (
             _other_tasks(lambda z, v, t: t**2 * _kl((v * t).log_softmax(-1), (z * t).log_softmax(-1)).mean())
         ),
@@ -518,7 +598,7 @@ quiz = Quiz(
             ),
             Option(
                 "Far less: most of the gain comes from the nine hundred other labels.",
-                "Right: in our runs less than one point, against ten.",
+                "Right: in our runs about one point, against ten.",
                 True,
             ),
             Option("Nothing at all.", "A little: different starts make some different errors, which cancel."),

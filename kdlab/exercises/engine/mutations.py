@@ -686,16 +686,36 @@ class _Steps:
         yield body, f"`{_short(node.items[0].context_expr)}` is missing around a step."
 
 
+def _other_axes(axis):
+    """(another axis, words) for the axis that stands there."""
+    names = {0: "the first", -2: "the last but one", 1: "the second", -1: "the last"}
+    here = _number(axis)
+    rows = here == -1
+    for other in (0, -2, 1, -1):
+        if other == 0 and rows:
+            words = "down the columns (dim=0), not along each row (dim=-1)"
+        else:
+            words = f"{names[other]} (dim={other}), not {names.get(here, 'the one')} (dim={ast.unparse(axis)})"
+        if other != here:
+            yield ast.Constant(other), f"over the wrong axis: {words}"
+    yield ast.Constant(None), f"over everything at once: keep to {names.get(here, 'one')} axis, dim={ast.unparse(axis)}"
+
+
+def _number(node):
+    """The number that a node writes, with its sign; None where it is no number."""
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return None
+
+
 def _arguments(node, name, method, whole):
     """Calls with other arguments: another axis, another keyword, swapped, a bracket that closes too early."""
     for i, keyword in enumerate(node.keywords):
         value = keyword.value
         options = []
         if keyword.arg in ("dim", "axis"):
-            options = [(ast.Constant(0), "over the wrong axis: down the columns (dim=0), not along each row (dim=-1)"),
-                       (ast.Constant(-2), "over the wrong axis: the last but one (dim=-2), not the last (dim=-1)"),
-                       (ast.Constant(1), "over the wrong axis: the second (dim=1), not the last (dim=-1)"),
-                       (ast.Constant(None), "over everything at once: keep to the last axis, dim=-1")]  # fmt: skip
+            options = _other_axes(value)
         elif isinstance(value, ast.Constant) and isinstance(value.value, bool):
             options = [(ast.Constant(not value.value), f"with {keyword.arg}={not value.value}")]
         elif isinstance(value, ast.Constant) and value.value == "batchmean":
