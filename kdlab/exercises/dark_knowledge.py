@@ -652,12 +652,15 @@ best_bias = Exercise(
             BY_LOSS,
             _search(measure=lambda biased, y, digit: -biased.softmax(-1).gather(-1, y.unsqueeze(-1)).sum()),
         ),
-        "You raised logit 3, but which digit it is, is passed to the function.": (
-            _search(add=lambda logits, digit, bias: _added(logits, 3, bias))
-        ),
-        "You raise the logit of the digit next to it: columns are counted from 0, as digits are.": tuple(
-            _search(add=lambda logits, digit, bias, step=step: _added(logits, (digit + step) % logits.shape[-1], bias))
-            for step in (1, -1)
+        "You raised the logit of another digit. Which digit it is, is passed to the function; columns are counted from 0, as "
+        "digits are.": (
+            _search(add=lambda logits, digit, bias: _added(logits, 3, bias)),
+            *(
+                _search(
+                    add=lambda logits, digit, bias, step=step: _added(logits, (digit + step) % logits.shape[-1], bias)
+                )
+                for step in (1, -1)
+            ),
         ),
         "Your copy is made once, so the biases add up from one candidate to the next. Make a new copy for each.": (
             _bias_adding_up

@@ -584,8 +584,9 @@ def _agreement(student_logits, teacher_logits):
 
 def _draw_agreement(draw):
     """They agree on more than half in one draw, on less in the other, and where any logit is largest."""
-    teacher_logits = draw.logits(12 * draw.rows, draw.classes)
-    student_logits = (0.4, 1.5)[draw.number % 2] * teacher_logits + draw.logits(12 * draw.rows, draw.classes)
+    count = (12 if draw.rows == 1 else 60) * draw.rows  # many: a share is met by chance else
+    teacher_logits = draw.logits(count, draw.classes)
+    student_logits = (0.4, 1.5)[draw.number % 2] * teacher_logits + draw.logits(count, draw.classes)
     teacher_logits[1] = 20 * torch.eye(draw.classes)[1]
     student_logits[1], student_logits[2] = teacher_logits[1] + 1, teacher_logits[2]
     return {"student_logits": student_logits, "teacher_logits": teacher_logits}

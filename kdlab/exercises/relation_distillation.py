@@ -265,7 +265,10 @@ def _nearby(enough, count):
 
 
 def _pile(draw):
+    """Many pictures, since a share is met by chance else; one class has more of them than the others."""
     labels = torch.arange(4 * draw.rows) % draw.tokens
+    if draw.rows > 1:
+        labels = torch.cat([labels.repeat(12), torch.zeros(9 * draw.rows + 1, dtype=torch.int64)])
     centres = torch.randn(draw.tokens, draw.width)
     lengths = 0.3 + torch.rand(len(labels), 1)  # else the nearest by cosine would be the nearest
     return {"features": lengths * (centres[labels] + 3 * torch.randn(len(labels), draw.width)), "labels": labels}

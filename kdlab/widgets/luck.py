@@ -106,7 +106,7 @@ class LuckPanel(LivePanel):
         run = self._open()
         try:
             while (record := next(run, None)) is not None:
-                self.done = record["step"] + 1
+                self._count = record["step"] + 1
                 yield record
                 if self._moved:
                     run.close()
@@ -127,7 +127,7 @@ class LuckPanel(LivePanel):
         from kdlab import luck, sweeps
         from kdlab.models import MLP
 
-        self._now, self.done = (self.count, self.bias), 0
+        self._now, self._count, self.done = (self.count, self.bias), 0, 0
         self.seed = sum(outcome[:2] == [self.count, self.bias] for outcome in self._outcomes)
         first = 1000 * self.seed
         points, _ = self.plane.sample(self.counts[self.count], seed=first)
@@ -182,8 +182,9 @@ class LuckPanel(LivePanel):
         self._errors = {who: errors[i * self.draws : (i + 1) * self.draws] for i, who in enumerate(WHO)}
 
     def flush(self):
-        """The borders as they are now, and the errors."""
+        """The borders as they are now, the errors, and how far the run is."""
         self._look()
+        self.done = self._count
 
     def figure(self):
         """Both pictures of borders, and the errors of the runs so far."""

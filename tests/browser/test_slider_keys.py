@@ -8,7 +8,17 @@ import pytest
 pytestmark = pytest.mark.browser
 
 SETUP = f"import sys\nsys.path.insert(0, {str(Path(__file__).parents[1])!r})\nimport every_panel"
-WITHOUT = {"AttentionPanel", "BlindTestPanel", "DrawPanel", "ProbePanel", "QuizPanel", "SweepPanel"}  # no slider
+WITHOUT = {
+    "AttentionPanel",
+    "BlindTestPanel",
+    "DrawPanel",
+    "MapPanel",
+    "NeighboursPanel",
+    "ProbePanel",
+    "QuizPanel",
+    "SweepPanel",
+    "WalkPanel",
+}  # no slider
 
 # Keys go to the panel's own handlers, which must leave the browser nothing to do: what it would do is not tested here.
 # {name: [what is wrong]} of each slider; after each key the panel has drawn itself.
