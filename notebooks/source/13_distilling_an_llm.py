@@ -527,7 +527,7 @@ def three_ways(count, seed):
 panel = widgets.ExperimentPanel(
     three_ways,
     controls=[widgets.Control("count", "answers to learn from", [50, 200, len(train)], len(train))],
-    measures={"perplexity": ("Perplexity of held-out answers (the axis shows 100 to 300)", (100, 300), "")},
+    measures={"perplexity": ("Perplexity of held-out answers (axis: 100 to 300)", (100, 300), "")},
     against="count",
     steps=40,
 )
