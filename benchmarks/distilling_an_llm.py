@@ -249,11 +249,16 @@ def alone(student, part, answers=40):
     return round(math.exp(losses.cross_entropy(torch.cat(logits), torch.cat(told)).item()), 4)
 
 
+def begin_epoch(arm, seed):
+    """(a fresh student, whether it hears probabilities, what it reads: pieces, the teacher's, which of them count)."""
+    soft, prompts, ends, closed = EPOCH[arm]
+    student = (Closed if closed else LanguageModel)(len(transfer_set()[1]), **STUDENT, seed=seed)
+    return student, soft, counted(prompts, ends)
+
+
 def epoch_student(arm, rate, seed):
     """As many steps as once through takes, in windows drawn at random: a place is read once on average."""
-    soft, prompts, ends, closed = EPOCH[arm]
-    ids, top, counts = counted(prompts, ends)
-    student = (Closed if closed else LanguageModel)(len(transfer_set()[1]), **STUDENT, seed=seed)
+    student, soft, (ids, top, counts) = begin_epoch(arm, seed)
     steps = round(len(ids) / (BATCH * LENGTH))
     recipe = Recipe(1.0, 0.0, steps=steps, batch_size=BATCH, learning_rate=rate, seed=seed)
     start = time.process_time()
@@ -312,9 +317,7 @@ def disjoint(count, seed):
 
 def once_student(arm, rate, seed):
     """Once through every second answer, and no place is read twice."""
-    soft, prompts, ends, closed = EPOCH[arm]
-    ids, top, counts = counted(prompts, ends)
-    student = (Closed if closed else LanguageModel)(len(transfer_set()[1]), **STUDENT, seed=seed)
+    student, soft, (ids, top, counts) = begin_epoch(arm, seed)
     batches = disjoint(len(ids), seed)
     recipe = Recipe(1.0, 0.0, steps=len(batches), batch_size=BATCH, learning_rate=rate, seed=seed)
     steps = iter(batches)

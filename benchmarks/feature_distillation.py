@@ -494,6 +494,16 @@ FEW = {  # arm: (parts with fixed weights, the part whose weight is chosen, its 
 }
 
 
+def came_to_its_end(records):
+    """Take a run to its end; False if the loss left the numbers: a learning rate too high."""
+    try:
+        for _ in records:
+            pass
+    except RuntimeError:
+        return False
+    return True
+
+
 @cache
 def few_world(task):
     torch.set_num_threads(1)
@@ -529,10 +539,7 @@ def few_run(arm, task, rate, weight, seed, steps=200, temperature=4.0):
     else:
         weights = dict(fixed) | ({part: weight} if part else {})
         records = train_student(student, inputs, labels, known, weights=weights, recipe=recipe)
-    try:
-        for _ in records:
-            pass
-    except RuntimeError:
+    if not came_to_its_end(records):
         return {"validation": 0.1, "test": 0.1}
     return {
         name: accuracy(predict_logits(student, x), y) for name, (x, y) in (("validation", validation), ("test", test))

@@ -187,7 +187,7 @@ def real_words(texts):
     """The share of words in these texts that the training chapters have; the first and last of a text may be cut."""
     cut = ["".join(c if c.isalpha() else " " for c in text).split()[1:-1] for text in texts]
     found = [word in words_of_the_book() for row in cut for word in row]
-    return sum(found) / len(found)
+    return sum(found) / max(1, len(found))
 
 
 def text_measures(student, seed, curves=False):

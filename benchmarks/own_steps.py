@@ -17,6 +17,7 @@ import time
 from functools import cache, partial
 
 import torch
+from language_models import real_words
 from sections import Record, main
 
 from kdlab import arithmetic, drafting, losses, walks
@@ -325,18 +326,6 @@ def said_of(model, part, seed):
         **bits, "reverse_kl": bits["teacher_bits"] - bits["own_bits"], "distinct_4": distinct_n(list(new), 4),
         "real_words": real_words([tokenizer.decode(row) for row in new]), "text": tokenizer.decode(ids[:12].flatten()),
     }  # fmt: skip
-
-
-@cache
-def words_of_the_book():
-    return set("".join(c if c.isalpha() else " " for c in load_moby_dick().train).split())
-
-
-def real_words(texts):
-    """The share of words in these texts that the training chapters have; the first and last of a text may be cut."""
-    cut = ["".join(c if c.isalpha() else " " for c in text).split()[1:-1] for text in texts]
-    found = [word in words_of_the_book() for row in cut for word in row]
-    return sum(found) / max(1, len(found))
 
 
 def rounded(found):

@@ -12,7 +12,7 @@ from functools import cache
 from itertools import product
 
 import torch
-from feature_distillation import beyond, few_world, rates
+from feature_distillation import beyond, came_to_its_end, few_world, rates
 from sections import Record, main
 from torch.nn import functional as F
 
@@ -170,12 +170,7 @@ def trained(task, known, arm, rate, temperature, seed, steps=STEPS):
         return temperature**2 * losses.kl_divergence_core(answers, here["logits"][rows], temperature=temperature)
 
     recipe = Recipe(steps=steps, batch_size=64, learning_rate=rate, seed=seed)
-    try:
-        for _ in descend(both, next_loss, recipe=recipe):
-            pass
-    except RuntimeError:
-        return None
-    return student
+    return student if came_to_its_end(descend(both, next_loss, recipe=recipe)) else None
 
 
 def embed(student, arm, inputs):
@@ -355,10 +350,8 @@ def map_run(arm, rate, seed, steps=600):
         rows = next(batches)
         return losses.relational_distance_loss_core(student(here["inputs"][rows]), wanted[rows])
 
-    try:
-        for _ in descend(student, next_loss, recipe=Recipe(steps=steps, batch_size=64, learning_rate=rate, seed=seed)):
-            pass
-    except RuntimeError:
+    recipe = Recipe(steps=steps, batch_size=64, learning_rate=rate, seed=seed)
+    if not came_to_its_end(descend(student, next_loss, recipe=recipe)):
         return {"validation": 0.1, "test": 0.1}
     return {
         name: recall(predict_logits(student, here[name][0]), here[name][1], False) for name in ("validation", "test")
@@ -420,10 +413,8 @@ def few_run(arm, task, rate, weight, seed, steps=200, temperature=4.0):
             loss = 0.1 * loss + temperature**2 * soft
         return loss + weight * losses.similarity_preserving_loss_core(own["maps"][-1], maps[chosen_rows])
 
-    try:
-        for _ in descend(student, next_loss, recipe=Recipe(steps=steps, batch_size=50, learning_rate=rate, seed=seed)):
-            pass
-    except RuntimeError:
+    recipe = Recipe(steps=steps, batch_size=50, learning_rate=rate, seed=seed)
+    if not came_to_its_end(descend(student, next_loss, recipe=recipe)):
         return {"validation": 0.1, "test": 0.1}
     return {
         name: accuracy(predict_logits(student, x), y) for name, (x, y) in (("validation", validation), ("test", test))
