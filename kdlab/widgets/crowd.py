@@ -163,10 +163,12 @@ class CrowdPanel(LivePanel):
         elif self.state == FINISHED:
             self._driver.request("start")
 
-    def on_state(self, state, message):
+    def on_reset(self):
         """Reset forgets everything that was trained."""
-        if state == READY:
-            self._known = {}
+        self._known = {}
+
+    def on_state(self, state, message):
+        """Nobody is learning where nothing runs."""
         if state != RUNNING:
             self._learning = ""
         super().on_state(state, message)

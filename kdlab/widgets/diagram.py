@@ -7,7 +7,7 @@ import numpy as np
 import traitlets as t
 
 from kdlab.widgets.base import Temperature, check_classes, soft_targets, source, to_numpy
-from kdlab.widgets.driver import READY, usual_torch
+from kdlab.widgets.driver import usual_torch
 from kdlab.widgets.live import LivePanel
 
 SLIDERS = ("temperature", "alpha")
@@ -100,11 +100,9 @@ class DiagramPanel(LivePanel):
         self._count += 1
         super().on_record(record)
 
-    def on_state(self, state, message):
+    def on_reset(self):
         """Reset makes the student fresh again."""
-        if state == READY:
-            self.prepare()
-        super().on_state(state, message)
+        self.prepare()
 
     # --- pictures
 

@@ -6,7 +6,6 @@ import numpy as np
 import traitlets as t
 
 from kdlab.widgets.base import check_classes, source, to_numpy
-from kdlab.widgets.driver import READY
 from kdlab.widgets.live import LivePanel, thin
 
 
@@ -90,11 +89,9 @@ class MapPanel(LivePanel):
         self.history.append(record)
         super().on_record(record)
 
-    def on_state(self, state, message):
+    def on_reset(self):
         """Reset shows the beginning again."""
-        if state == READY:
-            self._clear()
-        super().on_state(state, message)
+        self._clear()
 
     def _clear(self):
         self.student, self.history = self._make_student(), []

@@ -8,7 +8,7 @@ from numbers import Real
 import traitlets as t
 
 from kdlab.widgets.base import source
-from kdlab.widgets.driver import PAUSED, READY, usual_torch
+from kdlab.widgets.driver import PAUSED, usual_torch
 from kdlab.widgets.live import LivePanel, thin
 
 REST, HELD = 0.3, 3.0  # seconds that a control must rest, free or held by the mouse, before a run begins again
@@ -290,12 +290,10 @@ class ExperimentPanel(LivePanel):
         if moved and time.monotonic() - self._moved_at >= (HELD if self._held else REST):
             self._open()
 
-    def on_state(self, state, message):
+    def on_reset(self):
         """Reset puts the controls back and takes the run out of the picture; the outcomes stay."""
-        if state == READY:
-            self._clear()
-            self.chosen = self._given
-        super().on_state(state, message)
+        self._clear()
+        self.chosen = self._given
 
     def on_request(self, name, value):
         """A control has moved, or the outcomes are to be forgotten."""

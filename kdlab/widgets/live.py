@@ -131,8 +131,13 @@ class LivePanel(Panel):
         if time.monotonic() >= self._next_picture:
             self.show()
 
+    def on_reset(self):
+        """Put back what the reset button puts back, before it is shown."""
+
     def on_state(self, state, message):
         """Show a new state, and with it the last picture of all that has happened."""
+        if state == READY:
+            self.on_reset()
         error = self._driver.error if state == FAILED else None
         if not error:
             self.show()

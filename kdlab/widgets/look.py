@@ -6,7 +6,6 @@ import numpy as np
 import traitlets as t
 
 from kdlab.widgets.base import source
-from kdlab.widgets.driver import READY
 from kdlab.widgets.live import LivePanel, thin
 
 WHO = ("teacher", "distilled", "hard")  # the names of their styles; "hard" hears labels alone
@@ -132,11 +131,9 @@ class LookPanel(LivePanel):
             self._weights.update({"labels": 1.0, self.imitate: self.weight})
         self.show()
 
-    def on_state(self, state, message):
+    def on_reset(self):
         """Reset shows the beginning again."""
-        if state == READY:
-            self._clear()
-        super().on_state(state, message)
+        self._clear()
 
     def _clear(self):
         student = self._make_student()

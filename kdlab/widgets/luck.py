@@ -4,7 +4,7 @@ import numpy as np
 import traitlets as t
 
 from kdlab.widgets.base import source, to_numpy
-from kdlab.widgets.driver import PAUSED, READY, RUNNING, usual_torch
+from kdlab.widgets.driver import PAUSED, RUNNING, usual_torch
 from kdlab.widgets.live import LivePanel
 
 WHO = ("hard", "distilled")  # the names of their styles
@@ -161,14 +161,12 @@ class LuckPanel(LivePanel):
                 self._driver.request("stop")
             self._driver.request("start")
 
-    def on_state(self, state, message):
+    def on_reset(self):
         """Reset puts the controls back, and forgets the outcomes."""
-        if state == READY:
-            self.outcomes, self._outcomes = [], []
-            with self.hold_trait_notifications():
-                self.count, self.bias = self._given["count"], self._given["bias"]
-            self._open().close()
-        super().on_state(state, message)
+        self.outcomes, self._outcomes = [], []
+        with self.hold_trait_notifications():
+            self.count, self.bias = self._given["count"], self._given["bias"]
+        self._open().close()
 
     # --- pictures
 

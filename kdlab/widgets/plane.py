@@ -6,7 +6,7 @@ import numpy as np
 import traitlets as t
 
 from kdlab.widgets.base import Temperature, source, to_numpy
-from kdlab.widgets.driver import READY, RUNNING, usual_torch
+from kdlab.widgets.driver import RUNNING, usual_torch
 from kdlab.widgets.live import LivePanel
 
 ARMS = ("distilled", "hard")
@@ -96,11 +96,9 @@ class PlanePanel(LivePanel):
         self._count += 1
         super().on_record(record)
 
-    def on_state(self, state, message):
+    def on_reset(self):
         """Reset makes the students fresh again."""
-        if state == READY:
-            self.prepare()
-        super().on_state(state, message)
+        self.prepare()
 
     def on_request(self, name, value):
         """Other points: a run that goes on begins again with them, any other is put back."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import traitlets as t
 
-from kdlab.widgets.driver import PAUSED, READY, RUNNING, usual_torch
+from kdlab.widgets.driver import PAUSED, RUNNING, usual_torch
 from kdlab.widgets.live import LivePanel, thin
 
 ARMS = ("distilled", "hard")
@@ -92,11 +92,9 @@ class SteeredRace(LivePanel):
                     setattr(self, name, record[name])
         super().on_record(record)
 
-    def on_state(self, state, message):
+    def on_reset(self):
         """Reset goes back to the recipe that the lesson gave."""
-        if state == READY:
-            self.prepare(copy.deepcopy(self._given))
-        super().on_state(state, message)
+        self.prepare(copy.deepcopy(self._given))
 
     # --- what the reader asks for
 

@@ -8,7 +8,6 @@ import traitlets as t
 
 from kdlab.intervals import student_t
 from kdlab.widgets.base import source
-from kdlab.widgets.driver import READY
 from kdlab.widgets.live import LivePanel
 
 AXES = ("temperature", "alpha", "learning_rate")  # what may differ between students of one sweep, beside the seed
@@ -177,11 +176,9 @@ class SweepPanel(LivePanel):
             self._accuracy = np.array(record["accuracy"])[self._places]
         super().on_record(record)
 
-    def on_state(self, state, message):
+    def on_reset(self):
         """Reset brings the untrained students back."""
-        if state == READY:
-            self._prepare()
-        super().on_state(state, message)
+        self._prepare()
 
     # --- pictures
 

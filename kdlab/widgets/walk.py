@@ -6,7 +6,7 @@ import time
 import traitlets as t
 
 from kdlab.widgets.base import source
-from kdlab.widgets.driver import READY, usual_torch
+from kdlab.widgets.driver import usual_torch
 from kdlab.widgets.live import LivePanel, thin
 
 ARMS = ("own", "given")
@@ -100,10 +100,12 @@ class WalkPanel(LivePanel):
             self._keep(record, record["step"] + 1)
         super().on_record(record)
 
+    def on_reset(self):
+        """Reset goes back to the start."""
+        self._prepare()
+
     def on_state(self, state, message):
-        """Reset goes back to the start; the last picture of a run is complete."""
-        if state == READY:
-            self._prepare()
+        """The last picture of a run is complete."""
         self._next_walks = 0.0
         super().on_state(state, message)
 
