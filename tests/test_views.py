@@ -12,6 +12,7 @@ import ipywidgets
 import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
+from patience import seconds
 
 from kdlab import course, widgets
 from kdlab.widgets import base
@@ -132,7 +133,7 @@ def test_requests_of_a_view_still_come_through():
 
 
 def with_a_loop(play):
-    return asyncio.run(asyncio.wait_for(play(), 20))
+    return asyncio.run(asyncio.wait_for(play(), seconds(20)))
 
 
 async def until(condition):
