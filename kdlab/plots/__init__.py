@@ -7,6 +7,7 @@ A room for each lesson, one for what panels look like as stills, and `base` for 
 """
 
 from kdlab.plots.base import Picture, draw_bars, draw_digit, picture, png_metadata, to_png, use_style
+from kdlab.plots.compression import costs, frontier, levels, mended, singular_values, speeds
 from kdlab.plots.dark_knowledge import few_labels, measures, omitted
 from kdlab.plots.diagrams import diagram, plane_panel
 from kdlab.plots.distillation_loss import (
