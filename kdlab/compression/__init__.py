@@ -6,6 +6,7 @@ comes out trains like any other network (`kdlab.training.fit`): zeros stay zero,
 
 from kdlab.compression.export import export_onnx, onnx_network
 from kdlab.compression.packing import multiply_adds, pack, unpack
+from kdlab.compression.page import save_page
 from kdlab.compression.weights import factorise, plain, prune, quantise, remove_neurons, sparsity_of
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "prune",
     "quantise",
     "remove_neurons",
+    "save_page",
     "sparsity_of",
     "unpack",
 ]

@@ -4,12 +4,8 @@ import numpy as np
 
 from kdlab.plots.base import CONTROL, DISTILLED, GRAY, GREEN, HARD, PINK, SIZE, TEACHER, in_course_style, picture
 
-MENDING = {
-    "not mended": (GRAY, "x"),
-    "labels": (HARD, "s"),
-    "argmax": (CONTROL, "D"),
-    "soft answers": (DISTILLED, "o"),
-}
+MENDING = {"not mended": 3, "labels": 0, "argmax": 2, "soft answers": 1}
+LOOKS = [(HARD, "s"), (DISTILLED, "o"), (CONTROL, "D"), (GRAY, "x")]
 FAMILIES = (DISTILLED, PINK, GREEN, HARD, CONTROL, GRAY)
 
 
@@ -25,7 +21,9 @@ def costs(shares):
         values = list(found.values())
         ax.barh(range(len(values)), values, height=0.6, color=[GRAY, *[DISTILLED] * (len(values) - 1)])
         for row, value in enumerate(values):
-            ax.annotate(f"{value:.2f}", (value, row), xytext=(3, 0), textcoords="offset points", va="center", fontsize="small")
+            ax.annotate(
+                f"{value:.2f}", (value, row), xytext=(3, 0), textcoords="offset points", va="center", fontsize="small"
+            )
         ax.set_yticks(range(len(found)), list(found), fontsize="small")
         ax.set_title(title, fontsize="small")
         ax.set(xlim=(0, 1.35 * max(values)), xticks=[])
@@ -64,25 +62,26 @@ def levels(weights, ways):
 def mended(found, *, whole, arms=MENDING):
     """Errors of compressed networks before and after mending, {network: {arm: values over seeds}}: a row for each network.
 
-    `whole`: errors of the network that all of them came from. Small marks are seeds, large ones their means.
+    `whole`: errors of the network that all of them came from. `arms`: colour and marker of each arm, one of LOOKS. Small
+    marks are seeds, large ones their means.
     """
     figure, ax = picture(size=(SIZE[0], 0.42 * len(found) + 1.3))
     for row, values in enumerate(found.values()):
         means = [np.mean(values[arm]) for arm in arms if arm in values]
         ax.plot([min(means), max(means)], [row, row], color=GRAY, linewidth=1, alpha=0.6, zorder=0)
-        for arm, (color, marker) in arms.items():
+        for place, (arm, look) in enumerate(arms.items()):
             if arm in values:
-                ax.plot(values[arm], [row] * len(values[arm]), marker, color=color, markersize=3.5, alpha=0.5)
-                ax.plot(np.mean(values[arm]), row, marker, color=color, markersize=9, markeredgewidth=2,
+                (color, marker), y = LOOKS[look], row + 0.16 * (place - (len(arms) - 1) / 2)
+                ax.plot(values[arm], [y] * len(values[arm]), marker, color=color, markersize=3.5, alpha=0.5)
+                ax.plot(np.mean(values[arm]), y, marker, color=color, markersize=7, markeredgewidth=2,
                         label=arm if row == 0 else None)  # fmt: skip
     ax.axvline(np.mean(whole), color=TEACHER, linestyle=":", linewidth=2, label="the whole network")
     ax.set_yticks(range(len(found)), list(found))
-    ax.set(xscale="log", xlabel="errors on 10 000 validation pictures (logarithmic)")
+    ax.set(ylim=(len(found) - 0.5, -0.5), xscale="log", xlabel="errors on 10 000 validation pictures (logarithmic)")
     ax.set_xticks([200, 300, 500, 1000, 2000, 5000])
     ax.minorticks_off()
     _thousands(ax.xaxis)
     ax.grid(axis="y", visible=False)
-    ax.invert_yaxis()
     figure.legend(loc="outside lower center", ncols=len(arms) + 1, fontsize="small", frameon=False)
     return figure
 
