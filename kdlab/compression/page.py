@@ -28,7 +28,7 @@ def save_page(model, path, *, examples=None, teacher_logits=None, title="A stude
     layers = page_layers(model)
     values = {
         "title": html.escape(title),
-        "facts": f"The network: {len(pack(model)):,} bytes, inside this page.".replace(",", "\u202f"),
+        "facts": f"The network has {len(pack(model))} bytes. They are in this page: it asks for nothing else.",
         "layers": json.dumps(layers),
         "weights": base64.b64encode(pack(model)).decode(),
         "examples": json.dumps(_examples(examples, teacher_logits)),

@@ -83,16 +83,37 @@ panel.show_and_run()
 #
 # Two of them you can count on paper, and it is worth while to have done it once.
 #
-# ### ✎ Exercise 15.1 · Bytes by hand  (5 minutes, easy)
+# ### ✎ Exercise 15.1 · How large is the file?  (6 minutes, easy)
+#
+# Each weight of a layer is a code of so many bits. They are packed without gaps; the last byte of a layer may stay
+# partly empty. Beside them each *row* has a step and a bias (section 4 says what a step is).
 
 # %%
-# STUB packed_bytes
+
+
+def packed_bytes(shapes, bits):
+    """Bytes in a file: for each layer (outputs, inputs) a step and a bias of 2 bytes a row, and whole bytes of codes."""
+    ...
+
+
+lesson.packed_bytes.check(packed_bytes)
+# lesson.packed_bytes.hint()
+# lesson.packed_bytes.solution()
 
 # %% [markdown]
-# ### ✎ Exercise 15.2 · Work by hand  (5 minutes, easy)
+# ### ✎ Exercise 15.2 · How much work is a convolution?  (6 minutes, easy)
 
 # %%
-# STUB multiply_adds
+
+
+def multiply_adds(inputs_side, channels_in, channels_out, kernel, stride):
+    """Of one convolution, kernel x kernel, "same" padding: its maps have the side inputs_side / stride, rounded up."""
+    ...
+
+
+lesson.multiply_adds.check(multiply_adds)
+# lesson.multiply_adds.hint()
+# lesson.multiply_adds.solution()
 
 # %% [markdown]
 # > **Predict.** In D, the 95 % of the weights that are nearest to 0 become 0. What happens to the bytes, to the bytes
@@ -123,10 +144,19 @@ panel.show_and_run()
 # The oldest idea: what is nearly 0 will not be missed (LeCun et al. 1990 measured more carefully what is missed; Han et
 # al. 2015 made the simple form popular).
 #
-# ### ✎ Exercise 15.3 · Which weights stay  (5 minutes, easy)
+# ### ✎ Exercise 15.3 · Which ones stay  (6 minutes, easy)
 
 # %%
-# STUB pruning_mask
+
+
+def pruning_mask(weight, sparsity):
+    """bool, shaped like the weight: False for the share `sparsity` of all its entries that are nearest to 0."""
+    ...
+
+
+lesson.pruning_mask.check(pruning_mask)
+# lesson.pruning_mask.hint()
+# lesson.pruning_mask.solution()
 
 # %% [markdown]
 # A network with zeros has to learn on *with* them. So the mask stays in the way to the weight: what the layer
@@ -168,10 +198,19 @@ print("half of the weights are 0 after training, as before: ok")
 # sixteen numbers are enough to say what matters of a picture. The best such pair has been known since 1936: it is made
 # of the largest singular values.
 #
-# ### ✎ Exercise 15.4 · The best two thin matrices  (10 minutes, medium)
+# ### ✎ Exercise 15.4 · Two thin layers for a wide one  (8 minutes, medium)
 
 # %%
-# STUB low_rank
+
+
+def low_rank(matrix, rank):
+    """Two factors (outputs, rank) and (rank, inputs) whose product is as close to the matrix as that rank allows."""
+    ...
+
+
+lesson.low_rank.check(low_rank)
+# lesson.low_rank.hint()
+# lesson.low_rank.solution()
 
 # %% [markdown]
 # The best, in which sense? This one is closest to the *matrix*: $\lVert W - W'\rVert^2$ is least. But nobody reads the
@@ -338,10 +377,14 @@ for name in NAMES:
 # each. D's answers say for every picture how near each other class is. But that is one explanation out of several, and
 # a good engineer would want to know which.
 #
-# ### ✎ Exercise 15.5 · The control that is missing  (10 minutes, open)
+# ### ✎ Exercise 15.5 · Why do soft answers mend better?  (10 minutes, medium)
 
 # %%
-# STUB a_control
+design_a_control = ...
+
+lesson.design_a_control.check(design_a_control)
+# lesson.design_a_control.hint()
+# lesson.design_a_control.solution()
 
 # %% [markdown]
 # CONTROLS text
@@ -357,10 +400,19 @@ for name in NAMES:
 # A float32 weight is one of four thousand million numbers. How many does a network need? Give each row of a weight
 # matrix $2^b$ levels, equally far apart, and move every weight to its nearest.
 #
-# ### ✎ Exercise 15.6 · A few levels  (10 minutes, medium)
+# ### ✎ Exercise 15.6 · A few levels for each row  (10 minutes, medium)
 
 # %%
-# STUB fake_quantise
+
+
+def fake_quantise(weight, bits):
+    """Each row (outputs, inputs) on 2**bits levels, ±½, ±1½, ... steps; its largest |weight| is the outermost level."""
+    ...
+
+
+lesson.fake_quantise.check(fake_quantise)
+# lesson.fake_quantise.hint()
+# lesson.fake_quantise.solution()
 
 # %% [markdown]
 # Where should the levels lie? Up to the largest weight, so that nothing is cut off? Or closer together, so that most
@@ -381,10 +433,19 @@ plots.levels(units.numpy(), {"4 bits, up to the largest": steps * widest.mean(),
 # come through. The trick that everybody uses is a lie: forward, the rounded weight; backward, as if nothing had been
 # rounded. It is called *straight through*.
 #
-# ### ✎ Exercise 15.7 · Straight through  (5 minutes, medium)
+# ### ✎ Exercise 15.7 · As if nothing had happened  (6 minutes, medium)
 
 # %%
-# STUB straight_through
+
+
+def straight_through(weight, rounded):
+    """The value of `rounded`; backward, the gradient goes to `weight` as if nothing had been rounded."""
+    ...
+
+
+lesson.straight_through.check(straight_through)
+# lesson.straight_through.hint()
+# lesson.straight_through.solution()
 
 # %% [markdown]
 # The weights behind the rounding stay fine-grained, and collect small changes until one of them crosses to the next
@@ -440,7 +501,16 @@ print("exported, and equal to PyTorch's logits on every test picture, if the ext
 # ### ✎ Exercise 15.8 · Fewer bytes  (20 minutes, hard)
 
 # %%
-# STUB fewer_bytes
+
+
+def fewer_bytes():
+    """A trained network that makes at most 300 errors on the 10 000 validation pictures, in as few bytes as you can."""
+    ...
+
+
+lesson.fewer_bytes.check(fewer_bytes)
+# lesson.fewer_bytes.hint()
+# lesson.fewer_bytes.solution()
 
 # %% [markdown]
 # ## 7 · Your student, in your browser
