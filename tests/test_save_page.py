@@ -18,7 +18,7 @@ def test_the_page_holds_the_packed_bytes_and_asks_for_nothing(tmp_path):
     path = tmp_path / "page.html"
     size = save_page(net, path, title="2 < 3 & more")
     page = path.read_text("utf-8")
-    assert size == path.stat().st_size < 16_000 + 1.4 * len(pack(net))
+    assert size == path.stat().st_size < 18_000 + 1.4 * len(pack(net))
     assert base64.b64encode(pack(net)).decode() in page
     assert "<title>2 &lt; 3 &amp; more</title>" in page
     assert "default-src 'none'" in page
@@ -63,16 +63,25 @@ def test_layers_in_words():
     assert page_layers(prune(MLP(784, 4, 10), 0.5))[0]["zeros"]
 
 
+def broken(net):
+    net.layers[0].weight.data[0, 0] = torch.nan
+    return net
+
+
 @pytest.mark.parametrize(
     "model, options, message",
     [
         (nn.Linear(784, 10), {}, "MLP or a ConvNet"),
         (MLP(100, 10), {}, "784 pixels"),
-        (MLP(784, 5), {}, "ten digits"),
+        (MLP(784, 5), {}, "10 digits"),
         (ConvNet(4, side=14), {}, "784 pixels"),
-        (MLP(784, 10), {"teacher_logits": torch.zeros(1, 10)}, "belong to examples"),
+        (MLP(784, 10), {"teacher_logits": torch.zeros(1, 10)}, "give examples"),
         (MLP(784, 10), {"examples": (torch.zeros(2, 28, 28), [1, 2])}, "inputs"),
         (MLP(784, 10), {"examples": (torch.zeros(2, 784), [1])}, "labels"),
+        (MLP(784, 10), {"examples": (torch.full((1, 784), 0.123), [1])}, "256 shades"),
+        (MLP(784, 10), {"examples": (torch.zeros(1, 784), [11])}, "digits"),
+        (MLP(784, 10).double(), {}, "float32"),
+        (broken(MLP(784, 10)), {}, "finite"),
         (MLP(784, 10), {"examples": (torch.zeros(2, 784), [1, 2]), "teacher_logits": torch.zeros(3, 10)}, "teacher_logits"),
     ],
 )  # fmt: skip

@@ -1,15 +1,16 @@
-"""A student in a page: one HTML file with the weights, the forward pass and a place to draw."""
+"""A network of digits as one HTML page: draw, and it answers; no network, no library."""
 
 import base64
 import html
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from kdlab.compression.packing import pack
+from kdlab.compression.packing import pack, unpack
 from kdlab.compression.weights import Quantised, layers_of, parametrization_of
 from kdlab.models import MLP, ConvNet
 from kdlab.palette import ink, mark
@@ -18,108 +19,130 @@ TEMPLATE = Path(__file__).with_name("page.html")
 
 
 def save_page(model, path, *, examples=None, teacher_logits=None, title="A student in your browser"):
-    """Write one HTML file that runs the network on digits that are drawn in it; returns its size in bytes.
+    """Write one self-contained HTML page on which the network reads digits that one draws; gives its size in bytes.
 
-    model: an MLP or ConvNet that maps 784 pixels to 10 logits, pruned, factorised, quantised or as it is. The file needs
-    nothing else and asks for nothing: it opens from a disk, on a phone, without a network.
-    examples: (inputs (N, 784), labels (N,)), pictures to choose; teacher_logits (N, 10): what a teacher said of them.
-    ValueError, before anything is written, for what the page could not run.
+    model: an MLP or ConvNet from 784 pixels to 10 logits, also pruned, factorised, quantised. examples: (inputs (N, 784)
+    as `to_inputs` makes them, labels (N,)); teacher_logits (N, 10): what the teacher says of them. ValueError, before
+    anything is written, for what the page could not show exactly.
     """
-    layers = page_layers(model)
+    layers, blob = page_layers(model), pack(model)
+    _check_exact(model, blob)
+    count = sum(layer.weight.numel() for layer in layers_of(model).values())
+    facts = f"All of the student is in this file: {count:,} weights in {len(blob):,} bytes.".replace(",", "\u202f")
     values = {
         "title": html.escape(title),
-        "facts": f"The network has {len(pack(model))} bytes. They are in this page: it asks for nothing else.",
-        "layers": json.dumps(layers),
-        "weights": base64.b64encode(pack(model)).decode(),
-        "examples": json.dumps(_examples(examples, teacher_logits)),
-        **{theme: _colors(theme) for theme in ("light", "dark")},
+        "facts": f"{facts} The page asks no server for anything.",
+        "layers": _lines(layers),
+        "weights": _base64(blob),
+        "examples": _lines(_examples(examples, teacher_logits)),
+        **{theme: _colours(theme) for theme in ("light", "dark")},
     }
-    page = TEMPLATE.read_text("utf-8")
-    for name, value in values.items():
-        page = page.replace("{{" + name + "}}", value)
-    return Path(path).write_bytes(page.encode())
+    page = re.sub(r"\{\{(\w+)\}\}", lambda found: values[found[1]], TEMPLATE.read_text(encoding="utf-8")).encode()
+    Path(path).write_bytes(page)
+    return len(page)
 
 
 def page_layers(model):
-    """What the page's forward pass has to know of each layer: a list of dicts, in order.
+    """What the page must know of each layer, in the order in which `pack` writes them: a list of dicts.
 
-    {"shape" [outputs, inputs, kernel], "stride", "side" of the maps it reads, "relu" behind it, "mean": how many places
-    of a map become one before it, "bits", "bias", "zeros"}; a linear layer reads maps of one pixel.
+    A linear layer reads maps of one pixel; "mean": of how many places of a map the mean is taken before it.
     """
-    _check(model)
-    found, layers = layers_of(model), []
-    side = model.side if isinstance(model, ConvNet) else 1
-    for name, layer in found.items():
-        is_map, mean = isinstance(layer, nn.Conv2d), 1
-        if not is_map and side > 1:  # the first layer behind the maps
-            mean, side = side**2 if model.pooling == "mean" else 1, 1
-        quantised = parametrization_of(layer, Quantised)
-        layers.append({
-            "shape": [*layer.weight.shape[:2], layer.kernel_size[0] if is_map else 1],
-            "stride": layer.stride[0] if is_map else 1,
-            "side": side,
-            "relu": name != list(found)[-1] and not _is_first_of_two(model, name),
-            "mean": mean,
-            "bits": quantised.bits if quantised else 32,
-            "bias": layer.bias is not None,
-            "zeros": bool((layer.weight == 0).any()),
-        })  # fmt: skip
-        side = -(-side // layers[-1]["stride"])
-    return layers
+    if type(model) not in (MLP, ConvNet):
+        raise ValueError(f"save_page writes an MLP or a ConvNet, not a {type(model).__name__}")
+    flat = type(model) is MLP
+    stages = list(model.layers) if flat else [*model.convolutions, *filter(None, [model.hidden]), model.head]
+    parts = [list(stage) if isinstance(stage, nn.Sequential) else [stage] for stage in stages]
+    known = list(layers_of(model).values())
+    if [id(part) for stage in parts for part in stage] != [id(layer) for layer in known]:
+        raise ValueError("this network has layers that a page cannot compute: it knows linear layers and convolutions")
+    if any((one.dtype, one.device.type) != (torch.float32, "cpu") for one in model.parameters()):
+        raise ValueError("the weights must be float32 on the CPU: model.float().cpu() makes them so")
+    inputs = known[0].in_features if flat else model.side**2
+    if (inputs, known[-1].out_features) != (784, 10):
+        raise ValueError(
+            f"the page shows 784 pixels and 10 digits; this network has {inputs} and {known[-1].out_features}"
+        )
+    described, side = [], 1 if flat else 28
+    for n, stage in enumerate(parts):
+        for part in stage:
+            convolution, mean = isinstance(part, nn.Conv2d), 1
+            if convolution:
+                _check_convolution(part)
+            elif side > 1:  # the first linear layer behind convolutions
+                mean, side = side**2 if model.pooling == "mean" else 1, 1
+            stride = part.stride[0] if convolution else 1
+            quantised = parametrization_of(part, Quantised)
+            described.append({
+                "shape": [*part.weight.shape[:2], part.kernel_size[0] if convolution else 1],
+                "stride": stride,
+                "side": side,
+                "mean": mean,
+                "bits": quantised.bits if quantised else 32,
+                "zeros": bool((part.weight == 0).any()),
+                "bias": part.bias is not None,
+                "relu": part is stage[-1] and n < len(parts) - 1,
+            })  # fmt: skip
+            side = -(-side // stride)
+    return described
 
 
-def _is_first_of_two(model, name):
-    """Whether the layer is the first of the two thin ones that `factorise` puts in place of one."""
-    parent, _, last = name.rpartition(".")
-    return last == "0" and isinstance(model.get_submodule(parent), nn.Sequential)
+def _check_convolution(layer):
+    (kernel, wide), stride = layer.kernel_size, layer.stride
+    usual = layer.padding in [(kernel // 2, kernel // 2)] and layer.padding_mode == "zeros"
+    if not (
+        kernel == wide and kernel % 2 and stride[0] == stride[1] and usual and layer.groups == layer.dilation[0] == 1
+    ):
+        raise ValueError(f"a page cannot compute this convolution, which ConvNet does not build: {layer}")
 
 
-def _check(model):
-    if not isinstance(model, MLP | ConvNet):
-        raise ValueError(f"the page runs an MLP or a ConvNet, not a {type(model).__name__}")
-    with torch.no_grad():
-        training = model.training
-        try:
-            logits = model.eval()(torch.zeros(1, 784))
-        except (RuntimeError, ValueError) as error:
-            raise ValueError("the page shows pictures of 784 pixels, and this network cannot read them") from error
-        finally:
-            model.train(training)
-    if logits.shape != (1, 10):
-        raise ValueError(f"the page shows ten digits, and this network has {logits.shape[-1]} logits")
+def _check_exact(model, blob):
+    """ValueError unless the bytes give the network's own weights, all of them finite."""
+    for mine, read in zip(layers_of(model).values(), layers_of(unpack(blob, model)).values(), strict=True):
+        for one, other in ((mine.weight, read.weight), (mine.bias, read.bias)):
+            if one is not None and not (torch.isfinite(other).all() and torch.equal(one, other)):
+                raise ValueError("the packed bytes give other weights than the network has, or some are not finite")
 
 
 def _examples(examples, teacher_logits):
     if examples is None:
         if teacher_logits is not None:
-            raise ValueError("teacher_logits belong to examples: give both")
+            raise ValueError("teacher_logits are answers to the examples: give examples, too")
         return []
-    inputs, labels = examples
-    if inputs.shape != (len(labels), 784):
-        raise ValueError(f"examples are inputs (N, 784) and N labels, got {tuple(inputs.shape)} and {len(labels)}")
-    if teacher_logits is not None and teacher_logits.shape != (len(labels), 10):
-        raise ValueError(f"teacher_logits must be ({len(labels)}, 10), got {tuple(teacher_logits.shape)}")
-    pictures = (inputs * 255).round().to(torch.uint8).numpy()
-    found = [
-        {"picture": _without_runs(picture), "label": int(label)}
-        for picture, label in zip(pictures, labels, strict=True)
-    ]
-    for one, logits in zip(found, teacher_logits if teacher_logits is not None else (), strict=False):
-        one["teacher"] = [round(value, 3) for value in logits.tolist()]
-    return found
+    inputs, labels = (torch.as_tensor(part) for part in examples)
+    pixels = (inputs * 255).round()
+    whole = (
+        inputs.is_floating_point()
+        and pixels.shape == (len(labels), 784)
+        and bool(((pixels >= 0) & (pixels <= 255)).all())
+    )
+    if not whole or not torch.allclose(pixels / 255, inputs, rtol=0, atol=1e-6):
+        raise ValueError("examples are (inputs (N, 784), labels (N,)): pictures of 256 shades, as to_inputs makes them")
+    if labels.shape != (len(labels),) or not set(labels.tolist()) <= set(range(10)):
+        raise ValueError("the labels of the examples must be digits, shape (N,)")
+    shown = [{"label": int(label), "picture": _picture(row)} for label, row in zip(labels, pixels, strict=True)]
+    if teacher_logits is not None:
+        if teacher_logits.shape != (len(labels), 10) or not torch.isfinite(teacher_logits).all():
+            raise ValueError(f"teacher_logits must be finite, of shape ({len(labels)}, 10)")
+        for one, logits in zip(shown, teacher_logits.tolist(), strict=True):
+            one["teacher"] = [round(value, 3) for value in logits]
+    return shown
 
 
-def _without_runs(picture):
-    """784 bytes in base64, in which a 0 is followed by the number of zeros that it stands for."""
-    out, n = bytearray(), 0
-    while n < len(picture):
-        run = int(np.argmax(picture[n : n + 255] != 0)) if picture[n : n + 255].any() else len(picture[n : n + 255])
-        out += bytes([0, run]) if run else bytes([picture[n]])
-        n += run or 1
-    return base64.b64encode(out).decode()
+def _picture(pixels):
+    """784 bytes, in which a run of zeros is 0 and its length."""
+    runs = re.sub(rb"\0{1,255}", lambda run: bytes([0, len(run[0])]), pixels.numpy().astype(np.uint8).tobytes())
+    return _base64(runs)
 
 
-def _colors(theme):
-    inks = {name: ink(name, theme) for name in ("ground", "text", "soft", "line")}
-    colors = inks | {"student": mark("distilled", theme), "teacher": mark("teacher", theme)}
-    return " ".join(f"--{name}: {color};" for name, color in colors.items())
+def _base64(blob):
+    return base64.b64encode(blob).decode()
+
+
+def _lines(rows):
+    """JSON, a line for each."""
+    return "[\n" + "".join(f"  {json.dumps(row)},\n" for row in rows) + "]"
+
+
+def _colours(theme):
+    names = {"ground": ink, "text": ink, "soft": ink, "line": ink, "student": mark, "teacher": mark}
+    return " ".join(f"--{n}: {get('distilled' if n == 'student' else n, theme)};" for n, get in names.items())

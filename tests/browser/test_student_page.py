@@ -8,6 +8,7 @@ from kdlab import compression, models, training
 from kdlab.compression.weights import layers_of
 from kdlab.data import load_mnist
 from kdlab.teachers import load_mnist_teacher, predict_logits
+from kdlab.widgets.drawing import to_mnist
 
 pytestmark = pytest.mark.browser
 MAPS = {"kernels": (5, 3), "strides": (2, 2), "seed": 1}
@@ -143,6 +144,13 @@ def test_what_is_drawn_is_centred_and_as_large_as_in_mnist(student, show):
     places = torch.arange(28) + 0.5
     for axis in (0, 1):
         assert abs((seen.sum(1 - axis) * places).sum() / seen.sum() - 14) < 0.3
+
+
+def test_strokes_become_the_pictures_that_python_makes(student, show):
+    strokes = [[[0.3, 0.2], [0.7, 0.2], [0.4, 0.9]], [[0.2, 0.55], [0.6, 0.5]], [[0.9, 0.9]]]
+    found = torch.tensor(show(student).evaluate("(strokes) => toMnist(strokes)", strokes))
+    assert found.max() > 200
+    assert (found - torch.tensor(to_mnist(strokes).flatten())).abs().max() <= 1
 
 
 def test_a_finger_draws(student, show):
