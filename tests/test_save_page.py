@@ -35,10 +35,11 @@ def test_examples_come_back_pixel_by_pixel(tmp_path):
     pictures = torch.zeros(4, 784)
     pictures[1, 300:310] = torch.arange(10) / 255
     pictures[2] = 1
-    pictures[3, ::7] = 0.5
+    pictures[3, ::7] = 128 / 255
     logits = torch.randn(4, 10, generator=torch.Generator().manual_seed(0))
     save_page(MLP(784, 4, 10), tmp_path / "page", examples=(pictures, [0, 1, 2, 3]), teacher_logits=logits)
-    examples = json.loads(re.search(r"const examples = (.*);", (tmp_path / "page").read_text("utf-8"))[1])
+    page = (tmp_path / "page").read_text("utf-8")
+    examples = [json.loads(line) for line in re.findall(r'^  (\{"label".*\}),$', page, re.MULTILINE)]
     for one, picture, said, label in zip(examples, pictures, logits, range(4), strict=True):
         values, found = iter(base64.b64decode(one["picture"])), []
         for value in values:
