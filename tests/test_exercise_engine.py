@@ -250,6 +250,15 @@ def test_a_scored_exercise_says_both_scores():
     assert low.check(lambda x: x).status == "solved" and low.check(lambda x: 2 * x).status == "not yet"
 
 
+def test_a_score_may_come_with_a_note():
+    exercise = ScoredExercise(
+        1, "Both", 20, "hard", lambda: 2, ("a",), lambda ask: (ask().value, "of two kinds"), 2.0, 2.0
+    )
+    for answer, status in ((lambda: 2, "solved"), (lambda: 1, "not yet")):
+        result = exercise.check(answer)
+        assert result.status == status and result.notes == ("of two kinds",) and "of two kinds" in repr(result)
+
+
 def _gap(values, other, *, scale):
     """Two numbers: the mean gap, and its spread."""
     gap = scale * (values - other)

@@ -590,7 +590,8 @@ class OpenExercise:
 class ScoredExercise:
     """An exercise with a score: `check` says the learner's beside the lesson's own. `score(answer)` gives the number.
 
-    `lesson_score` is what the reference reached, `enough` what counts as solved; `higher` says which way is better.
+    `lesson_score` is what the reference reached, `enough` what counts as solved; `higher` says which way is better. `score`
+    may also give (number, a note that says more).
     """
 
     place: int
@@ -621,7 +622,9 @@ class ScoredExercise:
         ask = Ask(answer, time_limit or self.time_limit)
         try:
             with safe_surroundings():
-                score = float(self.score(ask if callable(self.reference) else answer))
+                found = self.score(ask if callable(self.reference) else answer)
+                score, *notes = found if isinstance(found, tuple) else (found,)
+                score = float(score)
         except NotTried:
             return Result(NOT_TRIED, "Fill in the dots, then run this cell again.")
         except Mistake as mistake:
@@ -636,7 +639,7 @@ class ScoredExercise:
         unit = f" {self.unit}" if self.unit else ""
         words = f"Your score: {score:.4g}{unit}; the lesson's own: {self.lesson_score:.4g}{unit}."
         goal = f" {'At least' if self.higher else 'At most'} {self.enough:.4g}{unit} counts as solved."
-        return Result(SOLVED if good else NOT_YET, words if good else words + goal, score=score)
+        return Result(SOLVED if good else NOT_YET, words if good else words + goal, notes=tuple(notes), score=score)
 
 
 @dataclass
