@@ -4,7 +4,8 @@ import math
 
 import torch
 
-from kdlab.compression import pack, quantise
+from kdlab.compression import pack, quantise, unpack
+from kdlab.compression.weights import layers_of
 from kdlab.data import load_mnist
 from kdlab.exercises.core import Exercise, OpenExercise, Option, Question, Quiz, ScoredExercise
 from kdlab.exercises.engine.answers import Mistake
@@ -38,14 +39,14 @@ def _packed_bytes_apart(shapes, bits):
 
 
 def _draw_shapes(draw, bits=None):
-    """Five layers whose codes fill no whole bytes, neither each by itself nor together, in each way of rounding."""
+    """Four layers for which it makes a difference which way one rounds, and whether layer by layer or once."""
     bits = bits or (3, 5, 3)[draw.number % 3]
     while True:
-        widths = [int(n) for n in torch.randint(5, 25, (6,))]
+        widths = torch.randperm(30)[:5].add(9).tolist()
         shapes = list(zip(widths[1:], widths[:-1], strict=True))
         exact = [outputs * inputs * bits / 8 for outputs, inputs in shapes]
-        ways = {sum(map(math.ceil, exact)), math.ceil(sum(exact)), sum(map(math.floor, exact)), sum(map(round, exact))}
-        if bits == 8 or len(ways | {math.floor(sum(exact))}) == 5 and len(set(widths)) == 6:
+        right, once, cut = sum(map(math.ceil, exact)), math.ceil(sum(exact)), sum(map(math.floor, exact))
+        if bits == 8 or len({right, once, cut, sum(map(round, exact))}) == 4:
             return {"shapes": shapes, "bits": bits}
 
 
@@ -65,6 +66,7 @@ packed_bytes = Exercise(
     forms=(_packed_bytes_in_one_line, _packed_bytes_apart),
     roles={"bits": "size"},
     draw=_draw_shapes,
+    tolerance=1e-6,
     hints=(
         "A layer (100, 300) at 4 bits: 30 000 codes of 4 bits are 15 000 bytes. And each of its 100 rows has a step and a bias.",
         "Eight bits are a byte. A layer whose codes do not fill its last byte takes it all the same: `math.ceil`.",
@@ -167,9 +169,10 @@ def _multiply_adds_by_strides(inputs_side, channels_in, channels_out, kernel, st
 
 
 def _draw_convolution(draw):
-    first, second = torch.randperm(9)[:2].tolist()
-    numbers = {"inputs_side": (13, 11, 14)[draw.number % 3], "channels_in": 3 + first, "channels_out": 3 + second}
-    return numbers | {"kernel": (3, 5, 7)[draw.number % 3], "stride": (2, 3, 4)[draw.number % 3]}
+    """Small numbers: where one bias more or less is not lost in rounding. No side is a multiple of the stride."""
+    channels = torch.tensor([4, 6, 7, 8, 9, 10])[torch.randperm(6)[:2]].tolist()
+    numbers = {"inputs_side": (13, 11, 17)[draw.number % 3], "channels_in": channels[0], "channels_out": channels[1]}
+    return numbers | {"kernel": (5, 7, 7)[draw.number % 3], "stride": (2, 3, 3)[draw.number % 3]}
 
 
 def _other_count(side=lambda s, k, t: -(-s // t), count=lambda n, a, b, k: n * n * a * b * k * k):
@@ -186,6 +189,7 @@ multiply_adds = Exercise(
     forms=(_multiply_adds_by_padding, _multiply_adds_by_strides),
     roles={"inputs_side": "size", "kernel": "size", "stride": "size"},
     draw=_draw_convolution,
+    tolerance=1e-6,
     hints=(
         "How many numbers come out? And how many multiplications does each of them take?",
         "Each number that comes out looks at a window of kernel x kernel in *every* channel that comes in.",
@@ -254,7 +258,9 @@ multiply_adds = Exercise(
         "The padding comes on top with you. It only keeps the map's side from shrinking: inputs_side / stride, rounded up.": (
             _other_count(side=lambda s, k, t: -(-(s + 2 * (k // 2)) // t)),
             _other_count(side=lambda s, k, t: (s + 2 * (k // 2)) // t),
-            _other_count(side=lambda s, k, t: (s + k - k) // t + 2),
+        ),
+        "One place too many in each direction: inputs_side / stride, rounded up, is all.": (
+            _other_count(side=lambda s, k, t: s // t + 2),
         ),
         "Those are the numbers that come out. How many multiplications does each of them take?": (
             _other_count(count=lambda n, a, b, k: n * n * b)
@@ -646,11 +652,6 @@ def _other_levels(
     return quantise
 
 
-def _between(weight, bits, low, high):
-    step = (high - low) / (2**bits - 1)
-    return ((weight - low) / step).round() * step + low
-
-
 def _within(codes, levels):
     return codes.clamp(-levels / 2, levels / 2 - 1)
 
@@ -690,6 +691,8 @@ fake_quantise = Exercise(
             _other_levels(half=0.0, ends=lambda levels: levels / 2),
             _other_levels(half=0.0, ends=lambda levels: levels / 2, clamp=_within),
             _other_levels(half=0.0, clamp=lambda c, levels: c.clamp(1 - levels / 2, levels / 2 - 1)),
+            lambda w, b: _nearest_of(w, torch.linspace(-1, 1, 2**b + 1)),
+            lambda w, b: _nearest_of(w, torch.linspace(-1, 1, 2**b - 1)),
         ),
         "Your step is too narrow: the largest weight is levels/2 - ½ steps from 0, not levels/2. Without a clamp the positive "
         "side then gets one level too many.": _other_levels(ends=lambda levels: levels / 2),
@@ -764,11 +767,20 @@ fake_quantise = Exercise(
         "Only the sign and the size of the largest are left: two levels. With `bits` bits there are 2**bits.": (
             lambda w, b: w.sign() * w.abs().amax(1, keepdim=True)
         ),
-        "You round the weight itself, to whole numbers; `bits` has no part in it. Round the weight *in steps*.": (
-            lambda w, b: w.round()
-        ),
     },
+    wrong={"always four bits": (lambda w, b: _fake_quantise(w, 4), "`bits` makes no difference")},
 )
+
+
+def _nearest_of(weight, levels):
+    places = levels * weight.abs().amax(1, keepdim=True)
+    return places.gather(1, (weight[:, :, None] - places[:, None]).abs().argmin(-1))
+
+
+def _between(weight, bits, low, high):
+    step = (high - low) / (2**bits - 1)
+    return ((weight - low) / step).round() * step + low
+
 
 # 7 --------------------------------------------------------------------------------------------------------------------
 
@@ -829,12 +841,11 @@ straight_through = Exercise(
             lambda w, r: r * 1,
             lambda w, r: w + (r - w),
         ),
-        "The value is right, but no gradient reaches `weight`, so it never learns: all is detached, or `weight` is added and "
-        "taken away again outside the detach.": (
+        "The value is right, but no gradient reaches `weight`, so it never learns: everything is detached, or two ways through "
+        "`weight` cancel. One `weight` stays outside of the detach, and one inside.": (
             lambda w, r: r.detach(),
-            lambda w, r: w.detach() + (r - w).detach(),
             lambda w, r: w + r.detach() - w,
-            lambda w, r: w + (r.detach() - w),
+            lambda w, r: w.detach() + (r - w).detach(),
         ),
         "That is `weight` itself, nothing is rounded. The value is that of `rounded`.": lambda w, r: w * 1,
         "The value is right, but a gradient flows into `rounded` as well. `rounded` comes from `weight`, so that way would count, "
@@ -908,21 +919,26 @@ def _fewer_bytes():
 
 
 def _score_of_network(ask):
-    """Bytes of the learner's network, if it reads well enough."""
+    """(bytes of the learner's network, its errors in words), if it reads well enough."""
     network = ask().value
     if not isinstance(network, torch.nn.Module):
         raise Mistake(f"Return a network; you returned {kind_of(network)} ({type(network).__name__}).")
-    mnist = load_mnist()
+    packed = {id(p) for layer in layers_of(network).values() for p in layer.parameters()}
+    if any(id(p) not in packed for p in network.parameters()):
+        raise Mistake(
+            "`pack` writes linear and convolutional layers; yours has weights elsewhere, which would be lost."
+        )
+    mnist, blob = load_mnist(), pack(network)
     inputs, labels = to_inputs(mnist.train_images[50_000:]), torch.from_numpy(mnist.train_labels[50_000:])
-    logits = predict_logits(network, inputs)
+    logits = predict_logits(unpack(blob, network), inputs)
     if logits.shape != (10_000, 10):
         raise Mistake(f"For 10 000 pictures your network gives {tuple(logits.shape)}, not (10 000, 10).")
     wrong = errors(logits, labels)
     if wrong > MOST_ERRORS:
         raise Mistake(
-            f"Your network is wrong {wrong} times of 10 000; at most {MOST_ERRORS} are allowed here. ({len(pack(network))} bytes.)"
+            f"Your network takes {len(blob)} bytes and is wrong {wrong} times of 10 000; at most {MOST_ERRORS} are allowed."
         )
-    return len(pack(network))
+    return len(blob), f"{wrong} errors of 10 000 validation pictures"
 
 
 fewer_bytes = ScoredExercise(
