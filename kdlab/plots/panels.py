@@ -308,7 +308,7 @@ def _arm_style(arm):
 
 
 @in_course_style
-def experiment(arms, curves, outcomes, *, references, steps, stops, x_label, title, range, unit, settings=""):
+def experiment(arms, curves, outcomes, *, references, steps, stops, x_label, title, range, unit, log, settings=""):
     """ExperimentPanel as a still: the curves of its latest run, and the outcomes of all, each for one measure.
 
     arms: {name: style}; curves: {arm: (steps, values)}; outcomes: [{"stop", "faint", arm: value}]; references:
@@ -339,7 +339,7 @@ def experiment(arms, curves, outcomes, *, references, steps, stops, x_label, tit
             color = TEACHER if "teacher" in name.split() else GRAY
             ax.axhline(value, color=color, linestyle=dash, linewidth=1.6, label=words)
     for ax in (left, right):
-        ax.set_ylim(range)
+        ax.set(yscale="log" if log else "linear", ylim=range)
         ax.yaxis.set_major_formatter(lambda value, _: f"{scale * value:.3g}{' %' if unit == '%' else ''}")
     left.set(xlim=(0, steps or 100), xlabel="step", title=title)
     pale = " (pale: other settings)" if any(outcome["faint"] for outcome in outcomes) else ""
