@@ -155,6 +155,15 @@ def make(kind):
         "ExperimentPanel": lambda: widgets.ExperimentPanel(
             _runs(m), [widgets.Control("width", "Width", [4, 8])], {"accuracy": ("Accuracy", (0, 1))}, against="width"
         ),
+        "SqueezePanel": lambda: widgets.SqueezePanel(
+            m.teacher,
+            (m.inputs[:60], m.targets[:60], m.teacher_logits[:60]),
+            (m.inputs, m.targets),
+            m.images,
+            recipes=dict.fromkeys(("soft answers", "labels"), RECIPE),
+            goal={"errors": 20, "bytes": 9000},
+            recorded={"another": (9000, 40)},
+        ),
         "SeedsPanel": lambda: widgets.SeedsPanel({"hard": [5.0, 7, 9, 4], "distilled": [4.0, 6, 9, 3]}),
         "SweepPanel": lambda: widgets.SweepPanel(*_usual(_sweep, m), evaluate_every=10),
         "BiasPanel": lambda: widgets.BiasPanel(m.logits, m.labels, 3),

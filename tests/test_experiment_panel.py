@@ -11,7 +11,7 @@ from traitlets import TraitError
 
 from kdlab import models, training, widgets
 from kdlab.widgets.driver import FAILED, FINISHED, PAUSED, READY, RUNNING, STOPPED
-from kdlab.widgets.experiment import STYLES
+from kdlab.widgets.experiment import STYLES, _measures
 
 MEASURES = {"accuracy": ("Accuracy", (0, 1)), "nats": ("Loss in nats", (0.0, 4.0), "nats")}
 
@@ -345,3 +345,12 @@ def test_the_panel_refuses_what_makes_no_sense():
             panel.chosen = bad
     with pytest.raises(TraitError):
         panel.measure = "speed"
+
+
+def test_a_measure_may_have_a_logarithmic_axis():
+    found = _measures({"errors": ("Errors", (100, 6000), "", "log"), "accuracy": ("Accuracy", (0, 1))})
+    assert found["errors"]["log"] and not found["accuracy"]["log"] and found["accuracy"]["unit"] == "%"
+    with pytest.raises(ValueError, match="a range above 0"):
+        _measures({"errors": ("Errors", (0, 6000), "", "log")})
+    with pytest.raises(ValueError, match='may have "log"'):
+        _measures({"errors": ("Errors", (1, 6000), "", "exp")})

@@ -140,13 +140,23 @@ def factorise(model, rank, inputs=None):
     can read) what the layers *do* with those inputs is closest: mean |W x - W' x|² is least (Yuan et al. 2023, ASVD, and
     Wang et al. 2024, SVD-LLM, for language models). Layers that would not get smaller stay.
     """
-    rank = check_whole("rank", rank, 1)
+    return thin(model, check_whole("rank", rank, 1), full_rank(model, inputs))
+
+
+def full_rank(model, inputs=None):
+    """{name: (left, right)} of all layers but the last: what `low_rank` gives where nothing is left out."""
     moments = {} if inputs is None else input_moments(model, inputs)
+    matrices = {name: layer.weight.detach().flatten(1) for name, layer in list(layers_of(model).items())[:-1]}
+    return {name: low_rank(matrix, min(matrix.shape), moments.get(name)) for name, matrix in matrices.items()}
+
+
+def thin(model, rank, factors):
+    """`factorise` with the factors of `full_rank`: their first columns and rows are those of any lower rank."""
     model = plain(model)
-    for name, layer in list(layers_of(model).items())[:-1]:
-        matrix = layer.weight.detach().flatten(1)
-        if rank * sum(matrix.shape) < matrix.numel():
-            model.set_submodule(name, _thin_layers(layer, *low_rank(matrix, rank, moments.get(name))))
+    for name, (left, right) in factors.items():
+        layer = model.get_submodule(name)
+        if rank * (len(left) + right.shape[1]) < layer.weight.numel():
+            model.set_submodule(name, _thin_layers(layer, left[:, :rank], right[:rank]))
     return model
 
 

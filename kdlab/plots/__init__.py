@@ -64,6 +64,7 @@ from kdlab.plots.panels import (
     seeds_panel,
     sentence_panel,
     soft_targets,
+    squeeze_panel,
     sweep_panel,
     words,
     writing_panel,

@@ -308,7 +308,7 @@ def _arm_style(arm):
 
 
 @in_course_style
-def experiment(arms, curves, outcomes, *, references, steps, stops, x_label, title, range, unit, settings=""):
+def experiment(arms, curves, outcomes, *, references, steps, stops, x_label, title, range, unit, log, settings=""):
     """ExperimentPanel as a still: the curves of its latest run, and the outcomes of all, each for one measure.
 
     arms: {name: style}; curves: {arm: (steps, values)}; outcomes: [{"stop", "faint", arm: value}]; references:
@@ -339,7 +339,7 @@ def experiment(arms, curves, outcomes, *, references, steps, stops, x_label, tit
             color = TEACHER if "teacher" in name.split() else GRAY
             ax.axhline(value, color=color, linestyle=dash, linewidth=1.6, label=words)
     for ax in (left, right):
-        ax.set_ylim(range)
+        ax.set(yscale="log" if log else "linear", ylim=range)
         ax.yaxis.set_major_formatter(lambda value, _: f"{scale * value:.3g}{' %' if unit == '%' else ''}")
     left.set(xlim=(0, steps or 100), xlabel="step", title=title)
     pale = " (pale: other settings)" if any(outcome["faint"] for outcome in outcomes) else ""
@@ -566,4 +566,40 @@ def _blind_score(score):
     ax.set(xlim=(0, 1), ylim=(-1, 1), yticks=[], xlabel="share of right answers (95 % interval; dashed: guessing)")
     ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     ax.set_title(words)
+    return figure
+
+
+@in_course_style
+def squeeze_panel(point, trail, first, recorded, goal, flips, *, settings, count):
+    """SqueezePanel as a still: errors against bytes, and pictures whose answer is not the first network's."""
+    figure, one = picture(size=(SIZE[0], 3.8))
+    one.remove()
+    left, right = figure.subfigures(1, 2)
+    ax = left.subplots()
+    if goal:
+        ax.fill_between([first["bytes"] / 500, goal["bytes"]], 1, goal["errors"], color=GREEN, alpha=0.18, linewidth=0)
+    ax.plot([at[1] for at in recorded], [at[2] for at in recorded], "o", color=GRAY, markersize=4)
+    ax.plot([at[0] for at in trail], [at[1] for at in trail], color=GRAY, linewidth=0.8)
+    looks = {"": ("black", "black"), "soft answers": (DISTILLED, DISTILLED), "labels": ("white", HARD)}
+    for size, kind, fill in [(at[0], at[1], at[2]) for at in trail]:
+        ax.plot(size, kind, "o", markersize=4, markerfacecolor=looks[fill][0], markeredgecolor=looks[fill][1])
+    ax.plot(first["bytes"], first["errors"], "D", color=TEACHER, markersize=7, label="D")
+    face, edge = looks[point["how"]]
+    ax.plot(point["bytes"], max(point["errors"], 1), "o", markersize=9, markerfacecolor=face, markeredgecolor=edge)
+    ax.set(xscale="log", yscale="log", xlim=(first["bytes"] / 500, 1.5 * first["bytes"]), xlabel="bytes")
+    ax.set(ylim=(max(1, first["errors"] / 2), count), title=f"Errors on {count} validation images")
+    ax.legend(fontsize="small", loc="upper right")
+    axes = right.subplots(3, 5).flatten()
+    for ax, flip in itertools.zip_longest(axes, flips):
+        ax.set_visible(flip is not None)
+        if flip is not None:
+            image, (old, now, truth) = flip
+            draw_digit(ax, image, f"{old} → {now} {'✓' if now == truth else '✗'}")
+            ax.title.set(fontsize="small", weight="normal")
+    right.suptitle(f"{point['changed']} answers are not D's", fontsize="medium")
+    zeros, rank, bits = settings
+    figure.suptitle(
+        f"zeros {zeros} %, rank {rank or 'full'}, {bits if isinstance(bits, str) else f'{bits} bits'}: "
+        f"{point['errors']} errors, {point['bytes'] / 1000:.1f} kB", fontsize="medium",
+    )  # fmt: skip
     return figure

@@ -36,6 +36,7 @@ _PANELS = {
     "CrowdPanel": "crowd",
     "DoubtPanel": "doubt",
     "SentencePanel": "sentence",
+    "SqueezePanel": "squeeze",
     "sentence_attention": "reading",
     "sentence_logits": "reading",
 }

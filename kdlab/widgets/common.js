@@ -306,12 +306,25 @@ function ticks(low, high, count = 5) {
   return out;
 }
 
+// 1, 2, 5, 10, 20, ... from low to high.
+function logTicks(low, high) {
+  const out = [];
+  for (let power = 10 ** Math.floor(Math.log10(low)); power <= high; power *= 10)
+    out.push(...[1, 2, 5].map((m) => Number((m * power).toPrecision(3))).filter((mark) => mark >= low * 0.999 && mark <= high * 1.001));
+  return out;
+}
+
+// How far along a range a value lies; on a log scale equal ratios have equal way, and what is not positive is far below.
+function alongAxis(value, [low, high], log) {
+  return log ? Math.log(Math.max(value, low * 1e-3) / low) / Math.log(high / low) : (value - low) / (high - low);
+}
+
 // ---- Figures -------------------------------------------------------------------------------------------
 
 // A figure with two axes in an SVG of its own: it grows with the cell, and all inside keeps its proportions.
-// Range and ticks can be changed later with setY; x(value) and y(value) give positions, yValue(event) the inverse.
+// xLog and yLog make an axis logarithmic. Range and ticks can be changed later with setY; x(value) and y(value) give positions, yValue(event) the inverse.
 function axes(parent, { width = 380, height = 240, left = 40, right = 8, top = 26, bottom = 40, title = "", xLabel = "",
-                        label = title, xRange = [0, 1], xTicks = [], xNames = null, yRange = [0, 1], yFormat = short }) {
+                        label = title, xRange = [0, 1], xTicks = [], xNames = null, xLog = false, yRange = [0, 1], yLog = false, yFormat = short }) {
   const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "kd-figure", role: "group", "aria-label": label }, parent);
   const box = { x: left, y: top, width: width - left - right, height: height - top - bottom };
   const heading = svg("text", { x: left + box.width / 2, y: top - 11, class: "kd-title" }, root, title);
@@ -326,16 +339,17 @@ function axes(parent, { width = 380, height = 240, left = 40, right = 8, top = 2
 
   const figure = {
     root, box, plot, clipped, names,
-    x: (value) => box.x + (box.width * (value - xRange[0])) / (xRange[1] - xRange[0]),
-    y: (value) => box.y + box.height * (1 - (value - yRange[0]) / (yRange[1] - yRange[0])),
+    x: (value) => box.x + box.width * alongAxis(value, xRange, xLog),
+    y: (value) => box.y + box.height * (1 - alongAxis(value, yRange, yLog)),
     yValue(event) {
       const screen = root.getBoundingClientRect();
       const y = ((event.clientY - screen.top) * height) / screen.height;
       return yRange[0] + (1 - (y - box.y) / box.height) * (yRange[1] - yRange[0]);
     },
     setTitle: (text) => setText(heading, text),
-    setY(range, marks = ticks(...range), format = yFormat) {
-      yRange = range;
+    setY(range, marks = null, format = yFormat, log = yLog) {
+      [yRange, yLog] = [range, log];
+      marks ??= (log ? logTicks : ticks)(...range);
       grid.replaceChildren();
       for (const mark of marks) {
         const y = figure.y(mark);

@@ -240,7 +240,7 @@ function render({ model, el }) {
   function draw() {
     tools();
     const [arms, chosen, measure, shown] = [get("_arms"), get("chosen"), get("measure"), get("_shown")];
-    const { title, range, unit } = get("_measures")[measure];
+    const { title, range, unit, log } = get("_measures")[measure];
     const marks = Object.entries(get("_references")).filter(([, by]) => measure in by).map(([name, by]) => [name, by[measure]]);
     inputs.forEach((input, i) => input.set(chosen[i]));
     measures.set(names.indexOf(measure));
@@ -248,7 +248,7 @@ function render({ model, el }) {
     const newAxis = changed("axis", measure);
     if (newAxis) {
       const format = (mark) => (unit === "%" ? `${short(100 * mark)} %` : short(mark));
-      for (const figure of [progress, summary]) figure.setY(range, undefined, format);
+      for (const figure of [progress, summary]) figure.setY(range, undefined, format, log);
       progress.setTitle(title);
     }
     const steps = get("steps") || 100 * 2 ** Math.max(0, Math.ceil(Math.log2(get("done") / 100)));

@@ -64,13 +64,15 @@ class Control:
 
 
 def _measures(measures):
-    """{name: (title, (low, high)[, unit])} as the view wants it; without a unit, what is between 0 and 1 is in %."""
+    """{name: (title, (low, high)[, unit[, "log"]])} as the view wants it; without a unit, 0 to 1 is in %."""
     found = {}
-    for name, (title, (low, high), *unit) in measures.items():
+    for name, (title, (low, high), *others) in measures.items():
         if not low < high:
             raise ValueError(f"{name} needs a range (low, high), not {(low, high)}")
-        share = 0 <= low and high <= 1
-        found[name] = {"title": title, "range": [low, high], "unit": unit[0] if unit else "%" if share else ""}
+        unit, log = others[0] if others else "%" if 0 <= low and high <= 1 else "", others[1:] == ["log"]
+        if others[1:] not in ([], ["log"]) or (log and low <= 0):
+            raise ValueError(f'after its unit a measure may have "log", and then a range above 0: {name} has {others}')
+        found[name] = {"title": title, "range": [low, high], "unit": unit, "log": log}
     if not found:
         raise ValueError("at least one measure is needed: a key of the records")
     return found
@@ -97,8 +99,8 @@ class ExperimentPanel(LivePanel):
     make_runs    make_runs(**settings, seed=k) -> {"name of the arm": (student, iterator of records)}, called for every
                  run; records as from kdlab.training.train with `evaluate=`. Up to six arms.
     controls     widgets.Control's: one setting each
-    measures     {key of a record: (title, (low, high))}, and a unit as a third if it is not "%": the first is shown,
-                 a menu has the others
+    measures     {key of a record: (title, (low, high))}, a unit as a third if it is not "%", and "log" as a fourth for
+                 a logarithmic axis: the first is shown, a menu has the others
     against      the control on the x axis of the outcomes
     references   {"teacher": {"accuracy": 0.99}}: dotted lines; or references(**settings) -> such a dict
     steps        the length of a run, if it is known: the curves' x axis then has it from the beginning

@@ -18,7 +18,8 @@ HELPERS = (
     ".kd-grid, .kd-zero, .kd-frame, .kd-hit, .kd-legend-ground, .kd-here, .kd-now, .kd-truth, .kd-word-hit, .kd-map-hit, "
     ".kd-half, .kd-coin, .kd-turn-line, .kd-none, .kd-few *, .kd-few, .kd-faint-point, .kd-beyond, .kd-moving, .kd-outline, "
     ".kd-ring, .kd-folded, .kd-shade-step, .kd-hatch-ground, clipPath *, pattern *, .kd-cell rect, .kd-heat *, .kd-all-runs, .kd-links, "
-    ".kd-halo, .kd-slot-here, .kd-web, .kd-barred, .kd-shut path, .kd-way-pulse, .kd-field-lines"
+    ".kd-halo, .kd-slot-here, .kd-web, .kd-barred, .kd-shut path, .kd-way-pulse, .kd-field-lines, "
+    ".kd-squeeze-goal, .kd-squeeze-line"
 )
 
 # WCAG's contrast of all text and of all marks of a panel with what they stand on, in the pixels where they stand.
