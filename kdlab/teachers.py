@@ -18,6 +18,8 @@ CONV_TEACHERS = {
     "clothes": "clothes_conv_teacher.safetensors",
     "clutter": "clutter_conv_teacher.safetensors",
 }
+SMALL_STUDENT = "small_student.safetensors"
+SMALL_STUDENT_BITS = 8, 4, 4, 4
 REVIEW_TEACHER = "review_teacher.safetensors"  # logits and pooled vectors for every sentence
 REVIEW_TOKENS = "review_tokens.safetensors"  # token states and attentions for a few
 MOBY_DICK_TEACHER = "moby_dick_teacher.safetensors"
@@ -53,6 +55,25 @@ def conv_teacher(name):
     if name == "clutter":
         return ConvNet(16, 32, 32, strides=(2, 1, 2), hidden=64)
     return ConvNet(16, 32, hidden=128, dropout=0.3)
+
+
+def load_small_student():
+    """A convolutional student of digits whose 8 316 weights have few bits, in eval mode and frozen. Raises DataFileError.
+
+    `kdlab.compression.pack` writes it in less than five kilobytes. It learned from the labels of MNIST's training images 0
+    to 49 999, moved a little; no teacher helped.
+    """
+    weights = load(read_checked(SMALL_STUDENT))
+    return small_student({name: tensor.float() for name, tensor in weights.items()}).eval().requires_grad_(False)
+
+
+def small_student(weights):
+    """The network of that student, with these weights before they are rounded."""
+    from kdlab.compression import quantise  # it needs this module itself
+
+    student = ConvNet(12, 24, 24, kernels=(5, 3, 3), strides=(2, 2, 1), pooling="mean")
+    student.load_state_dict(weights)
+    return quantise(student, SMALL_STUDENT_BITS)
 
 
 def predict_logits(model, inputs, batch_size=2000):

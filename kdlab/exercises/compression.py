@@ -259,9 +259,6 @@ multiply_adds = Exercise(
             _other_count(side=lambda s, k, t: -(-(s + 2 * (k // 2)) // t)),
             _other_count(side=lambda s, k, t: (s + 2 * (k // 2)) // t),
         ),
-        "One place too many in each direction: inputs_side / stride, rounded up, is all.": (
-            _other_count(side=lambda s, k, t: s // t + 2),
-        ),
         "Those are the numbers that come out. How many multiplications does each of them take?": (
             _other_count(count=lambda n, a, b, k: n * n * b)
         ),
