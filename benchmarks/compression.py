@@ -19,8 +19,8 @@ Sections: `mend`; `one_rate` (arms at the rate of another one: what would have b
 all arms again, but such as D has not learned from: 1000 of the validation images, the other 9000 choose); `gradual` (zeros in
 several rounds, equally many steps in all); `frontier` (errors against bytes: mended, then quantised and trained as long again);
 `kilobytes` (small convolutional networks, all 50 000 images moved by up to 2 pixels, then few bits); `kilobytes_few` (the
-thousand pictures in all 25 places, with their labels or what the shipped teacher says of each as it lies); `fast` (times);
-`reviews` (the real teacher of the reviews as ONNX; needs the extras "export" and "pretrained").
+thousand pictures in all 25 places, with their labels or what the shipped teacher says of each as it lies); `fast` (times;
+needs the extra "export", and torchao for its row).
 """
 
 import copy
@@ -51,14 +51,13 @@ from kdlab.compression import (
     remove_neurons,
     sparsity_of,
 )
-from kdlab.data import load_reviews
 from kdlab.metrics import errors
 from kdlab.models import MLP, ConvNet
-from kdlab.teachers import load_mnist_teacher, load_pretrained_review_teacher, predict_logits, tokenize
+from kdlab.teachers import load_mnist_teacher, predict_logits
 from kdlab.training import Recipe, fit
 
 RUNS = Path(__file__).parent / "runs" / "compression"  # networks to begin with, kept between calls; not in git
-RATES = [0.064 / 2**k for k in range(14)][::-1]  # 7.8e-6 to 0.064
+RATES = [0.064 / 2**k for k in range(-2, 14)][::-1]  # 7.8e-6 to 0.256
 START = [0.001, 0.002, 0.004]
 STEPS, BATCH, FEW = 300, 64, 1000
 RECORD = Record("compression", facts)
@@ -566,64 +565,6 @@ def fast_jobs():
         yield {"network": network}
 
 
-class _Logits(torch.nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, ids, mask):
-        return self.model(ids, mask)
-
-
-def run_reviews(rounds):
-    """The real teacher of the reviews: PyTorch, ONNX Runtime and its int8, on all test sentences in batches of 50."""
-    import onnxruntime
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    tokenizer, teacher = load_pretrained_review_teacher()
-    reviews = load_reviews().test
-    labels = torch.from_numpy(reviews.labels)
-    batches = [tokenize(tokenizer, reviews.sentences[i : i + 50]) for i in range(0, len(labels), 50)]
-    one, model = tokenize(tokenizer, reviews.sentences[:1]), _Logits(teacher).eval()
-
-    def session(path):
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        return lambda both: torch.from_numpy(session.run(None, {"ids": both[0].numpy(), "mask": both[1].numpy()})[0])
-
-    def in_torch(both):
-        with torch.inference_mode():
-            return model(*both)
-
-    with tempfile.TemporaryDirectory() as folder:
-        path, coarse_path = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
-        rows, length = torch.export.Dim("rows", min=1, max=512), torch.export.Dim("length", min=2, max=512)
-        shapes = {"ids": {0: rows, 1: length}, "mask": {0: rows, 1: length}}
-        names = {"input_names": ["ids", "mask"], "output_names": ["logits"]}
-        program = torch.onnx.export(model, batches[0], dynamo=True, dynamic_shapes=shapes, verbose=False, **names)
-        program.save(path, external_data=False)
-        quantize_dynamic(path, coarse_path, weight_type=QuantType.QInt8)
-        ways = {"PyTorch": in_torch, "ONNX Runtime": session(path), "ONNX Runtime, int8 dynamic": session(coarse_path)}
-        files = {"float": path.stat().st_size, "int8": coarse_path.stat().st_size}
-        outputs = {name: torch.cat([run(both) for both in batches]) for name, run in ways.items()}
-        by_one, first = ratios(ways, one, rounds, 5)
-        by_fifty, first_fifty = ratios(ways, batches[0], rounds, 1)
-    before = outputs["PyTorch"].argmax(-1)
-    found = {
-        name: {
-            "test_errors": errors(own, labels),
-            "changed": int((own.argmax(-1) != before).sum()),
-            "batch_1": quartiles(by_one[name]),
-            "batch_50": quartiles(by_fifty[name]),
-        }
-        for name, own in outputs.items()
-    }
-    micros = {"batch_1": 1e6 * statistics.median(first), "batch_50": 1e6 * statistics.median(first_fifty)}
-    return {"ways": found, "of": len(labels), "onnx_bytes": files, "microseconds": micros, "with": versions()}
-
-
 SECTIONS = {
     "mend": (run_mend, mend_jobs),
     "one_rate": (run_one_rate, one_rate_jobs),
@@ -633,7 +574,6 @@ SECTIONS = {
     "kilobytes": (run_kilobytes, kilobytes_jobs),
     "kilobytes_few": (run_kilobytes_few, few_jobs),
     "fast": (run_fast, fast_jobs),
-    "reviews": (run_reviews, lambda: [{"rounds": 5}]),
 }
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from kdlab import data, teachers
+from kdlab.compression import pack
 from kdlab.data import clutter, load_fashion, load_mnist
 from kdlab.metrics import count_parameters, errors
 from kdlab.models import MLP, to_inputs
@@ -69,6 +70,17 @@ def test_a_conv_teacher_is_frozen_and_makes_the_errors_that_the_data_page_gives(
 def test_there_is_no_other_conv_teacher():
     with pytest.raises(ValueError, match="digits, clothes, clutter: not for 'cats'"):
         load_conv_teacher("cats")
+
+
+def test_the_small_student_has_the_bytes_and_errors_that_the_data_page_gives():
+    student = teachers.load_small_student()
+    assert not any(p.requires_grad for p in student.parameters()) and not any(m.training for m in student.modules())
+    page = (data.DATA / "README.md").read_text()
+    assert len(pack(student)) == int(re.search(r"writes\s+(\d+) bytes", page)[1])
+    told = map(int, re.search(r"small student (\d+) errors of 10 000 \(validation\), (\d+) of", page).groups())
+    for (images, labels), expected in zip(conv_tests("digits"), told, strict=True):
+        found = errors(predict_logits(student, to_inputs(images)), torch.from_numpy(labels))
+        assert abs(found - expected) <= 2  # a tie broken by rounding on another processor
 
 
 def test_a_changed_teacher_is_refused(tmp_path, monkeypatch):
