@@ -34,7 +34,7 @@ function render({ model, el }) {
   }
   for (const [name, bytes, errors] of recorded) svg("title", {}, svg("circle", { class: "kd-squeeze-recorded", r: 3.5, cx: figure.x(bytes), cy: figure.y(errors) }, figure.clipped), `${name}: ${kilobytes(bytes)}, ${errors} errors`);
   svg("path", { class: "kd-squeeze-first", d: `M${figure.x(first.bytes)} ${figure.y(first.errors)}m-6 0l6 -6l6 6l-6 6z` }, figure.clipped);
-  svg("text", { class: "kd-end kd-label", x: figure.x(first.bytes) - 9, y: figure.y(first.errors) + 5 }, figure.plot, "D");
+  svg("text", { class: "kd-label", x: figure.x(first.bytes), y: figure.y(first.errors) - 11 }, figure.plot, "D");
   const line = svg("path", { class: "kd-squeeze-line" }, figure.clipped);
   const dots = svg("g", {}, figure.clipped);
   const here = svg("circle", { r: 7 }, figure.plot);

@@ -25,7 +25,7 @@ MOUNT = """async (given) => {
     const bytes = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
     for (const { kind, esm, css, state } of given) {
         document.head.append(Object.assign(document.createElement("style"), { textContent: css }));
-        for (const [name, value] of Object.entries(state)) if (value?.bytes !== undefined) state[name] = bytes(value.bytes);
+        for (const [name, value] of Object.entries(state)) if (value?._base64 !== undefined) state[name] = bytes(value._base64);
         const module = await import(URL.createObjectURL(new Blob([esm], { type: "text/javascript" })));
         const host = Object.assign(document.createElement("div"), { id: kind, className: "host" });
         document.body.append(host);
@@ -40,7 +40,7 @@ def describe(kind):
     if hasattr(panel, "run"):
         panel.run()
     state = {
-        name: {"bytes": base64.b64encode(value).decode()} if isinstance(value, bytes | memoryview) else value
+        name: {"_base64": base64.b64encode(value).decode()} if isinstance(value, bytes | memoryview) else value
         for name, value in panel.get_state().items()
         if not name.startswith(("_model_", "_view_", "_esm", "_css", "_anywidget", "layout", "tabbable", "tooltip"))
     }
