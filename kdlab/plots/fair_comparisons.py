@@ -119,7 +119,7 @@ def width_by_temperature(means, sds, alike, widths, columns, stars):
     figure, ax = picture(size=(SIZE[0], 0.62 * len(widths) + 1.0))
     ax.imshow(np.minimum(excess, 40), cmap="cividis_r", aspect="auto", vmin=0, vmax=40)
     for row, column in np.ndindex(*means.shape):
-        dark = excess[row, column] > 18
+        dark = excess[row, column] > 21  # white and black are equally easy to read here
         star = "★ " if stars[row] == column else ""
         ax.text(column, row - 0.12, f"{star}{means[row, column]:.0f}", ha="center", va="center",
                 color="white" if dark else "black")  # fmt: skip
@@ -149,7 +149,7 @@ def optimism(sizes, curves):
     ax.set_xticks(sizes, [f"{size:,}".replace(",", " ") for size in sizes])
     ax.minorticks_off()
     ax.set(xlabel="images that chose the winner", ylabel="percentage points",
-           title="how much better the winner looks than it is: its error rate on other images, minus the one it won with")  # fmt: skip
+           title="the winner's error rate on other images, minus the one it won with")  # fmt: skip
     ax.legend(fontsize="small")
     return figure
 

@@ -120,9 +120,7 @@ widgets.TemperaturePanel(logits, images=images, labels=labels, editable=False)
 # | 13 | [Distilling an LLM](13_distilling_an_llm.ipynb) | a real language model teaches one that trains while you wait | 100 |
 # | 14 | [The student's own steps](14_the_students_own_steps.ipynb) | two students walk: one is shown how to come back | 100 |
 #
-# Each lesson builds on those before it. Later lessons follow: many teachers, language models,
-# Each lesson builds on those before it. Later lessons follow: relations, language models,
-# compression, a bug clinic, and a capstone.
+# Each lesson builds on those before it. Later lessons follow: compression, a bug clinic, and a capstone.
 #
 # ## 6 · How a lesson works
 #
