@@ -288,7 +288,7 @@ plots.batch_sizes(recorded["batch_size"])
 # %% [markdown]
 # Two figures, two opposite answers, and the reason is dull: with equal epochs the small batches take 32 times as many steps,
 # and with equal steps the large ones see 32 times as many images. Neither is “right” (and all have learning rate 0.01,
-# which need not suit them alike). But a paper that changes the batch size along with the method has compared budgets.
+# which need not suit them alike; bands, here and below, are ± one standard deviation of five seeds). But a paper that changes the batch size along with the method has compared budgets.
 #
 # ### Who was tuned?
 #
@@ -454,7 +454,7 @@ students, outcome = list(sweep.students), sweep.table  # kept, whatever you do i
 # %% [markdown]
 # Outlined cells cannot be told from the best one: over the same seeds, the 95 % interval of the difference holds zero. (With
 # three seeds it reaches 4.3 standard errors each way, and it speaks of seeds alone: all cells were measured on the same 2000
-# images.) Choose a cell with the mouse or the arrow keys, and see its three seeds beside the best cell's.
+# images. ± in a cell is the standard deviation of its three seeds.) Choose a cell with the mouse or the arrow keys, and see its three seeds beside the best cell's.
 #
 # > **Goal.** Press **Reset** and **Start**. Which cells are good *early*? Which are good at the end?
 
