@@ -1,4 +1,4 @@
-"""The records behind lessons 05 and 07: complete, every arm at a rate of its own, and what the lessons say of them."""
+"""The records behind lessons 04, 05 and 07: complete, every arm at a rate of its own, and what the lessons say of them."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from kdlab.intervals import t_interval
 from kdlab.models import MLP
 from kdlab.training import Recipe, fit, train
 
-SCRIPTS = ("dark_knowledge", "why_it_works", "readings")
+SCRIPTS = ("moved", "dark_knowledge", "why_it_works", "readings")
 
 
 def row_of(name, section, **settings):
@@ -164,6 +164,19 @@ def test_what_lesson_07_says_of_good_teachers():
     labels = rows_apart(128, 10_000)["hard labels"]
     assert more(students["stopped after a quarter"], labels)[0] > 0
     assert all(more(labels, own)[0] > 0 for kind, own in students.items() if not kind.startswith("stopped"))
+
+
+def test_what_lesson_04_says_of_a_teacher_that_never_saw_a_shift():
+    shown, not_shown = (row_of("moved", "students", teacher_saw=saw) for saw in ("moved images", "images as they are"))
+    hard = load_results("race")["errors"]["hard labels"]
+    low, high = more(shown["test"], not_shown["test"])
+    assert low < 0 < high and more(not_shown["moved"], shown["moved"])[0] > 1000
+
+    def surplus(row):  # how much more is saved on moved digits than on the others, as a share
+        saved = [[1 - a / b for a, b in zip(row[pile], hard[pile], strict=True)] for pile in ("moved", "test")]
+        return more(*saved)
+
+    assert surplus(shown)[0] > 0.3 and surplus(not_shown)[1] < 0
 
 
 def test_what_lesson_05_says_of_few_pictures():

@@ -632,7 +632,7 @@ plots.augmentation(runs)
 # %% [markdown]
 # The wide student makes good use of the copies, and *labels* gain more from them than the teacher's student does: its
 # lead shrinks from 138 errors to 70. A reading that fits: part of what copies teach (a shifted digit is the same digit)
-# the teacher had already handed on; lesson 04 has figures that would fit it. For the narrow student no gain can be told
+# the teacher had already handed on; that it can, lesson 04 shows with a control. For the narrow student no gain can be told
 # (with the teacher +41 ± 102), and with labels alone it seems to do a little worse (+55 ± 50: only just outside its
 # interval). For want of room, or of steps? We tested neither. Its lead is the same with copies and without, as far as
 # five seeds can tell.
