@@ -27,6 +27,7 @@ CHOOSING, FRESH = range(5), range(10, 15)  # of `tune`: seeds that choose a lear
 TRIAL_SEEDS, SEEDS = (10, 11, 12), range(5)  # the same of `tuned`
 SERIES = [float(f"{digit}e{power}") for power in range(-4, 1) for digit in (1, 2, 5)]  # learning rates
 START = SERIES[5:8]  # 0.005, 0.01, 0.02
+WEIGHTS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99)  # of the label, where a weight is chosen too
 
 
 # --- the data, loaded once ------------------------------------------------------------------------
@@ -204,16 +205,17 @@ def tuned(task, recipe, measure=both_errors, score=validation_errors, **options)
 
     task(seed) gives (inputs, labels, teacher logits or None). Options: see `search` and `reported`.
     """
-    found = search(task, recipe, score, **options)
-    options.pop("start", None)
-    return found | reported(task, recipe, found["learning_rate"], measure, **options)
+    halves = {"start": options.pop("start", START), "choosing": options.pop("choosing", TRIAL_SEEDS)}
+    seeds = options.pop("seeds", SEEDS)
+    found = search(task, recipe, score, **halves, **options)
+    return found | reported(task, recipe, found["learning_rate"], measure, seeds=seeds, **options)
 
 
-def search(task, recipe, score=validation_errors, *, start=START, **options):
+def search(task, recipe, score=validation_errors, *, start=START, choosing=TRIAL_SEEDS, **options):
     """The first half of `tuned`: the chosen rate, and what was tried, from the rates `start` outwards."""
     tried, wanted = {}, list(start)
     while wanted:
-        settings = [(rate, seed) for rate in wanted for seed in TRIAL_SEEDS]
+        settings = [(rate, seed) for rate in wanted for seed in choosing]
         found = [score(student) for student in _students(task, recipe, settings, **options)]
         for rate in wanted:
             tried[rate] = statistics.mean(s for s, setting in zip(found, settings, strict=True) if setting[0] == rate)
@@ -223,9 +225,9 @@ def search(task, recipe, score=validation_errors, *, start=START, **options):
     return {"learning_rate": best, "tried": {f"{rate:g}": round(tried[rate], 1) for rate in sorted(tried)}}
 
 
-def reported(task, recipe, rate, measure=both_errors, **options):
+def reported(task, recipe, rate, measure=both_errors, *, seeds=SEEDS, **options):
     """The second half of `tuned`: what `measure` gives of the seeds that chose nothing, as lists."""
-    rows = [measure(student) for student in _students(task, recipe, [(rate, seed) for seed in SEEDS], **options)]
+    rows = [measure(student) for student in _students(task, recipe, [(rate, seed) for seed in seeds], **options)]
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 
@@ -240,9 +242,16 @@ def _students(task, recipe, settings, *, width=128, begin=None, learner=None):
     return (learner or learn)(runs, (width,), **own)
 
 
-def tuned_weight(task, recipe, weights, **options):
-    """The same with a weight alpha chosen too, one of `weights`; every weight's rate is tuned."""
-    found = {weight: tuned(task, replace(recipe, alpha=weight), **options) for weight in weights}
-    lowest = {weight: min(row["tried"].values()) for weight, row in found.items()}
-    best = min(lowest, key=lowest.get)
-    return {"alpha": best, "tried_alpha": {f"{weight:g}": low for weight, low in lowest.items()}} | found[best]
+def tuned_weight(task, recipe, measure=both_errors, **options):
+    """The same with a weight alpha chosen too: from 0.9 on, outwards until the best is not the last of those tried."""
+    found, wanted = {}, [0.9]
+    while wanted:
+        for weight in wanted:
+            found[weight] = search(task, replace(recipe, alpha=weight), **options)
+        lowest = {weight: min(row["tried"].values()) for weight, row in found.items()}
+        best = min(lowest, key=lowest.get)
+        place = WEIGHTS.index(best)
+        wanted = [w for w in WEIGHTS[max(0, place - 1) : place + 2] if w not in found]
+    tried = {f"{weight:g}": lowest[weight] for weight in sorted(lowest)}
+    students = reported(task, replace(recipe, alpha=best), found[best]["learning_rate"], measure, **options)
+    return {"alpha": best, "tried_alpha": tried} | found[best] | students

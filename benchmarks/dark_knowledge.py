@@ -15,7 +15,7 @@ from itertools import product
 
 import sections
 import torch
-from arms import SERIES, START, both_errors, facts, pictures, test_errors, tuned, validation_errors, world
+from arms import SERIES, both_errors, facts, pictures, test_errors, tuned, validation_errors, world
 
 from kdlab.labels import balanced_draw
 from kdlab.metrics import (
@@ -31,30 +31,37 @@ from kdlab.metrics import (
 from kdlab.teachers import predict_logits
 from kdlab.training import Recipe
 
-RECORD = sections.Record("dark_knowledge", facts)
 TEMPERATURES = (1, 2, 4, 8, 20)
 BIASES = [0.5 * k for k in range(-4, 61)]  # -2 to 30
 QUICK = Recipe(temperature=4, alpha=0, steps=300)
 OMIT = replace(QUICK, steps=500)
 PLAIN = Recipe(temperature=4, alpha=0.1, steps=600)
+# With 20 or 100 pictures much depends on which ones: more seeds, and more rates to begin with, since there can be two
+# good ones, a small and a large one.
+SCARCE = {"start": SERIES[1:12], "choosing": range(30, 42), "seeds": range(10)}
+RECORD = sections.Record(
+    "dark_knowledge", lambda: facts() | {"scarce": {name: list(SCARCE[name]) for name in ("seeds", "choosing")}}
+)
 
 
 def few_labels(arm, labels=None, transfer=None, unseen=False):
     @cache
     def task(seed):
-        x, y, v = pictures(0, 10_000)
-        if labels:  # the same number of each digit; which ones is drawn for each seed
-            places = balanced_draw(y, labels // 10, torch.Generator().manual_seed(seed))
-            x, y, v = x[places], y[places], v[places]
-        else:
+        if (transfer or 0) >= 5000:
             x, y, v = pictures(55_000, 60_000) if unseen else pictures(0, transfer)
-            y = v.argmax(-1)
-        return x, y, v if arm.startswith("distilled") else None
+        else:  # which ones is drawn for each seed; where they are labelled, the same number of each digit
+            x, y, v = pictures(0, 10_000)
+            draw = torch.Generator().manual_seed(seed)
+            places = (
+                balanced_draw(y, labels // 10, draw) if labels else torch.randperm(len(x), generator=draw)[:transfer]
+            )
+            x, y, v = x[places], y[places], v[places]
+        return x, y if labels else v.argmax(-1), v if arm.startswith("distilled") else None
 
     stop = 55_000 if transfer == 5000 else 60_000  # the same for the images that the teacher has not seen
     measure = lambda student: {"test_errors": test_errors(student)}  # noqa: E731
-    # With few labels there can be two good rates, a small and a large one: begin with more of them.
-    return tuned(task, QUICK, measure, partial(validation_errors, stop=stop), start=SERIES[3:9] if labels else START)
+    seeds = SCARCE if (labels or transfer) <= 100 else {"start": SERIES[3:9]} if labels else {}
+    return tuned(task, QUICK, measure, partial(validation_errors, stop=stop), **seeds)
 
 
 def few_labels_jobs():

@@ -26,6 +26,7 @@ from arms import (
     search,
     test_errors,
     tuned,
+    tuned_weight,
     validation_errors,
     world,
 )
@@ -43,7 +44,6 @@ PLAIN = Recipe(temperature=4, alpha=0.1, steps=600)
 
 # --- a soft target taken apart ------------------------------------------------------------------------------------------
 
-SMOOTHING = (0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99)  # the weight of the label
 APART = {
     "permuted": lambda v, y, seed: permute_wrong(v, torch.Generator().manual_seed(seed)),
     "as sure, nothing else": lambda v, y, seed: flatten_wrong(v, PLAIN.temperature),
@@ -63,24 +63,9 @@ def taken_apart(arm, width, count):
         return tuned(lambda seed: (x, y, None), recipe, width=width)
     if arm == "label smoothing":
         shrug = torch.zeros_like(v)
-        return tuned_weight(lambda seed: (x, y, shrug), replace(recipe, temperature=1), width)
+        return tuned_weight(lambda seed: (x, y, shrug), replace(recipe, temperature=1), width=width)
     change = cache(lambda seed: APART[arm](v, y, seed))
     return tuned(lambda seed: (x, y, change(seed)), recipe, width=width)
-
-
-def tuned_weight(task, recipe, width):
-    """Smoothing with a weight chosen too: from 0.9 on, outwards until the best is not the last on either side."""
-    found, wanted = {}, [0.9]
-    while wanted:
-        for weight in wanted:
-            found[weight] = search(task, replace(recipe, alpha=weight), width=width)
-        lowest = {weight: min(row["tried"].values()) for weight, row in found.items()}
-        best = min(lowest, key=lowest.get)
-        place = SMOOTHING.index(best)
-        wanted = [w for w in SMOOTHING[max(0, place - 1) : place + 2] if w not in found]
-    tried = {f"{weight:g}": lowest[weight] for weight in sorted(lowest)}
-    students = reported(task, replace(recipe, alpha=best), found[best]["learning_rate"], width=width)
-    return {"alpha": best, "tried_alpha": tried} | found[best] | students
 
 
 def taken_apart_jobs():

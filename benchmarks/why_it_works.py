@@ -65,7 +65,7 @@ def noise(arm, share=None):
         return tune(lambda seed: (x, noisy(seed), None))
     if arm == "label smoothing":  # distillation from a teacher without an opinion (lesson 03)
         shrug, recipe = torch.zeros_like(v), replace(PLAIN, temperature=1)
-        return tuned_weight(lambda seed: (x, noisy(seed), shrug), recipe, (0.9, 0.6), measure=errors_and_calibration)
+        return tuned_weight(lambda seed: (x, noisy(seed), shrug), recipe, errors_and_calibration)
     if arm == "clean teacher":
         return tune(lambda seed: (x, y, v), alpha=0)
     if arm == "clean teacher's argmax":

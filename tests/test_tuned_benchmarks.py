@@ -1,4 +1,4 @@
-"""The records behind lessons 05 and 07: complete, every arm at a rate of its own, and what the lessons say of them."""
+"""The records behind lessons 04, 05 and 07: complete, every arm at a rate of its own, and what the lessons say of them."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from kdlab.intervals import t_interval
 from kdlab.models import MLP
 from kdlab.training import Recipe, fit, train
 
-SCRIPTS = ("dark_knowledge", "why_it_works", "readings")
+SCRIPTS = ("moved", "dark_knowledge", "why_it_works", "readings")
 
 
 def row_of(name, section, **settings):
@@ -41,7 +41,9 @@ def test_every_arm_has_the_best_of_its_rates_and_it_is_not_at_the_edge(name):
             assert row["learning_rate"] == min(tried, key=tried.get), row
             assert min(tried) < row["learning_rate"] < max(tried), row
             check_other_choices(row)
-            assert all(len(value) == 5 for value in row.values() if isinstance(value, list))
+            scarce = section == "few_labels" and (row.get("labels") or row["transfer"]) <= 100
+            seeds = 10 if scarce else 5
+            assert all(len(value) == seeds for value in row.values() if isinstance(value, list))
 
 
 def check_other_choices(row):
@@ -55,8 +57,16 @@ def check_other_choices(row):
             assert unheard or min(tried) < row[chosen] < max(tried), row
 
 
-def test_smoothing_s_weight_is_not_the_last_that_was_tried():
-    rows = [row for row in load_results("readings")["taken_apart"] if row["arm"] == "label smoothing"]
+def test_few_pictures_have_more_seeds_and_they_chose_nothing():
+    scarce = load_results("dark_knowledge")["scarce"]
+    assert len(scarce["choosing"]) == 12 and len(scarce["seeds"]) == 10
+    assert not set(scarce["choosing"]) & set(scarce["seeds"])
+
+
+@pytest.mark.parametrize("name, section", [("readings", "taken_apart"), ("why_it_works", "noise")])
+def test_smoothing_s_weight_is_not_the_last_that_was_tried(name, section):
+    rows = [row for row in load_results(name)[section] if row["arm"] == "label smoothing"]
+    assert len(rows) >= 4
     for row in rows:
         tried = {float(weight): score for weight, score in row["tried_alpha"].items()}
         assert row["alpha"] == min(tried, key=tried.get) and min(tried) < row["alpha"] < max(tried), row
@@ -100,6 +110,14 @@ def test_what_lesson_07_says_of_a_soft_target_taken_apart():
     assert more(arms["hard labels"], arms["real"])[0] > 0 and more(*(arms[name] for name in last))[0] > 0
     low, high = more(arms["label smoothing"], arms["as sure, nothing else"])
     assert low < 0 < high  # being as sure as the teacher is not told apart from smoothing
+    for width, count in ((64, 10_000), (128, 10_000), (128, 1000)):
+        own = rows_apart(width, count)
+        ladder = ("hard labels", "as sure, nothing else", *last)
+        step = [[a - b for a, b in zip(own[x], own[y], strict=True)] for x, y in zip(ladder, ladder[1:], strict=False)]
+        softness, the_class, the_picture = step
+        assert more(the_picture, the_class)[0] > 0  # larger than what the class resembles ...
+        low, high = more(the_picture, softness)
+        assert low < 0 < high  # ... and not told apart from what mere softness saves
     few = rows_apart(128, 1000)
     assert more(*(few[name] for name in last))[0] > 0
     assert more(few["permuted"], few["as sure, nothing else"])[0] > 0
@@ -146,6 +164,45 @@ def test_what_lesson_07_says_of_good_teachers():
     labels = rows_apart(128, 10_000)["hard labels"]
     assert more(students["stopped after a quarter"], labels)[0] > 0
     assert all(more(labels, own)[0] > 0 for kind, own in students.items() if not kind.startswith("stopped"))
+
+
+def test_what_lesson_04_says_of_a_teacher_that_never_saw_a_shift():
+    shown, not_shown = (row_of("moved", "students", teacher_saw=saw) for saw in ("moved images", "images as they are"))
+    hard = load_results("race")["errors"]["hard labels"]
+    low, high = more(shown["test"], not_shown["test"])
+    assert low < 0 < high and more(not_shown["moved"], shown["moved"])[0] > 1000
+
+    def surplus(row):  # how much more is saved on moved digits than on the others, as a share
+        saved = [[1 - a / b for a, b in zip(row[pile], hard[pile], strict=True)] for pile in ("moved", "test")]
+        return more(*saved)
+
+    assert surplus(shown)[0] > 0.3 and surplus(not_shown)[1] < 0
+
+
+def test_what_lesson_05_says_of_few_pictures():
+    def saved(ours, theirs, **where):
+        return more(
+            *(row_of("dark_knowledge", "few_labels", arm=arm, **where)["test_errors"] for arm in (theirs, ours))
+        )
+
+    for count in (1000, 5000, 10_000):
+        assert saved("distilled", "teacher's argmax", transfer=count)[0] > 0
+    for count in (100, 500, 5000):
+        assert saved("distilled, same pictures", "hard labels", labels=count)[0] > 0
+    for low, high in (
+        saved("distilled", "teacher's argmax", transfer=100),
+        saved("distilled, same pictures", "hard labels", labels=20),
+    ):
+        assert low < 0 < high
+
+
+def test_what_lesson_07_says_of_32_units_at_a_low_temperature():
+    arms = {"arm": "hard labels"}, {"temperature": 2}
+    ours = [row_of("why_it_works", "tiny", width=32, **arm)["test_errors"] for arm in arms]
+    row = load_results("fair_comparisons")["rematch"]["rows"]["32"]["arms"]
+    theirs = [row[arm]["test"] for arm in ("hard labels", "T = 2")]
+    assert more(*ours)[0] > 0 and more(*theirs)[0] < 0
+    assert more(*(a + b for a, b in zip(ours, theirs, strict=True)))[0] > 0
 
 
 def test_the_area_under_the_curve_by_hand():

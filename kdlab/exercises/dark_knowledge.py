@@ -973,7 +973,7 @@ quiz = Quiz(
         (
             Option("From its random initial weights.", "The student on hard labels starts from the same weights."),
             Option(
-                "From the small probabilities for 3 in the soft targets of 5s, 8s and 2s.",
+                "From the small probabilities for 3 in the soft targets of other digits.",
                 "Right. Each tells what a bit of 3 looks like, and where it is missing.",
                 True,
             ),

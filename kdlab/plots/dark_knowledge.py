@@ -30,10 +30,10 @@ LOOKS = {
 
 
 @in_course_style
-def source_of(figure, recorded):
-    """The line that says: recorded, how many seeds, how rates were chosen, which script."""
+def source_of(figure, recorded, more=""):
+    """The line that says: recorded, how many seeds (and `more` about them), how rates were chosen, which script."""
     seeds = len(recorded["seeds"])
-    words = f"recorded: {seeds} seeds, each arm at its own learning rate; {recorded['script']}"
+    words = f"recorded: {seeds} seeds{more}, each arm at its own learning rate; {recorded['script']}"
     figure.suptitle(words, fontsize="small", color=GRAY)
 
 
@@ -65,7 +65,7 @@ def few_labels(recorded):
     ax.minorticks_off()
     ax.plot([], [], "*", markersize=12, color="white", markeredgecolor="black", label="pictures the teacher never saw")
     ax.legend(fontsize="small")
-    source_of(figure, recorded)
+    source_of(figure, recorded, f" ({len(recorded['scarce']['seeds'])} for 20 and 100 pictures)")
     return figure
 
 

@@ -1,5 +1,6 @@
 """Figures of lesson 06."""
 
+import matplotlib as mpl
 import numpy as np
 
 from kdlab.plots.base import BLUE, GRAY, GREEN, PINK, RED, SIZE, SKY, in_course_style, picture
@@ -117,14 +118,12 @@ def width_by_temperature(means, sds, alike, widths, columns, stars):
     means, sds = np.asarray(means, dtype=float), np.asarray(sds, dtype=float)
     excess = 100 * (means / means.min(1, keepdims=True) - 1)
     figure, ax = picture(size=(SIZE[0], 0.62 * len(widths) + 1.0))
-    ax.imshow(np.minimum(excess, 40), cmap="cividis_r", aspect="auto", vmin=0, vmax=40)
+    colors = mpl.colormaps["cividis_r"](np.minimum(excess, 40) / 40)[..., :3]
+    ax.imshow(1 - 0.38 * (1 - colors), aspect="auto")  # pale enough for words, on a page that turns it dark as well
     for row, column in np.ndindex(*means.shape):
-        dark = excess[row, column] > 18
         star = "★ " if stars[row] == column else ""
-        ax.text(column, row - 0.12, f"{star}{means[row, column]:.0f}", ha="center", va="center",
-                color="white" if dark else "black")  # fmt: skip
-        ax.text(column, row + 0.24, f"± {sds[row, column]:.0f}", ha="center", va="center", fontsize="x-small",
-                color="white" if dark else "black")  # fmt: skip
+        ax.text(column, row - 0.12, f"{star}{means[row, column]:.0f}", ha="center", va="center")
+        ax.text(column, row + 0.24, f"± {sds[row, column]:.0f}", ha="center", va="center", fontsize="x-small")
         if alike[row][column]:
             edge = 0.44
             ax.plot([column - edge, column + edge, column + edge, column - edge, column - edge],
@@ -149,7 +148,7 @@ def optimism(sizes, curves):
     ax.set_xticks(sizes, [f"{size:,}".replace(",", " ") for size in sizes])
     ax.minorticks_off()
     ax.set(xlabel="images that chose the winner", ylabel="percentage points",
-           title="how much better the winner looks than it is: its error rate on other images, minus the one it won with")  # fmt: skip
+           title="the winner's error rate on other images, minus the one it won with")  # fmt: skip
     ax.legend(fontsize="small")
     return figure
 

@@ -45,7 +45,7 @@ def moved_digits(recorded, arms):
 def _bars_of_seeds(ax, errors, arms):
     """A bar and dots for each arm, a dashed line for the teacher."""
     for row, name in enumerate(arms):
-        color = DISTILLED if name.startswith("soft") else CONTROL if "smooth" in name else HARD
+        color = DISTILLED if name.startswith("soft") else HARD if name == "hard labels" else CONTROL
         ax.barh(row, np.mean(errors[name]), color=color, alpha=0.35, height=0.7)
         ax.plot(errors[name], [row] * len(errors[name]), "o", color=color, markersize=4)
     teacher = np.mean(errors["teacher"])

@@ -225,9 +225,10 @@ LADDER = {
     "label smoothing": "smoothed:\nno teacher",
     "permuted": "as sure,\nfalse\nresemblance",
     "as sure, nothing else": "as sure,\nnothing else",
+    "as sure, another picture's resemblance": "as sure,\nanother's\nresemblance",
     "class means": "the class's\nmean",
-    "as sure, the class's resemblance": "as sure, the\nclass's resem-\nblance",
-    "real": "the soft\ntarget itself",
+    "as sure, the class's resemblance": "as sure,\nthe class's\nresemblance",
+    "real": "the soft\ntarget\nitself",
 }
 FEW, USUAL, MANY = (SKY, ":", "v"), ("black", "-", "o"), (GREEN, "--", "s")  # students that both rows have look alike
 CELLS = {

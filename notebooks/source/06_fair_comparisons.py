@@ -288,7 +288,7 @@ plots.batch_sizes(recorded["batch_size"])
 # %% [markdown]
 # Two figures, two opposite answers, and the reason is dull: with equal epochs the small batches take 32 times as many steps,
 # and with equal steps the large ones see 32 times as many images. Neither is “right” (and all have learning rate 0.01,
-# which need not suit them alike). But a paper that changes the batch size along with the method has compared budgets.
+# which need not suit them alike; bands, here and below, are ± one standard deviation of five seeds). But a paper that changes the batch size along with the method has compared budgets.
 #
 # ### Who was tuned?
 #
@@ -384,8 +384,9 @@ for width, name, labels_known in (("128", "T = 4", 10), ("32", "T = 2", 50), ("3
 
 # %% [markdown]
 # The first finding was false: a fifth of the errors were to be had. Of the second there remains, for 32 units, “no difference
-# that we can tell” where there had been harm, and for 8 units a harm that only just shows. Had you asked? Nothing in those
-# figures looked wrong. (Lesson 05 now has each arm tuned.)
+# that we can tell” where there had been harm, and for 8 units a harm that only just shows. (Lesson 07 puts these five seeds and
+# five others together: at 32 units and $T = 2$ there is a small gain.) Had you asked? Nothing in those figures looked wrong.
+# (Lesson 05 now has each arm tuned.)
 #
 # ## 5 · A hundred students at once
 #
@@ -453,7 +454,7 @@ students, outcome = list(sweep.students), sweep.table  # kept, whatever you do i
 # %% [markdown]
 # Outlined cells cannot be told from the best one: over the same seeds, the 95 % interval of the difference holds zero. (With
 # three seeds it reaches 4.3 standard errors each way, and it speaks of seeds alone: all cells were measured on the same 2000
-# images.) Choose a cell with the mouse or the arrow keys, and see its three seeds beside the best cell's.
+# images. ± in a cell is the standard deviation of its three seeds.) Choose a cell with the mouse or the arrow keys, and see its three seeds beside the best cell's.
 #
 # > **Goal.** Press **Reset** and **Start**. Which cells are good *early*? Which are good at the end?
 
@@ -631,7 +632,7 @@ plots.augmentation(runs)
 # %% [markdown]
 # The wide student makes good use of the copies, and *labels* gain more from them than the teacher's student does: its
 # lead shrinks from 138 errors to 70. A reading that fits: part of what copies teach (a shifted digit is the same digit)
-# the teacher had already handed on; lesson 04 has figures that would fit it. For the narrow student no gain can be told
+# the teacher had already handed on; that it can, lesson 04 shows with a control. For the narrow student no gain can be told
 # (with the teacher +41 ± 102), and with labels alone it seems to do a little worse (+55 ± 50: only just outside its
 # interval). For want of room, or of steps? We tested neither. Its lead is the same with copies and without, as far as
 # five seeds can tell.

@@ -116,7 +116,7 @@ untrained = features.last_maps(teachers.conv_teacher("clutter"), validation[0])
 share = {"teacher": seen["maps"][-1], "untrained": untrained}
 share = {name: features.share_inside(maps, validation[2]) for name, maps in share.items()}
 assert abs(share["teacher"] - 0.83) < 0.05 and abs(share["untrained"] - 0.44) < 0.08
-print("inside the box: teacher 0.83 ± 0.05, untrained 0.44 ± 0.08, a little more than there is ink: ok")
+print("inside the box: teacher 0.78 to 0.88, untrained 0.36 to 0.52, a little more than there is ink: ok")
 plots.cluttered(
     pixels, few_boxes, validation[1][few].tolist(),
     {"teacher": shades(seen["maps"][-1][few]), "untrained": shades(untrained[few])},
