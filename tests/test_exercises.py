@@ -179,6 +179,8 @@ CHANGES = {
     "tuple": lambda v: (v, v),
     "one more axis": lambda v: v.unsqueeze(0) if isinstance(v, torch.Tensor) else v,
     "detached": lambda v: v.detach() if isinstance(v, torch.Tensor) else v,
+    "sparse": lambda v: v.to_sparse() if isinstance(v, torch.Tensor) and v.ndim else v,
+    "meta": lambda v: v.to("meta") if isinstance(v, torch.Tensor) else v,
 }
 
 
@@ -193,6 +195,22 @@ def test_other_kinds_of_results_make_no_question_fall_over(name, change):
 def test_right_in_float64_is_right(name):
     result = EXERCISES[name].check(changed(EXERCISES[name].reference, as_dtype(torch.float64)))
     assert result.status == "solved", result
+
+
+SCORED = [name for name, exercise in ALL.items() if isinstance(exercise, ScoredExercise)]
+
+
+@pytest.mark.parametrize("name", SCORED)
+def test_a_score_does_not_fall_over_either(name):
+    exercise = ALL[name]
+    for change in CHANGES.values():
+        result = exercise.check(changed(exercise.reference, change))
+        assert result.status in ("solved", "not yet") and "could not be scored" not in result.diagnosis, result
+    for answer, words in ODD:
+        result = exercise.check(answer)
+        assert result.status == "not yet" and words in result.diagnosis and "could not" not in result.diagnosis, result
+    assert exercise.check(changed(exercise.reference, as_dtype(torch.float64))).status == "solved"
+    assert exercise.check(never_returns, time_limit=0.2).status == "not yet"
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -14,6 +14,7 @@ import torch
 from matplotlib import rcParams
 
 from kdlab import plots
+from kdlab.exercises.engine.values import close
 from kdlab.plots.base import SIZE, STYLE, Picture
 from kdlab.widgets.driver import FINISHED, Driver, usual_torch
 from kdlab.widgets.live import LivePanel
@@ -140,7 +141,8 @@ def test_panels_and_their_stills_are_the_same_whatever_the_reader_has_set(kind, 
     ignored = {"layout", "comm", "tooltip"}  # the widget's own, with ids that differ
     for name in usual.keys:
         if name not in ignored:
-            assert getattr(panel, name) == getattr(usual, name), name
+            mine, theirs = getattr(panel, name), getattr(usual, name)
+            assert mine == theirs or close(mine, theirs, 1e-6), name  # sentences are read in parts, as time allows
 
 
 @pytest.mark.parametrize("kind", KINDS)

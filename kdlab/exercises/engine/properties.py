@@ -53,9 +53,10 @@ def is_nan(evidence):
                         f"nan, and only where `{mask}` is False somewhere. Were those places filled with minus infinity? "
                         "Softmax of nothing else is nan, and so is 0 times infinity: leave them out instead."
                     )
+            where = _common_place(value.isnan())
             some = "Some of your values are" if value.ndim and not value.isnan().all() else "Your result is"
             return (
-                f"{some} nan. That comes from the logarithm of a negative number, from 0 · log 0, from 0 / 0, 0 · ∞ or "
+                f"{some} nan{where and f', {where}'}. That comes from the logarithm of a negative number, from 0 · log 0, from 0 / 0, 0 · ∞ or "
                 "∞ - ∞ (softmax of a row of nothing but -inf is 0 / 0), or, in "
                 "F.kl_div, from a target that is a logarithm itself (it takes probabilities, or log_target=True)."
             )
@@ -262,7 +263,31 @@ def where_it_differs(evidence):
             side = "first" if hit[0] == 0 else "last"
             count = f"{side} entry is" if len(hit) == 1 else f"{len(hit)} {side} entries are"
             return f"Only the {count} off: there {_example(value, wanted, off)}."
+    where = _common_place(off)
+    if where:
+        return f"Right but for some entries, {where}: there {_example(value, wanted, off)}."
     return f"{int(off.sum())} of {off.numel()} entries are off: there {_example(value, wanted, off)}."
+
+
+def _common_place(off):
+    """What the entries have in common, in words, if they are all those whose indices are equal; else ""."""
+    if off.ndim < 2 or off.all() or not off.any():
+        return ""
+    same = {}
+    for one in range(off.ndim):
+        for other in range(one + 1, off.ndim):
+            if off.shape[one] == off.shape[other]:
+                index = [torch.arange(n).view([-1 if i == axis else 1 for i in range(off.ndim)])
+                         for axis, n in enumerate(off.shape)]  # fmt: skip
+                same[one, other] = (index[one] == index[other]).expand(off.shape)
+    names = ("first", "second", "third", "fourth")
+    pairs = [pair for pair, places in same.items() if (off & places).equal(places) and max(pair) < len(names)]
+    if not pairs or not off.equal(torch.stack([same[pair] for pair in pairs]).any(0)):
+        return ""
+    if off.ndim == 2:
+        return "all on the diagonal, where row and column are the same"
+    words = " or ".join(f"the {names[a]} and the {names[b]}" for a, b in pairs)
+    return f"all where {words} index are the same"
 
 
 ROUNDED = "Right but for rounding: return the value in full, without round, int or //, and round where you print."
