@@ -31,7 +31,10 @@ def problems(digits, count, generator):
     """Pairs of numbers of so many digits, without a leading zero (one digit may be 0): a list of (int, int)."""
     digits, count = check_whole("digits", digits, 1), check_whole("count", count, 1)
     low = 10 ** (digits - 1) if digits > 1 else 0
-    return [tuple(pair) for pair in torch.randint(low, 10**digits, (count, 2), generator=generator).tolist()]
+    return [
+        tuple(pair)
+        for pair in torch.randint(low, 10**digits, (count, 2), generator=generator, device=generator.device).tolist()
+    ]
 
 
 def prompt(a, b):
@@ -85,7 +88,7 @@ def shortened(text):
 def encode(texts, length=None):
     """Whole texts, prompts and all, as rows of ids int64 (N, L), filled up with the end's id."""
     rows = [torch.from_numpy(TOKENIZER.encode(text)) for text in texts]
-    ids = torch.full((len(rows), length or max(map(len, rows))), END)
+    ids = torch.full((len(rows), length or max(map(len, rows))), END, dtype=torch.int64, device="cpu")
     for place, row in zip(ids, rows, strict=True):
         place[: len(row)] = row
     return ids
@@ -104,7 +107,7 @@ def write(model, pairs, *, temperature=1.0, generator=None):
     for place, pair in enumerate(pairs):
         lengths.setdefault(len(prompt(*pair)), []).append(place)
     for length, chosen in lengths.items():  # prompts of one length together
-        asked = encode([prompt(*pairs[place]) for place in chosen])
+        asked = encode([prompt(*pairs[place]) for place in chosen]).to(model.tokens.weight.device)
         ids = generate(model, asked, model.context - length, temperature=temperature, generator=generator)
         for place, row in zip(chosen, ids[:, length:], strict=True):
             text, stop, _ = TOKENIZER.decode(row).partition(".")
@@ -118,7 +121,7 @@ def train_adder(student, texts, teacher=None, *, recipe, evaluate=None, evaluate
     The loss is the cross-entropy of each next token, or with a teacher, a LanguageModel, KL(teacher || student) there.
     """
     check_start(student, recipe, evaluate, evaluate_every)
-    ids = encode(texts)
+    ids = encode(texts).to(student.tokens.weight.device)
     mask = counted(ids)[:, 1:]
     if teacher is not None:
         with evaluating(teacher):
@@ -126,7 +129,7 @@ def train_adder(student, texts, teacher=None, *, recipe, evaluate=None, evaluate
     generator = torch.Generator().manual_seed(recipe.seed)
 
     def next_loss(temperature, alpha):
-        chosen = torch.randint(len(ids), (recipe.batch_size,), generator=generator)
+        chosen = torch.randint(len(ids), (recipe.batch_size,), generator=generator, device="cpu").to(ids.device)
         counts = mask[chosen]
         longest = int(counts.any(0).nonzero().max()) + 1  # what only fills up costs time
         counts, rows = counts[:, :longest], ids[chosen, : longest + 1]
