@@ -38,9 +38,15 @@ def repeatable(request, monkeypatch):
     monkeypatch.setattr(torch, "seed", lambda: torch.manual_seed(next(numbers)))
 
 
+@pytest.fixture
+def times(request):
+    """How often an answer is checked, with fresh inputs each time: once in `make test-fast`."""
+    return 1 if "not slow" in request.config.getoption("markexpr") else 3
+
+
 @pytest.mark.parametrize("name", EXERCISES)
-def test_solution_is_accepted(name):
-    for _ in range(3):  # the questions draw fresh inputs each time
+def test_solution_is_accepted(name, times):
+    for _ in range(times):
         result = EXERCISES[name].check(EXERCISES[name].reference)
         assert result.status == "solved", result
 
@@ -64,18 +70,18 @@ def test_each_form_has_steps_that_can_go_wrong(name):
 
 
 @pytest.mark.parametrize("name, number", MISTAKES)
-def test_known_mistake_is_told_its_sentence(name, number):
+def test_known_mistake_is_told_its_sentence(name, number, times):
     mistake = EXERCISES[name].variants()[number]
-    for _ in range(3):
+    for _ in range(times):
         result = EXERCISES[name].check(mistake.function)
         assert result.status == "not yet" and mistake.sentence in result.diagnosis, result
 
 
 @pytest.mark.parametrize("name, mistake", WRONG)
-def test_wrong_answer_is_told_its_mistake(name, mistake):
+def test_wrong_answer_is_told_its_mistake(name, mistake, times):
     answer, words = EXERCISES[name].wrong[mistake]
     assert words, f"say which words the diagnosis of {mistake!r} must contain"
-    for _ in range(3):
+    for _ in range(times):
         result = EXERCISES[name].check(answer)
         assert result.status == "not yet" and words in result.diagnosis, result
 

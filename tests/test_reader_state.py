@@ -123,6 +123,7 @@ def test_every_kind_of_panel_is_tried():
         assert type(every_panel.make(kind)).__name__ == kind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_panels_and_their_stills_are_the_same_whatever_the_reader_has_set(kind, readers_settings):
     def play():
