@@ -17,7 +17,13 @@ from kdlab.exercises import softmax_and_temperature as lesson_01
 from kdlab.exercises.core import Draw, Exercise, OpenExercise, ScoredExercise
 from kdlab.exercises.engine.diagnosis import quietly
 from kdlab.exercises.engine.mutations import argument_changes, step_changes, with_arguments
-from kdlab.exercises.engine.properties import _common_place
+from kdlab.exercises.engine.properties import (
+    Evidence,
+    _common_place,
+    a_class_that_cannot_happen,
+    ends_of_the_weight,
+    least_at_equals,
+)
 from kdlab.exercises.engine.values import close
 
 EXERCISES = {
@@ -459,3 +465,57 @@ def test_older_copies_find_the_exercises_that_moved_or_went(lesson, name, solved
 def test_a_name_that_never_was_is_an_attribute_error():
     with pytest.raises(AttributeError, match="language_models.*nothing_like_it"):
         _ = importlib.import_module("kdlab.exercises.language_models").nothing_like_it
+
+
+def _says(speak, reference, answer):
+    """What a property says of an answer."""
+    exercise = make(reference)
+
+    def evidence(function):
+        arguments = [exercise.arguments(number) for number in (0, 1)]
+        call = lambda given: quietly(function, reference, given)  # noqa: E731
+        wanted = lambda given: quietly(reference, reference, given)  # noqa: E731
+        return Evidence(call, wanted, exercise.roles, [(a, call(a), wanted(a)) for a in arguments])
+
+    return speak(evidence(answer))
+
+
+def _cross_entropy(student_logits, teacher_logits):
+    return -(teacher_logits.softmax(-1) * student_logits.log_softmax(-1)).sum(-1).mean()
+
+
+def _mixed(student_logits, teacher_logits, labels, *, alpha):
+    hard = F.cross_entropy(student_logits, labels)
+    return alpha * hard + (1 - alpha) * _cross_entropy(student_logits, teacher_logits)
+
+
+@pytest.mark.parametrize(
+    "speak, reference, answer, words",
+    [
+        (least_at_equals, _cross_entropy, lambda z, v: -_cross_entropy(z, v), "it is pushed away"),
+        (
+            a_class_that_cannot_happen,
+            _cross_entropy,
+            lambda z, v: _cross_entropy(z, v) / z.shape[-1],
+            "should change nothing",
+        ),
+        (
+            ends_of_the_weight,
+            _mixed,
+            lambda z, v, y, *, alpha: 2 * _mixed(z, v, y, alpha=alpha**2),
+            "it should be half-way between alpha = 0 and alpha = 1",
+        ),
+    ],
+)
+def test_properties_of_losses_speak_of_answers_that_lack_them(speak, reference, answer, words):
+    assert words in _says(speak, reference, answer)
+    if speak is not ends_of_the_weight:  # that one is asked of wrong answers only
+        assert _says(speak, reference, reference) is None
+
+
+def _mostly_labels(student_logits, teacher_logits, labels):
+    return _mixed(student_logits, teacher_logits, labels, alpha=0.9)
+
+
+def test_a_loss_in_which_labels_pull_too_need_not_be_least_at_the_teacher():
+    assert _says(least_at_equals, _mostly_labels, lambda z, v, y: -_cross_entropy(z, v)) is None

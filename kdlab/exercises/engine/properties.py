@@ -149,6 +149,49 @@ def same_at_equals(evidence):
     return None
 
 
+def least_at_equals(evidence):
+    """A loss that compares with the teacher alone is least where the student says the same."""
+    student, teacher = evidence.names("student", "student features"), evidence.names("teacher", "teacher features")
+    if len(student) != 1 or len(teacher) != 1:
+        return None
+    arguments = dict(evidence.cases[0][0])
+    if getattr(arguments[student[0]], "shape", 0) != getattr(arguments[teacher[0]], "shape", 1):
+        return None
+    equal = arguments | {student[0]: arguments[teacher[0]].clone()}
+    best = [as_double(call(equal)) for call in (evidence.reference, evidence.call)]
+    if any(value.ndim for value in best):
+        return None
+    for _ in range(6):
+        strays = arguments | {student[0]: equal[student[0]] + 0.5 * torch.randn_like(equal[student[0]])}
+        theirs, mine = as_double(evidence.reference(strays)), as_double(evidence.call(strays))
+        if theirs < best[0] - 1e-6:
+            return None  # labels, or something else, pull as well
+        if mine < best[1] - 1e-3 * best[1].abs().clamp(min=0.1):
+            return (
+                f"A student that says what its teacher says should have the least loss. With yours that is {describe(best[1])}, and "
+                f"one that strays has less, {describe(mine)}: it is pushed away. A sign, or two sides exchanged?"
+            )
+    return None
+
+
+def a_class_that_cannot_happen(evidence):
+    """One more class with no probability changes nothing."""
+    logits, p = evidence.names(*LOGITS), evidence.names("probabilities")
+    arguments, value, wanted = evidence.cases[0]
+    if not (logits or p) or as_double(wanted).ndim > 1:
+        return None
+    after = dict(arguments)
+    for name in (*logits, *p):
+        column = torch.full_like(arguments[name][..., :1], -1e4 if name in logits else 0.0)
+        after[name] = torch.cat([arguments[name], column], -1)
+    if close(evidence.reference(after), wanted) and not close(evidence.call(after), value):
+        return (
+            "One more class that cannot happen (its probability is 0 everywhere) should change nothing, and your result "
+            "changes. Is something divided by the number of classes, or does each class count alike?"
+        )
+    return None
+
+
 def ends_of_the_weight(evidence):
     """With alpha = 1 and alpha = 0 one of two terms speaks alone: which of them is wrong?"""
     (name,) = evidence.names("weight") or (None,)
@@ -164,6 +207,13 @@ def ends_of_the_weight(evidence):
     if fits[1.0] or fits[0.0]:
         good, bad = (1, 0) if fits[1.0] else (0, 1)
         return f"The term that is left with {name} = {good} is right; the one that is left with {name} = {bad} is not: the fault is there."
+
+    def bends(call):
+        low, middle, high = (as_double(call(arguments | {name: end})) for end in (0.0, 0.5, 1.0))
+        return not close(middle, (low + high) / 2)
+
+    if bends(evidence.call) and not bends(evidence.reference):
+        return f"With {name} = 0.5 it should be half-way between {name} = 0 and {name} = 1, and yours is not: {name} and 1 - {name} weigh the two terms, once each."
     return None
 
 
@@ -398,5 +448,6 @@ CERTAIN = (is_nan, is_constant_everywhere, is_rounded, ignores_an_argument, cons
 # And these say where it happened, in the order in which they speak.
 PROPERTIES = (
     depends_on_chance, is_negative, fails_for_a_flag, varying_ratio, rows_stand_alone, sums_of_rows,
-    leaves_its_range, ends_of_the_weight, mean_of_the_rows, same_at_equals, scales_with_temperature, where_it_differs,
+    leaves_its_range, ends_of_the_weight, mean_of_the_rows, same_at_equals, least_at_equals, a_class_that_cannot_happen,
+    scales_with_temperature, where_it_differs,
 )  # fmt: skip
