@@ -161,16 +161,17 @@ def least_at_equals(evidence):
     best = [as_double(call(equal)) for call in (evidence.reference, evidence.call)]
     if any(value.ndim for value in best):
         return None
-    for _ in range(6):
-        strays = arguments | {student[0]: equal[student[0]] + 0.5 * torch.randn_like(equal[student[0]])}
-        theirs, mine = as_double(evidence.reference(strays)), as_double(evidence.call(strays))
-        if theirs < best[0] - 1e-6:
-            return None  # labels, or something else, pull as well
-        if mine < best[1] - 1e-3 * best[1].abs().clamp(min=0.1):
-            return (
-                f"A student that says what its teacher says should have the least loss. With yours that is {describe(best[1])}, and "
-                f"one that strays has less, {describe(mine)}: it is pushed away. A sign, or two sides exchanged?"
-            )
+    noise = torch.randn_like(equal[student[0]])
+    # Both ways, and near: where labels pull as well, one of two small steps makes the reference's loss less.
+    strays = [equal | {student[0]: equal[student[0]] + size * noise} for size in (0.05, -0.05, 0.5, -0.5)]
+    if any(as_double(evidence.reference(stray)) < best[0] - 1e-6 for stray in strays):
+        return None
+    least = min(as_double(evidence.call(stray)) for stray in strays)
+    if least < best[1] - 1e-3 * best[1].abs().clamp(min=0.1):
+        return (
+            f"A student that says what its teacher says should have the least loss. With yours that is {describe(best[1])}, and "
+            f"one that strays has less, {describe(least)}: it is pushed away. A sign, or two sides exchanged?"
+        )
     return None
 
 
