@@ -312,6 +312,8 @@ def test_a_scored_exercise_says_both_scores():
         "ZeroDivisionError" in exercise.check(lambda x: x / 0).diagnosis
         and "numeric" not in exercise.check(lambda x: x).diagnosis
     )
+    fallen = ScoredExercise(1, "Ours", 20, "hard", lambda x: x, ("a",), lambda ask: ask(3).value.nothing, 3.0, 3.5)
+    assert "course's fault" in fallen.check(lambda x: torch.ones(2)).diagnosis
     low = ScoredExercise(1, "Few errors", 20, "hard", lambda x: x, ("a",), score, 3.0, 3.5, higher=False)
     assert low.check(lambda x: x).status == "solved" and low.check(lambda x: 2 * x).status == "not yet"
 

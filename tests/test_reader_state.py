@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib import rcParams
+from patience import seconds
 
 from kdlab import plots
 from kdlab.exercises.engine.values import close
@@ -184,7 +185,7 @@ def test_steps_and_requests_see_the_usual_defaults(readers_settings):
             await asyncio.sleep(0)
 
     readers_settings()
-    asyncio.run(asyncio.wait_for(play(), 20))
+    asyncio.run(asyncio.wait_for(play(), seconds(20)))
     assert len(seen) > 10 and set(seen) == {(torch.float32, True, "cpu")}
 
 

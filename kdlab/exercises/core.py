@@ -167,7 +167,7 @@ class Exercise:
             expected = "" if mistake.expected is None else describe(mistake.expected)
             return Result(NOT_YET, str(mistake), ask.called, ask.came_out, expected, self._notes(ask))
         except Exception as error:  # a question must not break the notebook, whatever the answer is
-            return Result(NOT_YET, self._our_fault(error, ask, answer), ask.called, ask.came_out, "", self._notes(ask))
+            return Result(NOT_YET, self._our_fault(error, ask), ask.called, ask.came_out, "", self._notes(ask))
         return Result(SOLVED, self.praise, notes=self._notes(ask))
 
     def yours_or_ours(self, answer):
@@ -435,7 +435,7 @@ class Exercise:
     def _notes(self, ask):
         return (*ask.notes, *(f"PyTorch warns: {text}" for text in ask.warned))
 
-    def _our_fault(self, error, ask, answer):
+    def _our_fault(self, error, ask):
         value = ask.answers[-1].value if ask.answers else None
         seen = f" You returned {kind_of(value)}: {describe(value)}." if value is not None else ""
         if is_numpy(value):
@@ -643,6 +643,7 @@ class ScoredExercise:
     _hints_given: int = field(default=0, repr=False)
 
     hint, solution, solution_source = Exercise.hint, Exercise.solution, Exercise.solution_source
+    _our_fault = Exercise._our_fault
 
     def check(self, answer=None, *, time_limit=None):
         """The score of `answer`, beside the lesson's; returns a `Result` with `.score`."""
@@ -661,11 +662,7 @@ class ScoredExercise:
         except Mistake as mistake:
             return Result(NOT_YET, str(mistake), ask.called, ask.came_out)
         except Exception as error:
-            return Result(
-                NOT_YET,
-                f"Your answer could not be scored ({type(error).__name__}: {one_line(str(error), 120)}).",
-                ask.called,
-            )
+            return Result(NOT_YET, self._our_fault(error, ask), ask.called, ask.came_out)
         good = score >= self.enough if self.higher else score <= self.enough
         unit = f" {self.unit}" if self.unit else ""
         words = f"Your score: {score:.4g}{unit}; the lesson's own: {self.lesson_score:.4g}{unit}."
