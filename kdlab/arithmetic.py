@@ -17,7 +17,7 @@ import torch
 from kdlab.checks import check_whole
 from kdlab.generation import generate
 from kdlab.losses import cross_entropy_core, kl_divergence_core
-from kdlab.models import evaluating
+from kdlab.models import check_language_model, evaluating, logits_of
 from kdlab.text import CharacterTokenizer
 from kdlab.training import check_start, descend
 
@@ -103,6 +103,7 @@ def counted(ids):
 
 def write(model, pairs, *, temperature=1.0, generator=None):
     """What a model writes after the prompt of each pair of numbers, up to the first full stop: a list of strings."""
+    check_language_model(model)
     written, lengths = [""] * len(pairs), {}
     for place, pair in enumerate(pairs):
         lengths.setdefault(len(prompt(*pair)), []).append(place)
@@ -121,11 +122,12 @@ def train_adder(student, texts, teacher=None, *, recipe, evaluate=None, evaluate
     The loss is the cross-entropy of each next token, or with a teacher, a LanguageModel, KL(teacher || student) there.
     """
     check_start(student, recipe, evaluate, evaluate_every)
+    check_language_model(student)
     ids = encode(texts).to(student.tokens.weight.device)
     mask = counted(ids)[:, 1:]
     if teacher is not None:
         with evaluating(teacher):
-            taught = torch.cat([teacher(part) for part in ids[:, :-1].split(256)])
+            taught = torch.cat([logits_of(teacher(part)) for part in ids[:, :-1].split(256)])
     generator = torch.Generator().manual_seed(recipe.seed)
 
     def next_loss(temperature, alpha):
@@ -133,7 +135,7 @@ def train_adder(student, texts, teacher=None, *, recipe, evaluate=None, evaluate
         counts = mask[chosen]
         longest = int(counts.any(0).nonzero().max()) + 1  # what only fills up costs time
         counts, rows = counts[:, :longest], ids[chosen, : longest + 1]
-        logits = student(rows[:, :-1])[counts]
+        logits = logits_of(student(rows[:, :-1]))[counts]
         if teacher is None:
             return cross_entropy_core(logits, rows[:, 1:][counts])
         return kl_divergence_core(logits, taught[chosen, :longest][counts], temperature=temperature)

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 import torch
 
 from kdlab.checks import check_whole
-from kdlab.losses import check_device
-from kdlab.models import evaluating
+from kdlab.losses import check_device, check_logits
+from kdlab.models import check_language_model, evaluating
 
 
 def acceptance(drafter_logits, teacher_logits):
     """The chance that a drafted token is kept, sum over the vocabulary of min(p, q): logits (..., V) twice -> (...)."""
+    for name, logits in (("drafter_logits", drafter_logits), ("teacher_logits", teacher_logits)):
+        check_logits(name, logits)
     p, q = teacher_logits.softmax(-1), drafter_logits.softmax(-1)
     return torch.minimum(p, q).sum(-1)
 
@@ -61,6 +63,8 @@ def write(teacher, drafter, prompt, length, *, ahead=4, generator=None) -> Itera
     length, ahead = check_whole("length", length, 1), check_whole("ahead", ahead, 1)
     if not isinstance(prompt, torch.Tensor) or prompt.dtype != torch.int64 or prompt.ndim != 1 or not len(prompt):
         raise ValueError("prompt must be a tensor of ids int64 (L,), a single text that is not empty")
+    for model in (teacher, drafter):
+        check_language_model(model)
     sizes = [model.tokens.num_embeddings for model in (teacher, drafter)]
     if sizes[0] != sizes[1]:
         raise ValueError(f"the teacher knows {sizes[0]} tokens, the drafter {sizes[1]}: they need the same vocabulary")

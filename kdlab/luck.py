@@ -5,7 +5,7 @@ from torch.func import functional_call, jacrev, vmap
 
 from kdlab.checks import check_number
 from kdlab.losses import check_device, check_logits
-from kdlab.models import evaluating
+from kdlab.models import evaluating, logits_of
 
 
 def biased(logits, bias):
@@ -39,9 +39,11 @@ def gradient_variance(student, inputs, probabilities):
     weights = {name: p.detach() for name, p in student.named_parameters()}
     check_device("inputs", inputs, "the student", next(iter(weights.values())))
     with evaluating(student):
-        logits = student(inputs)
+        logits = logits_of(student(inputs))
         _check_probabilities(probabilities, logits)
-        jacobians = vmap(jacrev(lambda own, x: functional_call(student, own, (x,))), in_dims=(None, 0))(weights, inputs)
+        jacobians = vmap(jacrev(lambda own, x: logits_of(functional_call(student, own, (x,)))), in_dims=(None, 0))(
+            weights, inputs
+        )
     slopes = torch.cat([part.flatten(2) for part in jacobians.values()], -1).double()  # (N, classes, weights)
     p, q = probabilities.double(), logits.double().softmax(-1)
     by_label = (q.unsqueeze(1) - torch.eye(p.shape[-1], dtype=p.dtype, device=p.device)) @ slopes  # (N, label, weights)

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from kdlab.checks import check_whole
-from kdlab.losses import check_device
-from kdlab.models import evaluating
+from kdlab.losses import check_device, check_logits
+from kdlab.models import check_language_model, evaluating
 from kdlab.text import CharacterTokenizer
 
 
@@ -71,6 +71,7 @@ def piece_probabilities(teacher, before, characters, pieces):
     """
     if not isinstance(characters, CharacterTokenizer) or set("".join(pieces.vocabulary)) - set(characters.vocabulary):
         raise ValueError("characters must be the teacher's CharacterTokenizer, and know all characters of the pieces")
+    check_language_model(teacher)
     check_device("the ids before", before, "the teacher", teacher.tokens.weight)
     begins = {
         "": torch.ones(len(before), dtype=torch.double, device=before.device)
@@ -119,6 +120,8 @@ def sorted_distance(student_logits, teacher_logits):
     logits (..., V) and (..., W) of as many places; the sum of |p - q| between the sorted rows, mean over the places. It
     never asks which token has which probability. No gradient flows into the teacher.
     """
+    for name, logits in (("student_logits", student_logits), ("teacher_logits", teacher_logits)):
+        check_logits(name, logits)
     if student_logits.shape[:-1] != teacher_logits.shape[:-1]:
         raise ValueError(
             f"both need the same places: {tuple(student_logits.shape[:-1])} and {tuple(teacher_logits.shape[:-1])}"

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from kdlab.checks import check_whole
 from kdlab.losses import check_device, relational_distance_loss, relational_distance_loss_core
+from kdlab.models import logits_of
 from kdlab.training import batches_of, check_start, descend
 
 
@@ -76,7 +77,7 @@ def train_relations(
 
     def next_loss(temperature, alpha):
         rows = next(batches)
-        return loss(student(inputs.index_select(0, rows)), features.index_select(0, rows))
+        return loss(logits_of(student(inputs.index_select(0, rows))), features.index_select(0, rows))
 
     return descend(student, next_loss, recipe=recipe, evaluate=evaluate, evaluate_every=evaluate_every)
 

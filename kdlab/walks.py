@@ -12,6 +12,7 @@ import torch
 from kdlab.checks import check_fraction
 from kdlab.generation import generate
 from kdlab.losses import check_device, kl_divergence_core
+from kdlab.models import check_language_model, logits_of
 from kdlab.training import check_start, descend
 
 SIZE = 8
@@ -35,8 +36,19 @@ def places(ids):
 
     Entries before the prompt's last mean nothing.
     """
+    _check_ids(ids)
     moves = _STEPS.to(ids.device)[ids] * ~_ended(ids)[..., None]
     return (ids[:, None, :2] - FIRST) + moves.cumsum(1)
+
+
+def _check_ids(ids):
+    """ValueError unless these are walks."""
+    if not isinstance(ids, torch.Tensor) or ids.dtype != torch.int64 or ids.ndim != 2 or ids.shape[1] < PROMPT:
+        raise ValueError(f"walks must be ids int64 (N, L), a prompt of {PROMPT} and the moves after it")
+    if ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < VOCABULARY:
+        raise ValueError(
+            f"a walk's ids are from 0 to {VOCABULARY - 1}; these go from {int(ids.min())} to {int(ids.max())}"
+        )
 
 
 def _ended(ids):
@@ -46,6 +58,7 @@ def _ended(ids):
 
 def teacher(ids, stray=STRAY):
     """What may come after each token of walks (N, L), exactly: logits float (N, L, 13). Uniform inside a prompt."""
+    stray = check_fraction("stray", stray)
     ahead = (ids[:, None, 2:4] - FIRST) - places(ids)
     column, row = ahead.unbind(-1)
     over = _ended(ids)
@@ -102,6 +115,7 @@ def train_walker(
     Raises ValueError.
     """
     check_start(student, recipe, evaluate, evaluate_every)
+    check_language_model(student)
     on_policy = check_fraction("on_policy", on_policy)
     generator = torch.Generator().manual_seed(recipe.seed)
     if isinstance(walks, torch.Tensor):
@@ -117,6 +131,6 @@ def train_walker(
         if torch.rand((), generator=generator, dtype=torch.float32, device="cpu") < on_policy:
             ids = generate(student, ids[:, :PROMPT], LONGEST, generator=generator)
         mask = counts(ids)[:, 1:]
-        return divergence(student(ids[:, :-1])[mask], teacher(ids[:, :-1])[mask], temperature=temperature)
+        return divergence(logits_of(student(ids[:, :-1]))[mask], teacher(ids[:, :-1])[mask], temperature=temperature)
 
     return descend(student, next_loss, recipe=recipe, evaluate=evaluate, evaluate_every=evaluate_every)
