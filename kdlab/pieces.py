@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from kdlab.checks import check_whole
-from kdlab.models import evaluating
+from kdlab.losses import check_device, check_logits
+from kdlab.models import check_language_model, evaluating
 from kdlab.text import CharacterTokenizer
 
 
@@ -70,7 +71,11 @@ def piece_probabilities(teacher, before, characters, pieces):
     """
     if not isinstance(characters, CharacterTokenizer) or set("".join(pieces.vocabulary)) - set(characters.vocabulary):
         raise ValueError("characters must be the teacher's CharacterTokenizer, and know all characters of the pieces")
-    begins = {"": torch.ones(len(before), dtype=torch.double)}  # the chance that the text goes on with this string
+    check_language_model(teacher)
+    check_device("the ids before", before, "the teacher", teacher.tokens.weight)
+    begins = {
+        "": torch.ones(len(before), dtype=torch.double, device=before.device)
+    }  # the chance that the text goes on with this string
     inner = sorted({piece[:n] for piece in pieces.vocabulary for n in range(len(piece))}, key=lambda s: (len(s), s))
     with evaluating(teacher):
         cache = []
@@ -101,7 +106,9 @@ def _children(pieces):
 
 def _after(teacher, cache, characters, prefixes, count):
     """{prefix: logits (N, V) after it} for prefixes of one length; the cache of what stands before is left as it is."""
-    ids = torch.from_numpy(np.stack([characters.encode(prefix) for prefix in prefixes]))
+    ids = torch.from_numpy(np.stack([characters.encode(prefix) for prefix in prefixes])).to(
+        teacher.tokens.weight.device
+    )
     wide = [tuple(part.repeat_interleave(len(prefixes), 0) for part in layer) for layer in cache]
     logits = teacher(ids.repeat(count, 1), wide)[:, -1]
     return dict(zip(prefixes, logits.unflatten(0, (count, len(prefixes))).unbind(1), strict=True))
@@ -113,6 +120,8 @@ def sorted_distance(student_logits, teacher_logits):
     logits (..., V) and (..., W) of as many places; the sum of |p - q| between the sorted rows, mean over the places. It
     never asks which token has which probability. No gradient flows into the teacher.
     """
+    for name, logits in (("student_logits", student_logits), ("teacher_logits", teacher_logits)):
+        check_logits(name, logits)
     if student_logits.shape[:-1] != teacher_logits.shape[:-1]:
         raise ValueError(
             f"both need the same places: {tuple(student_logits.shape[:-1])} and {tuple(teacher_logits.shape[:-1])}"

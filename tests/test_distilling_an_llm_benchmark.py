@@ -99,6 +99,7 @@ def test_once_through_reads_no_place_twice(script):
     assert not torch.equal(batches, script.disjoint(count, 1)) and torch.equal(batches, script.disjoint(count, 0))
 
 
+@pytest.mark.slow
 def test_what_counts_decides_what_is_learned(script, monkeypatch):
     monkeypatch.setattr(script, "STUDENT", {"width": 8, "heads": 2, "layers": 1, "context": 160, "std": 0.06})
     students = {arm: script.once_student(arm, 1e-3, 0).tokens.weight.detach() for arm in ("text only", "ends counted")}
