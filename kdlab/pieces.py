@@ -85,19 +85,24 @@ def piece_probabilities(teacher, before, characters, pieces, ruled_out=()):
     """
     if not isinstance(characters, CharacterTokenizer) or set("".join(pieces.vocabulary)) - set(characters.vocabulary):
         raise ValueError("characters must be the teacher's CharacterTokenizer, and know all characters of the pieces")
+    begins = beginnings(teacher, before, characters, {*pieces.vocabulary, *ruled_out})
+    return next_piece(begins, pieces, ruled_out).float()
+
+
+def next_piece(begins, pieces, ruled_out=()):
+    """`piece_probabilities` from `beginnings` that hold all pieces and all that is ruled out: float64 (N, pieces)."""
     taken = {*pieces.vocabulary, *ruled_out}
-    begins = _begins(teacher, before, characters, taken)
-    next_ = torch.zeros(len(before), len(pieces), dtype=torch.double)
+    next_ = torch.zeros(len(begins[""]), len(pieces), dtype=torch.double)
     for n, piece in enumerate(pieces.vocabulary):
         if not piece.startswith(tuple(ruled_out)):
             longer = {string for string in taken if string.startswith(piece) and string != piece}
             nearest = [s for s in longer if not any(s.startswith(other) for other in longer - {s})]
             next_[:, n] = begins[piece] - sum(begins[s] for s in nearest)
     next_ = next_.clamp(min=0)
-    return (next_ / next_.sum(1, keepdim=True)).float()
+    return next_ / next_.sum(1, keepdim=True)
 
 
-def _begins(teacher, before, characters, strings):
+def beginnings(teacher, before, characters, strings):
     """{string: the chance (N,) that the text goes on with it}, for these strings and all that they begin with."""
     begins = {"": torch.ones(len(before), dtype=torch.double)}
     inner = sorted({string[:n] for string in strings for n in range(len(string))}, key=lambda s: (len(s), s))
