@@ -1,7 +1,7 @@
 """benchmarks/distilling_an_llm.py: what its ways of training share, and that the recorded runs are complete."""
 
-import math
 import itertools
+import math
 import statistics
 
 import pytest
