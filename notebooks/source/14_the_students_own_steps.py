@@ -841,8 +841,8 @@ print("KL: more than 2 nats from its teacher. ULD: no difference at all: ok")
 # |---|---|---|
 # | DeepSeek-AI 2025 (R1) | about 800 000 texts, 600 000 of them reasoning, sampled from a reasoning model and kept if they passed checks; six open models fine-tuned on these texts alone, without probabilities and without reinforcement learning | the student of 7 billion weights solves 55.5 % of AIME 2024, a mathematics contest for schools (Table 5 of version 1); for a base of 32 billion, learning from the texts is better than reinforcement learning of its own (Table 6) |
 # | Qwen team 2025 (Qwen3) | small models learn from large ones: first on the teachers' texts, then on their own, with the teachers' logits | for 8 billion weights own text reaches 74.4 % on AIME 2024 in 1800 GPU hours, reinforcement learning 67.6 % in 17 920 (Table 21) |
-# | Gemma team 2024 (Gemma 2) | the small models learn from a large one's probabilities in *pretraining* | better than as many tokens of text |
-# | Thinking Machines 2025 | on-policy distillation with reverse KL at each token | the Qwen team's finding again, with their models; 9 to 30 times less computation than going on with a teacher's texts would need for the same score: 9 if these texts are there, 30 if they are to be written (that score of the texts is extrapolated) |
+# | Gemma team 2024 (Gemma 2) | the models of 2 and 9 billion weights learn from a larger one's probabilities in *pretraining*, instead of from the next token | “the best performance for their size” (from the abstract) |
+# | Thinking Machines 2025 | on-policy distillation with reverse KL at each token | the Qwen team's finding again, with their models; 9 to 30 times less computation for the same score, depending on what is counted |
 # | Zhou et al. 2024 (DistillSpec) | drafters distilled on their own text before they draft | 10 to 45 % faster than with drafters that were not |
 #
 # What of this can a laptop show? The *mechanisms*: what is not visited is not learned; noise that a baseline takes away; that
