@@ -17,7 +17,7 @@ on either side. A seed gives D's initial weights and all batches; the arms of a 
 
 Sections: `mend`; `one_rate` (arms at the rate of another one: what would have been claimed); `unseen` (the same pictures for
 all arms again, but such as D has not learned from: 1000 of the validation images, the other 9000 choose); `gradual` (zeros in
-several rounds, equally many steps in all); `frontier` (errors against bytes: mended, then quantised and trained as long again);
+several rounds, equally many steps in all); `small` (784-8-10 to 784-32-10 with all labels); `frontier` (errors against bytes: mended, then quantised and trained as long again);
 `kilobytes` (small convolutional networks, all 50 000 images moved by up to 2 pixels, then few bits); `kilobytes_few` (the
 thousand pictures in all 25 places, with their labels or what the shipped teacher says of each as it lies); `fast` (times;
 needs the extra "export", and torchao for its row).
@@ -308,11 +308,20 @@ def first_mended(network, arm, seed):
 
 
 @cache
-def small(width, seed):
+def small(width, seed, rate=4e-3):
     """784-width-10, trained with all labels."""
-    recipe = Recipe(temperature=1, alpha=1, steps=3000, batch_size=128, learning_rate=4e-3, seed=seed)
+    recipe = Recipe(temperature=1, alpha=1, steps=3000, batch_size=128, learning_rate=rate, seed=seed)
     train = lambda model: fit(model, *pictures(0, 50_000)[:2], recipe=recipe)  # noqa: E731
-    return kept(f"small-{width}-{seed}", lambda: (MLP(784, width, 10, seed=seed), train))
+    return kept(f"small-{width}-{rate:g}-{seed}", lambda: (MLP(784, width, 10, seed=seed), train))
+
+
+def run_small(width):
+    return tuned(lambda rate, seed: small(width, seed, rate), [0.004, 0.008]) | size_of(MLP(784, width, 10))
+
+
+def small_jobs():
+    for width in SMALL:
+        yield {"width": width}
 
 
 def run_frontier(network, bits, arm):
@@ -320,7 +329,9 @@ def run_frontier(network, bits, arm):
 
     def start(seed):
         if network.startswith("784"):
-            return quantise(small(int(network.split("-")[1]), seed), bits)
+            width = int(network.split("-")[1])
+            (row,) = RECORD.rows("small", width=width)
+            return quantise(small(width, seed, row["learning_rate"]), bits)
         return quantise(first_mended(network, arm, seed), bits)
 
     models, last = {}, {}
@@ -422,7 +433,7 @@ def run_kilobytes_few(arm):
         return model
 
     said = int((in_all_places()[2].argmax(-1) != labels).sum())
-    return tuned(run, [0.008, 0.016], TRIAL_SEEDS[:1]) | {"teacher_is_wrong_on": said, "of": len(labels)}
+    return tuned(run, [0.016, 0.032, 0.064]) | {"teacher_is_wrong_on": said, "of": len(labels)}
 
 
 def few_jobs():
@@ -571,6 +582,7 @@ SECTIONS = {
     "one_rate": (run_one_rate, one_rate_jobs),
     "unseen": (run_unseen, unseen_jobs),
     "gradual": (run_gradual, gradual_jobs),
+    "small": (run_small, small_jobs),
     "frontier": (run_frontier, frontier_jobs),
     "kilobytes": (run_kilobytes, kilobytes_jobs),
     "kilobytes_few": (run_kilobytes_few, few_jobs),

@@ -2,11 +2,23 @@
 
 import numpy as np
 
-from kdlab.plots.base import CONTROL, DISTILLED, GRAY, GREEN, HARD, PINK, SIZE, TEACHER, in_course_style, picture
+from kdlab.plots.base import (
+    CONTROL,
+    DISTILLED,
+    GRAY,
+    GREEN,
+    HARD,
+    PINK,
+    SIZE,
+    TEACHER,
+    in_course_style,
+    picture,
+    rows_of,
+)
 
 MENDING = {"not mended": 3, "labels": 0, "argmax": 2, "soft answers": 1}
 LOOKS = [(HARD, "s"), (DISTILLED, "o"), (CONTROL, "D"), (GRAY, "x")]
-FAMILIES = (DISTILLED, PINK, GREEN, HARD, CONTROL, GRAY)
+FAMILIES = (GRAY, PINK, DISTILLED, HARD, CONTROL, GREEN, GREEN)
 
 
 def _thousands(axis):
@@ -86,11 +98,46 @@ def mended(found, *, whole, arms=MENDING):
     return figure
 
 
+def _families(recorded):
+    """{family: [(bytes, test errors over seeds, name)]} from benchmarks/compression.py."""
+
+    def of(section, size="bytes", name=lambda row: "", **wanted):
+        return [(row[size], row["test_errors"], name(row)) for row in rows_of(recorded, section, **wanted)]
+
+    soft, labels, every = ({"bits": 4, "arm": arm} for arm in ("soft, T = 4", "labels", "all labels"))
+    place = {row["network"]: row["bytes"] for row in rows_of(recorded, "mend", arm="not mended")}
+    first = lambda row: row["network"].split()[-1]  # noqa: E731
+    return {
+        "D on few levels, soft answers": [
+            (place[name], rows_of(recorded, "mend", network=name, arm="soft, T = 4")[0]["test_errors"], name)
+            for name in ("ternary", "2 bits", "4 bits")
+        ],
+        "zeros, 4 bits, soft answers (compressed)": [
+            point
+            for zeros in (90, 95, 98)
+            for point in of("frontier", "lzma", lambda row: row["network"][:4], network=f"{zeros} % zeros", **soft)
+        ],
+        "low rank, 4 bits, soft answers": [
+            point for rank in (8, 16, 32) for point in of("frontier", "bytes", first, network=f"rank {rank}", **soft)
+        ],
+        "low rank, 4 bits, labels": [
+            point for rank in (8, 16, 32) for point in of("frontier", "bytes", first, network=f"rank {rank}", **labels)
+        ],
+        "784-8-10, 784-16-10, 784-32-10, 4 bits, all labels": [
+            point
+            for width in (8, 16, 32)
+            for point in of("frontier", "bytes", lambda row: row["network"][4:-3], network=f"784-{width}-10", **every)
+        ],
+        "convolutional, 4 bits, all labels": of("kilobytes", weights="4 bits"),
+        "convolutional, ternary, all labels": of("kilobytes", weights="ternary"),
+    }
+
+
 @in_course_style
-def frontier(families, *, goal=None):
-    """Errors against bytes, both logarithmic, {family: [(bytes, values over seeds, name)]}; goal: errors, a dotted line."""
-    figure, ax = picture(size=(SIZE[0], 4.4))
-    for (family, points), color, marker in zip(families.items(), FAMILIES, "oDs^vP", strict=False):
+def frontier(recorded, *, goal=None):
+    """Errors against bytes of networks of several families, both logarithmic; goal: errors, a dotted line."""
+    figure, ax = picture(size=(SIZE[0], 4.8))
+    for (family, points), color, marker in zip(_families(recorded).items(), FAMILIES, "oDs^vP*", strict=True):
         points = sorted(points)
         xs, ys = [p[0] for p in points], [np.mean(p[1]) for p in points]
         ax.plot(xs, ys, marker, color=color, markersize=7, linestyle="-", linewidth=1, alpha=0.9, label=family)
@@ -100,28 +147,38 @@ def frontier(families, *, goal=None):
     if goal:
         ax.axhline(goal, color=GRAY, linestyle=":", linewidth=1.5)
     ax.set(xscale="log", yscale="log", xlabel="bytes (logarithmic)", ylabel="errors of 10 000 (logarithmic)")
-    ax.set_yticks([n for n in (50, 100, 200, 500, 1000) if ax.get_ylim()[0] <= n <= ax.get_ylim()[1]])
+    ax.set_yticks([100, 200, 300, 500, 1000])
     ax.minorticks_off()
     for axis in (ax.xaxis, ax.yaxis):
         _thousands(axis)
-    ax.legend(fontsize="small")
+    figure.legend(loc="outside lower center", ncols=2, fontsize="small", frameon=False)
     return figure
 
 
+WAYS = {
+    "torch.ao, int8 dynamic": "torch.ao, int8",
+    "torchao, int8 dynamic": "torchao, int8",
+    "ONNX Runtime": "ONNX Runtime",
+    "ONNX Runtime, int8 dynamic": "ONNX Runtime, int8",
+}
+
+
 @in_course_style
-def speeds(networks):
-    """Time of one call as a share of PyTorch's in float32, {network: {way: (batch 1, batch 256)}}: two bars for each way."""
-    figure, axes = picture(len(networks), size=(SIZE[0], 0.9 + 0.42 * len(next(iter(networks.values())))), sharey=True)
-    for ax, (title, ways) in zip(np.atleast_1d(axes), networks.items(), strict=True):
-        for row, pair in enumerate(ways.values()):
-            for value, shift, color in zip(pair, (-0.18, 0.18), (DISTILLED, PINK), strict=True):
-                ax.barh(row + shift, value, height=0.34, color=color,
-                        label=f"{'one picture' if shift < 0 else '256 pictures'}" if row == 0 else None)  # fmt: skip
-                ax.annotate(f"{value:.2g}", (value, row + shift), xytext=(3, 0), textcoords="offset points",
-                            va="center", fontsize="small")  # fmt: skip
+def speeds(recorded):
+    """Time of one call as a share of PyTorch's in float32, for one picture and for 256, a plot for each network."""
+    names = {"1200-1200": "1200-1200", "300-100": "D", "32": "784-32-10"}
+    figure, axes = picture(len(names), size=(SIZE[0], 0.9 + 0.45 * len(WAYS)), sharey=True)
+    for ax, (network, title) in zip(axes, names.items(), strict=True):
+        (ways,) = (row["ways"] for row in rows_of(recorded, "fast", network=network))
+        for batch, shift, color, label in ((1, -0.18, DISTILLED, "one picture"), (256, 0.18, PINK, "256 pictures")):
+            values = [np.median(ways[way][f"batch_{batch}"]) for way in WAYS]
+            ax.barh(np.arange(len(WAYS)) + shift, values, height=0.34, color=color, label=label)
+            for row, value in enumerate(values):
+                ax.annotate(f"{value:.2g}", (value, row + shift), xytext=(3, 0), textcoords="offset points", va="center",
+                            fontsize="small")  # fmt: skip
         ax.axvline(1, color=GRAY, linestyle=":", linewidth=1.5)
-        ax.set_yticks(range(len(ways)), list(ways), fontsize="small")
-        ax.set(title=title, xscale="log", xlim=(0.03, 60), xticks=[0.1, 1, 10], xticklabels=["0.1", "1", "10"])
+        ax.set_yticks(range(len(WAYS)), list(WAYS.values()), fontsize="small")
+        ax.set(title=title, xscale="log", xlim=(0.03, 90), xticks=[0.1, 1, 10], xticklabels=["0.1", "1", "10"])
         ax.minorticks_off()
         ax.grid(axis="y", visible=False)
     axes[0].invert_yaxis()
