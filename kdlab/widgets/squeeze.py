@@ -99,7 +99,7 @@ class SqueezePanel(LivePanel):
 
     def _made(self):
         """D as the sliders say: factorised, then pruned, then with few bits."""
-        from kdlab.compression import prune, quantise
+        from kdlab.compression import plain, prune, quantise
         from kdlab.compression.weights import full_rank, thin
 
         zeros, rank, bits = self._settings()
@@ -107,7 +107,7 @@ class SqueezePanel(LivePanel):
             self._factors = self._factors or full_rank(self._d, self._train[0])
             self._thin[rank] = thin(self._d, rank, self._factors)
         network = self._thin[rank]
-        network = prune(network, zeros / 100) if zeros else network
+        network = prune(network, zeros / 100) if zeros else plain(network)  # not the kept one: it is mended
         return network if bits == 32 else quantise(network, bits)
 
     def _measure(self, network):
