@@ -352,6 +352,7 @@ def frontier_jobs():
 
 FIVE = {"kernels": (5, 3, 3), "strides": (2, 2, 1)}
 CONVOLUTIONAL = {
+    "12-24-24, flatten": lambda seed: ConvNet(12, 24, 24, kernels=(5, 3, 3), strides=2, seed=seed),
     "12-24-24, mean": lambda seed: ConvNet(12, 24, 24, **FIVE, pooling="mean", seed=seed),
     "8-16-16, mean": lambda seed: ConvNet(8, 16, 16, **FIVE, pooling="mean", seed=seed),
 }

@@ -3,9 +3,9 @@
 rates    one seed for each way of training and each learning rate: validation perplexity chooses
 arms     text only, cached probabilities, both: equal steps and tokens, the chosen rates, 3 seeds; what each student writes
 epoch_rates, epoch
-         once through every second answer, each arm's rate chosen: text, probabilities; prompts and ends counted or not;
-         attention closed at the ends of answers. Perplexity, and how many answers stop
-once     the same steps in windows that share no place, at equal rates: text, probabilities; attention open, closed
+         once through every second answer, in windows that share no place, rates chosen with seeds of their own: text,
+         probabilities; prompts and ends counted or not; attention closed at the ends of answers. Perplexity, and how many
+         answers stop
 long     four times as many steps, one seed: validation perplexity on the way
 teacher  what SmolLM2 says of the test answers, and of what each student wrote (needs the pretrained extra)
 vocabulary   how much of the teacher's text its most frequent pieces cover (needs the extra and what it wrote)
@@ -195,7 +195,8 @@ EPOCH = {
     "prompts counted": (True, True, False, False),
     "attention closed": (True, False, False, True),
 }
-EPOCH_RATES, EPOCH_SEED = (1e-3, 2e-3, 4e-3, 8e-3), 100
+EPOCH_TUNED = ("probabilities", "text only", "attention closed")
+EPOCH_RATES, EPOCH_SEEDS = (1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2), (100, 101, 102)
 ASKED = 60  # prompts that each student answers
 
 
@@ -249,36 +250,58 @@ def alone(student, part, answers=40):
     return round(math.exp(losses.cross_entropy(torch.cat(logits), torch.cat(told)).item()), 4)
 
 
-def begin_epoch(arm, seed):
-    """(a fresh student, whether it hears probabilities, what it reads: pieces, the teacher's, which of them count)."""
-    soft, prompts, ends, closed = EPOCH[arm]
-    student = (Closed if closed else LanguageModel)(len(transfer_set()[1]), **STUDENT, seed=seed)
-    return student, soft, counted(prompts, ends)
+def disjoint(count, seed):
+    """Windows that share no place, in an order of the seed's, as batches int64 (steps, BATCH, LENGTH)."""
+    generator = torch.Generator().manual_seed(seed)
+    whole = (count - 1) // (BATCH * LENGTH) * BATCH
+    starts = LENGTH * torch.randperm(whole, generator=generator)
+    starts = starts + torch.randint(count - whole * LENGTH, (1,), generator=generator)
+    return starts.view(-1, BATCH, 1) + torch.arange(LENGTH)
 
 
 def epoch_student(arm, rate, seed):
-    """As many steps as once through takes, in windows drawn at random: a place is read once on average."""
-    student, soft, (ids, top, counts) = begin_epoch(arm, seed)
-    steps = round(len(ids) / (BATCH * LENGTH))
-    recipe = Recipe(1.0, 0.0, steps=steps, batch_size=BATCH, learning_rate=rate, seed=seed)
-    start = time.process_time()
-    drain(language.train_language_model(student, ids, top if soft else None, recipe=recipe, length=LENGTH, mask=counts))
-    return student, {"steps": steps, "seconds": round(time.process_time() - start, 1)}
+    """A student after once through every second answer, where no place is read twice; the steps and seconds it took."""
+    soft, prompts, ends, closed = EPOCH[arm]
+    student = (Closed if closed else LanguageModel)(len(transfer_set()[1]), **STUDENT, seed=seed)
+    ids, top, counts = counted(prompts, ends)
+    batches = disjoint(len(ids), seed)
+    recipe = Recipe(1.0, 0.0, steps=len(batches), batch_size=BATCH, learning_rate=rate, seed=seed)
+    steps, start = iter(batches), time.process_time()
+
+    def next_loss(temperature, alpha):
+        places = next(steps)
+        heard = counts[places]
+        logits, places = student(ids[places])[heard], places[heard]
+        if soft:
+            return losses.top_k_divergence_core(logits, top.ids[places], top.weights[places].log(), rest="bucket")
+        return losses.cross_entropy_core(logits, ids[places + 1])
+
+    drain(descend(student, next_loss, recipe=recipe))
+    return student, {"steps": len(batches), "seconds": round(time.process_time() - start, 1)}
 
 
-def epoch_rates(arm, rate):
-    student, _ = epoch_student(arm, rate, EPOCH_SEED)
+def epoch_rates(arm, rate, seed):
+    student, _ = epoch_student(arm, rate, seed)
     return {"validation": alone(student, transfer_set()[0].validation)}
 
 
 def epoch_rates_jobs():
-    yield from ({"arm": arm, "rate": rate} for arm, rate in product(("probabilities", "text only"), EPOCH_RATES))
+    for arm, rate, seed in product(EPOCH_TUNED, EPOCH_RATES, EPOCH_SEEDS):
+        yield {"arm": arm, "rate": rate, "seed": seed}
+
+
+def tried(arm):
+    """{rate: mean validation perplexity of the seeds that chose}"""
+    found = {}
+    for row in RECORD.rows("epoch_rates", arm=arm):
+        found.setdefault(row["rate"], []).append(row["validation"])
+    return {rate: statistics.fmean(values) for rate, values in found.items()}
 
 
 def epoch_rate(arm):
-    """Its own rate for the text; those that are told probabilities share one, as they hear nearly the same."""
-    rows = RECORD.rows("epoch_rates", arm=arm if arm == "text only" else "probabilities")
-    return min(rows, key=lambda row: row["validation"])["rate"]
+    """The best rate of those three; those that differ in what counts have that of the probabilities."""
+    mean = tried(arm if arm in EPOCH_TUNED else "probabilities")
+    return min(mean, key=mean.get)
 
 
 def epoch(arm, seed):
@@ -304,45 +327,6 @@ def epoch(arm, seed):
 
 def epoch_jobs():
     yield from ({"arm": arm, "seed": seed} for seed, arm in product(SEEDS, EPOCH))
-
-
-def disjoint(count, seed):
-    """Windows that share no place, in an order of the seed's, as batches int64 (steps, BATCH, LENGTH)."""
-    generator = torch.Generator().manual_seed(seed)
-    whole = (count - 1) // (BATCH * LENGTH) * BATCH
-    starts = LENGTH * torch.randperm(whole, generator=generator)
-    starts = starts + torch.randint(count - whole * LENGTH, (1,), generator=generator)
-    return starts.view(-1, BATCH, 1) + torch.arange(LENGTH)
-
-
-def once_student(arm, rate, seed):
-    """Once through every second answer, and no place is read twice."""
-    student, soft, (ids, top, counts) = begin_epoch(arm, seed)
-    batches = disjoint(len(ids), seed)
-    recipe = Recipe(1.0, 0.0, steps=len(batches), batch_size=BATCH, learning_rate=rate, seed=seed)
-    steps = iter(batches)
-
-    def next_loss(temperature, alpha):
-        places = next(steps)
-        heard = counts[places]
-        logits, places = student(ids[places])[heard], places[heard]
-        if soft:
-            return losses.top_k_divergence_core(logits, top.ids[places], top.weights[places].log(), rest="bucket")
-        return losses.cross_entropy_core(logits, ids[places + 1])
-
-    drain(descend(student, next_loss, recipe=recipe))
-    return student
-
-
-def once(arm, rate, seed):
-    return {"validation": alone(once_student(arm, rate, seed), transfer_set()[0].validation)}
-
-
-def once_jobs():
-    for arm, rate in product(("probabilities", "text only"), EPOCH_RATES):
-        yield {"arm": arm, "rate": rate, "seed": EPOCH_SEED}
-    for seed, arm in product(SEEDS, ("probabilities", "attention closed")):
-        yield {"arm": arm, "rate": 8e-3, "seed": seed}
 
 
 # --- the real teacher -----------------------------------------------------------------------------
@@ -473,7 +457,6 @@ SECTIONS = {
     "arms": (arms, arms_jobs),
     "epoch_rates": (epoch_rates, epoch_rates_jobs),
     "epoch": (epoch, epoch_jobs),
-    "once": (once, once_jobs),
     "long": (long, long_jobs),
     "teacher": (teacher, teacher_jobs),
     "vocabulary": (vocabulary, vocabulary_jobs),

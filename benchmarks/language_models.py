@@ -4,8 +4,8 @@ tuning       every arm of `transfer` and `divergences` at four learning rates, t
 transfer     a student of 32 000 weights: text, soft targets, text that the teacher wrote, and the controls
 divergences  a student of 6 000 weights: what forward, reverse and Jensen-Shannon divergence make of it
 other_rates  three of them at the learning rate that each did not get: what of the above the rate did
-on_policy    the small student goes on from the same start: on given text or on its own; equal steps, and equal time
 costs        milliseconds for a step on given and on own text, and what it takes to keep the teacher's logits
+on_policy    the small student goes on from the same start: on given text or on its own; equal steps, and equal time
 caches       a few of the teacher's probabilities for each character: bytes, error, and the student's bits
 texts        what the teacher and the small students write, to be read
 
@@ -393,16 +393,10 @@ def go_on(arm, steps, seed):
     return student.eval(), time.process_time() - start
 
 
-@cache
 def steps_of_equal_time():
-    """As recorded, or measured: how many steps on given text, the teacher's logits at hand, take as long as 80 with own text (a median of 5)."""
-    for row in RECORD.rows("on_policy", budget="equal time"):
-        return row["steps"]
-    ratios = []
-    for _ in range(5):
-        own, given = (go_on(arm, 20, 0)[1] for arm in ("own text, reverse KL", "given text, reverse KL"))
-        ratios.append(own / given)
-    return round(MORE_STEPS * statistics.median(ratios))
+    """How many steps on given text, its logits at hand, take as long as 80 on own text, by what `costs` recorded."""
+    given, own = (RECORD.rows("costs", what=what)[0]["milliseconds"] for what in (STEP_COSTS[0], STEP_COSTS[2]))
+    return round(MORE_STEPS * own / given)
 
 
 def on_policy(arm, budget, seed):
@@ -566,8 +560,8 @@ SECTIONS = {
     "transfer": (transfer, transfer_jobs),
     "divergences": (divergences, divergences_jobs),
     "other_rates": (other_rates, other_rates_jobs),
-    "on_policy": (on_policy, on_policy_jobs),
     "costs": (costs, costs_jobs),
+    "on_policy": (on_policy, on_policy_jobs),
     "caches": (caches, caches_jobs),
     "texts": (texts, texts_jobs),
 }

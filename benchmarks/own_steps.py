@@ -5,6 +5,7 @@ addition     answers, written-out steps, a teacher's sampled steps, with and wit
 text         a student of 4448 weights goes on from one start: on given text, on its own, looking ahead with a baseline
 precision    the same on its own text at one large rate, which was not tuned
 drafting     what drafters are trained with, and what a large model accepts of their text
+pieces       a student of word pieces and a teacher of characters: text only, sorted probabilities, exact ones
 
 Each has a section NAME_tried before it: every arm at three learning rates or more, two seeds that are not reported, until
 the best rate has a worse one on either side. The best is run with SEEDS; the arms of a seed share their initial weights. A rate is
@@ -20,7 +21,7 @@ import torch
 from language_models import real_words
 from sections import Record, main
 
-from kdlab import arithmetic, drafting, losses, walks
+from kdlab import arithmetic, drafting, losses, pieces, walks
 from kdlab.data import load_moby_dick
 from kdlab.generation import generate
 from kdlab.language import bits_per_character, distill_on_policy, predict_text, train_language_model
@@ -453,6 +454,128 @@ def drafting_run(arm, seed):
     return found | {"passes": passes}
 
 
+# --- a student of word pieces ---------------------------------------------------------------------------------
+
+PIECE_CHARACTERS, PIECE_STEPS, PIECE_BATCH, PIECE_LENGTH = 10_000, 300, 16, 32
+PIECE_BEFORE = 48  # characters that the teacher reads before each place
+PIECE_SEEDS = range(5)
+SORTED_WEIGHTS = (0.1, 0.3, 1.0, 3.0)  # of the sorted distance, beside the cross-entropy of the text
+PIECE_ARMS = {  # arm: (what the teacher gives, weights of the sorted distance to it)
+    "text only": (None, ()),
+    "text only, ten times as much": (None, ()),
+    "sorted, characters": ("characters", SORTED_WEIGHTS),
+    "sorted, pieces": ("pieces", SORTED_WEIGHTS),
+    "exact, nothing ruled out": ("nothing ruled out", ()),
+    "exact": ("pieces", ()),
+}
+PIECE_TRIED = [
+    variant
+    for arm, (_, weights) in PIECE_ARMS.items()
+    for variant in ([f"{arm}, weight {weight:g}" for weight in weights] or [arm])
+]
+
+
+@cache
+def piece_tokenizer():
+    return pieces.LongestPieceTokenizer.train(load_moby_dick().train[:100_000], 60)
+
+
+def piece_ids(text):
+    return torch.from_numpy(piece_tokenizer().encode(text))
+
+
+@cache
+def piece_lessons():
+    """The pieces of the text, ids (M,), and what the teacher says after each of them, {name: probabilities (M, pieces)}."""
+    tokenizer, teacher = load_moby_dick_teacher()
+    own, text = piece_tokenizer(), load_moby_dick().train[: PIECE_BEFORE + PIECE_CHARACTERS]
+    strings = own.pieces(text)
+    ends = torch.tensor([len(piece) for piece in strings]).cumsum(0)
+    kept = [n for n, end in enumerate(ends.tolist()) if end >= PIECE_BEFORE]
+    before = torch.from_numpy(tokenizer.encode(text)).unfold(0, PIECE_BEFORE, 1)[ends[kept] - PIECE_BEFORE]
+    out = [own.ruled_out(strings[max(0, n - own.longest) : n + 1]) for n in kept]
+    watched = {*own.vocabulary, *(string for strings in out for string in strings)}
+    parts = [pieces.beginnings(teacher, rows, tokenizer, watched) for rows in before.split(64)]
+    begins = {string: torch.cat([part[string] for part in parts]) for string in parts[0]}
+    exact = torch.zeros(len(kept), len(own), dtype=torch.double)
+    for strings_out in set(out):
+        rows = torch.tensor([n for n, found in enumerate(out) if found == strings_out])
+        exact[rows] = pieces.next_piece({name: p[rows] for name, p in begins.items()}, own, strings_out)
+    characters = torch.zeros_like(exact)
+    characters[:, : len(tokenizer)] = torch.stack([begins[c] for c in tokenizer.vocabulary], 1)
+    said = {"pieces": exact, "nothing ruled out": pieces.next_piece(begins, own), "characters": characters}
+    return piece_ids(text)[kept], {name: p.float() for name, p in said.items()}
+
+
+def sorted_distance(student_logits, teacher_logits, temperature=1.0):
+    return pieces.sorted_distance(student_logits, teacher_logits)
+
+
+def piece_student(variant, seed, rate):
+    arm, _, weight = variant.partition(", weight ")
+    ids, said = piece_lessons()
+    if arm == "text only, ten times as much":
+        ids = piece_ids(load_moby_dick().train[PIECE_BEFORE : PIECE_BEFORE + 10 * PIECE_CHARACTERS])
+    kind, _ = PIECE_ARMS[arm]
+    told = None if kind is None else said[kind].clamp(min=1e-9).log()
+    alpha = 1 / (1 + float(weight)) if weight else float(kind is None)
+    options = {"divergence": sorted_distance if weight else FORWARD}
+    student = LanguageModel(
+        len(piece_tokenizer()), width=48, heads=4, layers=1, context=PIECE_LENGTH, std=0.08, seed=seed
+    )
+    recipe = Recipe(1.0, alpha, PIECE_STEPS, PIECE_BATCH, rate, seed)
+    start = time.process_time()
+    drain(train_language_model(student, ids, told, recipe=recipe, length=PIECE_LENGTH, **options))
+    return student.eval(), round(time.process_time() - start, 2)
+
+
+def piece_bits(student, part):
+    """Bits for each *character* of held-out text, so that students of other tokens compare."""
+    text = getattr(load_moby_dick(), part)[:40_000]
+    ids = piece_ids(text)
+    logits = predict_text(student, ids, PIECE_LENGTH)[:-1]
+    bits = losses.cross_entropy_core(logits, ids[1:]).item() * (len(ids) - 1) / LN_2
+    return round(bits / (len(text) - len(piece_tokenizer().vocabulary[ids[0]])), 4)
+
+
+def pieces_tried(arm, rate, seed):
+    return {"score": piece_bits(piece_student(arm, seed, rate)[0], "validation")}
+
+
+def best_variant(arm):
+    """The arm with the weight that was best at its best rate, and that rate."""
+    variants = [variant for variant in PIECE_TRIED if variant.partition(", weight ")[0] == arm]
+    lowest = {variant: min(scores_of("pieces_tried", variant).values()) for variant in variants}
+    best = min(lowest, key=lowest.get)
+    return best, rate_of("pieces_tried", best)
+
+
+def pieces_run(arm, seed):
+    variant, rate = best_variant(arm)
+    student, seconds = piece_student(variant, seed, rate)
+    found = {"rate": rate, "test": piece_bits(student, "test"), "seconds": seconds}
+    weight = variant.partition(", weight ")[2]
+    return found | ({"weight": float(weight)} if weight else {})
+
+
+def pieces_teacher(what):
+    """What the exact probabilities say of the text that they are for, and the teacher of held-out characters."""
+    start = time.process_time()
+    ids, said = piece_lessons()
+    seconds, count = time.process_time() - start, sum(len(piece_tokenizer().vocabulary[n]) for n in ids[1:].tolist())
+    bits = {
+        name: -said[name][:-1].gather(1, ids[1:, None]).log2().sum().item() / count
+        for name in ("pieces", "nothing ruled out")
+    }
+    impossible = (said["nothing ruled out"] * (said["pieces"] == 0)).sum(1).mean().item()
+    tokenizer, teacher = load_moby_dick_teacher()
+    test = torch.from_numpy(tokenizer.encode(load_moby_dick().test[:40_000]))
+    return rounded({
+        "places": len(ids), "seconds": seconds, "bits of the text": bits["pieces"], "nothing ruled out": bits["nothing ruled out"],
+        "probability of what is ruled out": impossible, "test": bits_per_character(teacher, test, 64),
+    })  # fmt: skip
+
+
 # ---------------------------------------------------------------------------------------------------------------
 
 SECTIONS = {
@@ -467,6 +590,9 @@ SECTIONS = {
     "precision": (precision, partial(fresh, PRECISION_ARMS)),
     "drafting_tried": (drafting_tried, partial(tries, "drafting_tried", DRAFT_ARMS, 0.01, ONE_TRIAL)),
     "drafting": (drafting_run, partial(fresh, DRAFT_ARMS)),
+    "pieces_teacher": (pieces_teacher, lambda: [{"what": "teacher"}]),
+    "pieces_tried": (pieces_tried, partial(tries, "pieces_tried", PIECE_TRIED, 0.01)),
+    "pieces": (pieces_run, partial(fresh, PIECE_ARMS, PIECE_SEEDS)),
 }
 RECORD = Record("own_steps", lambda: {"seeds": list(SEEDS), "trial_seeds": list(TRIAL_SEEDS)})
 

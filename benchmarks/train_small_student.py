@@ -19,7 +19,7 @@ from kdlab.compression import pack
 from kdlab.compression.weights import layers_of
 from kdlab.teachers import SMALL_STUDENT, small_student
 
-NETWORK, WEIGHTS = "12-24-24, mean", "4 bits"
+NETWORK, WEIGHTS = "12-24-24, flatten", "4 bits"
 
 
 def main():

@@ -17,7 +17,7 @@ import torch
 from kdlab.checks import check_whole
 from kdlab.generation import generate
 from kdlab.losses import cross_entropy_core, kl_divergence_core
-from kdlab.models import evaluating
+from kdlab.models import check_language_model, evaluating, logits_of
 from kdlab.text import CharacterTokenizer
 from kdlab.training import check_start, descend
 
@@ -31,7 +31,10 @@ def problems(digits, count, generator):
     """Pairs of numbers of so many digits, without a leading zero (one digit may be 0): a list of (int, int)."""
     digits, count = check_whole("digits", digits, 1), check_whole("count", count, 1)
     low = 10 ** (digits - 1) if digits > 1 else 0
-    return [tuple(pair) for pair in torch.randint(low, 10**digits, (count, 2), generator=generator).tolist()]
+    return [
+        tuple(pair)
+        for pair in torch.randint(low, 10**digits, (count, 2), generator=generator, device=generator.device).tolist()
+    ]
 
 
 def prompt(a, b):
@@ -85,7 +88,7 @@ def shortened(text):
 def encode(texts, length=None):
     """Whole texts, prompts and all, as rows of ids int64 (N, L), filled up with the end's id."""
     rows = [torch.from_numpy(TOKENIZER.encode(text)) for text in texts]
-    ids = torch.full((len(rows), length or max(map(len, rows))), END)
+    ids = torch.full((len(rows), length or max(map(len, rows))), END, dtype=torch.int64, device="cpu")
     for place, row in zip(ids, rows, strict=True):
         place[: len(row)] = row
     return ids
@@ -100,11 +103,12 @@ def counted(ids):
 
 def write(model, pairs, *, temperature=1.0, generator=None):
     """What a model writes after the prompt of each pair of numbers, up to the first full stop: a list of strings."""
+    check_language_model(model)
     written, lengths = [""] * len(pairs), {}
     for place, pair in enumerate(pairs):
         lengths.setdefault(len(prompt(*pair)), []).append(place)
     for length, chosen in lengths.items():  # prompts of one length together
-        asked = encode([prompt(*pairs[place]) for place in chosen])
+        asked = encode([prompt(*pairs[place]) for place in chosen]).to(model.tokens.weight.device)
         ids = generate(model, asked, model.context - length, temperature=temperature, generator=generator)
         for place, row in zip(chosen, ids[:, length:], strict=True):
             text, stop, _ = TOKENIZER.decode(row).partition(".")
@@ -118,19 +122,20 @@ def train_adder(student, texts, teacher=None, *, recipe, evaluate=None, evaluate
     The loss is the cross-entropy of each next token, or with a teacher, a LanguageModel, KL(teacher || student) there.
     """
     check_start(student, recipe, evaluate, evaluate_every)
-    ids = encode(texts)
+    check_language_model(student)
+    ids = encode(texts).to(student.tokens.weight.device)
     mask = counted(ids)[:, 1:]
     if teacher is not None:
         with evaluating(teacher):
-            taught = torch.cat([teacher(part) for part in ids[:, :-1].split(256)])
+            taught = torch.cat([logits_of(teacher(part)) for part in ids[:, :-1].split(256)])
     generator = torch.Generator().manual_seed(recipe.seed)
 
     def next_loss(temperature, alpha):
-        chosen = torch.randint(len(ids), (recipe.batch_size,), generator=generator)
+        chosen = torch.randint(len(ids), (recipe.batch_size,), generator=generator, device="cpu").to(ids.device)
         counts = mask[chosen]
         longest = int(counts.any(0).nonzero().max()) + 1  # what only fills up costs time
         counts, rows = counts[:, :longest], ids[chosen, : longest + 1]
-        logits = student(rows[:, :-1])[counts]
+        logits = logits_of(student(rows[:, :-1]))[counts]
         if teacher is None:
             return cross_entropy_core(logits, rows[:, 1:][counts])
         return kl_divergence_core(logits, taught[chosen, :longest][counts], temperature=temperature)

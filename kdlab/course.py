@@ -132,7 +132,10 @@ def _folder(target):
         raise FileNotFoundError(f"there is no folder {target.parent}: make it first, or {other}")
     if not os.access(target if target.exists() else target.parent, os.W_OK | os.X_OK):
         raise PermissionError(f"you may not write to {target}: {other}")
-    target.mkdir(exist_ok=True)
+    try:
+        target.mkdir(exist_ok=True)
+    except OSError as error:  # the rights allow it, and the disk does not
+        raise type(error)(f"{target} cannot be made ({error.strerror}): {other}") from error
     return target
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 
 from kdlab.checks import check_whole
-from kdlab.losses import check_logits, entropy
+from kdlab.losses import check_device, check_logits, entropy
 from kdlab.models import MLP
 from kdlab.training import Recipe, drain, train
 
@@ -67,6 +67,7 @@ HALF = Recipe(steps=500, batch_size=64, learning_rate=2e-2)
 
 def train_half(inputs, labels, first, *, recipe=HALF, seed=0, classes=5):
     """A specialist 784-128-classes that has seen only the images labelled first, first + 1, ..., moved a little."""
+    check_device("labels", labels, "the inputs", inputs)
     mine = (labels >= first) & (labels < first + classes)
     model = MLP(inputs.shape[-1], 128, classes, seed=seed)
     drain(train(model, inputs[mine], labels[mine] - first, recipe=replace(recipe, seed=seed), jitter=2))

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 import torch
 
 from kdlab.checks import check_whole
-from kdlab.models import evaluating
+from kdlab.losses import check_device, check_logits
+from kdlab.models import check_language_model, evaluating
 
 
 def acceptance(drafter_logits, teacher_logits):
     """The chance that a drafted token is kept, sum over the vocabulary of min(p, q): logits (..., V) twice -> (...)."""
+    for name, logits in (("drafter_logits", drafter_logits), ("teacher_logits", teacher_logits)):
+        check_logits(name, logits)
     p, q = teacher_logits.softmax(-1), drafter_logits.softmax(-1)
     return torch.minimum(p, q).sum(-1)
 
@@ -34,10 +37,10 @@ def judge(p, q, drafted, generator):
     """
     chosen_p = p[:, :-1].gather(-1, drafted[..., None])[..., 0]
     chosen_q = q.gather(-1, drafted[..., None])[..., 0]
-    chance = torch.rand(drafted.shape, generator=generator)
+    chance = torch.rand(drafted.shape, generator=generator, dtype=torch.float32, device=generator.device).to(p.device)
     kept = (chance * chosen_q < chosen_p).cumprod(1).sum(1)
     after = torch.cat([remainder(p[:, :-1], q), p[:, -1:]], 1)
-    rows = after[torch.arange(len(after)), kept]
+    rows = after[torch.arange(len(after), device=after.device), kept]
     return kept, torch.multinomial(rows, 1, generator=generator)[:, 0]
 
 
@@ -60,16 +63,20 @@ def write(teacher, drafter, prompt, length, *, ahead=4, generator=None) -> Itera
     length, ahead = check_whole("length", length, 1), check_whole("ahead", ahead, 1)
     if not isinstance(prompt, torch.Tensor) or prompt.dtype != torch.int64 or prompt.ndim != 1 or not len(prompt):
         raise ValueError("prompt must be a tensor of ids int64 (L,), a single text that is not empty")
+    for model in (teacher, drafter):
+        check_language_model(model)
     sizes = [model.tokens.num_embeddings for model in (teacher, drafter)]
     if sizes[0] != sizes[1]:
         raise ValueError(f"the teacher knows {sizes[0]} tokens, the drafter {sizes[1]}: they need the same vocabulary")
+    for name, model in (("the teacher", teacher), ("the drafter", drafter)):
+        check_device("the prompt's ids", prompt, name, model.tokens.weight)
     longest = len(prompt) + length - 1 + ahead
     if longest > min(teacher.context, drafter.context):
         raise ValueError(
             f"{len(prompt)} tokens of prompt, {length} new ones and {ahead} ahead are too many for a context of "
             f"{min(teacher.context, drafter.context)}"
         )
-    generator = torch.Generator().manual_seed(0) if generator is None else generator
+    generator = torch.Generator(prompt.device).manual_seed(0) if generator is None else generator
     return _rounds(teacher, drafter, prompt, len(prompt) + length, ahead, generator)
 
 

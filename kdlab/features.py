@@ -8,7 +8,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from kdlab.checks import check_number
-from kdlab.losses import attention_transfer_loss_core, cross_entropy_core, hint_loss_core, kl_divergence_core
+from kdlab.losses import (
+    attention_transfer_loss_core,
+    check_device,
+    cross_entropy_core,
+    hint_loss_core,
+    kl_divergence_core,
+)
 from kdlab.models import ConvNet, evaluating
 from kdlab.training import batches_of, check_run, descend
 
@@ -34,6 +40,7 @@ def share_inside(maps, boxes):
 
 def last_maps(model, inputs, layer=-1, batch_size=1000):
     """The maps (N, C, h, w) of this layer of a ConvNet for inputs (N, 784), in eval mode and without gradients."""
+    check_device("inputs", inputs, "the model", next(model.parameters()))
     with evaluating(model):
         return torch.cat([model(batch, details=True)["maps"][layer] for batch in inputs.split(batch_size)])
 
@@ -44,6 +51,7 @@ def teacher_cache(teacher, inputs, layer=-1, batch_size=1000):
     The latter two are of the maps of this layer. Hints are divided by their standard deviation over everything, so that
     one weight suits every teacher; of the attention there is one channel, which has the same attention as all of them.
     """
+    check_device("inputs", inputs, "the teacher", next(teacher.parameters()))
     with evaluating(teacher):
         parts = [teacher(batch, details=True) for batch in inputs.split(batch_size)]
     maps = torch.cat([part["maps"][layer] for part in parts])
@@ -75,8 +83,10 @@ def train_student(
     both.student, both.projection = student, projection
     if projection is None and cache is not None:
         sizes = student.convolutions[layer].out_channels, cache["hint"].shape[1]
-        noise = torch.randn(sizes, generator=torch.Generator().manual_seed(recipe.seed + 70))
-        both.projection = nn.Parameter(noise / sizes[0] ** 0.5)
+        noise = torch.randn(
+            sizes, dtype=torch.float32, device="cpu", generator=torch.Generator().manual_seed(recipe.seed + 70)
+        )
+        both.projection = nn.Parameter((noise / sizes[0] ** 0.5).to(next(student.parameters())))
     return _run(both, inputs, labels, cache, weights, recipe, layer, evaluate, evaluate_every)
 
 

@@ -57,7 +57,8 @@ def permute_wrong(logits, generator):
     check_logits("logits", logits)
     wrong = torch.ones_like(logits, dtype=torch.bool).scatter(-1, logits.argmax(-1, keepdim=True), False)
     others = logits[wrong].view(len(logits), -1)
-    order = torch.rand(others.shape, generator=generator, device=generator.device).argsort(-1).to(logits.device)
+    order = torch.rand(others.shape, generator=generator, dtype=torch.float32, device=generator.device)
+    order = order.argsort(-1).to(logits.device)
     permuted = logits.clone()
     permuted[wrong] = others.gather(-1, order).flatten()
     return permuted

@@ -18,7 +18,7 @@ from kdlab.losses import (
     sampled_cross_entropy_core,
     top_k_divergence_core,
 )
-from kdlab.models import evaluating, logits_of
+from kdlab.models import check_language_model, evaluating, logits_of
 from kdlab.token_caches import TokenCache
 from kdlab.training import check_race, check_start, descend, side_by_side
 
@@ -275,11 +275,7 @@ def _scores(teacher, ids, vocabulary):
 
 def check_text(model, text, least):
     """ValueError unless the text is a row of at least `least` ids that the model knows."""
-    if not hasattr(model, "tokens") or not hasattr(model, "context"):
-        raise ValueError(
-            f"the model must be a kdlab.models.LanguageModel, or have its `tokens` (an embedding) and `context`, and "
-            f"return logits: got {type(model).__name__}"
-        )
+    check_language_model(model)
     if not isinstance(text, torch.Tensor) or text.dtype != torch.int64 or text.ndim != 1:
         raise ValueError("a text must be a tensor of ids, int64 (M,): torch.from_numpy(tokenizer.encode(string))")
     if len(text) < least:

@@ -4,8 +4,8 @@ import torch
 from torch.func import functional_call, jacrev, vmap
 
 from kdlab.checks import check_number
-from kdlab.losses import check_logits
-from kdlab.models import evaluating
+from kdlab.losses import check_device, check_logits
+from kdlab.models import evaluating, logits_of
 
 
 def biased(logits, bias):
@@ -37,13 +37,16 @@ def gradient_variance(student, inputs, probabilities):
     input and class.
     """
     weights = {name: p.detach() for name, p in student.named_parameters()}
+    check_device("inputs", inputs, "the student", next(iter(weights.values())))
     with evaluating(student):
-        logits = student(inputs)
+        logits = logits_of(student(inputs))
         _check_probabilities(probabilities, logits)
-        jacobians = vmap(jacrev(lambda own, x: functional_call(student, own, (x,))), in_dims=(None, 0))(weights, inputs)
+        jacobians = vmap(jacrev(lambda own, x: logits_of(functional_call(student, own, (x,)))), in_dims=(None, 0))(
+            weights, inputs
+        )
     slopes = torch.cat([part.flatten(2) for part in jacobians.values()], -1).double()  # (N, classes, weights)
     p, q = probabilities.double(), logits.double().softmax(-1)
-    by_label = (q.unsqueeze(1) - torch.eye(p.shape[-1], dtype=p.dtype)) @ slopes  # (N, label, weights)
+    by_label = (q.unsqueeze(1) - torch.eye(p.shape[-1], dtype=p.dtype, device=p.device)) @ slopes  # (N, label, weights)
     by_point = ((q - p).unsqueeze(1) @ slopes).squeeze(1)  # the mean over the labels
     luck = (p * (by_label - by_point.unsqueeze(1)).square().sum(-1)).sum(-1)
     return {
@@ -53,7 +56,8 @@ def gradient_variance(student, inputs, probabilities):
 
 
 def _check_probabilities(probabilities, logits):
-    if probabilities.shape != logits.shape or not torch.allclose(probabilities.sum(-1), torch.ones(len(logits))):
+    check_device("probabilities", probabilities, "the logits", logits)
+    if probabilities.shape != logits.shape or not ((probabilities.sum(-1) - 1).abs() < 1e-4).all():
         raise ValueError(
             f"probabilities must be {tuple(logits.shape)} with rows that sum to 1, got {tuple(probabilities.shape)}"
         )

@@ -176,6 +176,15 @@ def logits_of(output):
     )
 
 
+def check_language_model(model):
+    """ValueError unless the model has what the course asks of one that reads ids."""
+    if not hasattr(model, "tokens") or not hasattr(model, "context"):
+        raise ValueError(
+            f"the model must be a kdlab.models.LanguageModel, or have its `tokens` (an embedding) and `context`, and "
+            f"return logits: got {type(model).__name__}"
+        )
+
+
 @contextmanager
 def evaluating(model):
     """Eval mode, without gradients; afterwards every module of the model has the mode that it had."""

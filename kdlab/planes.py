@@ -21,7 +21,7 @@ class Plane:
     extent: float = 3.0
 
     def __post_init__(self):
-        means = torch.as_tensor(self.means, dtype=torch.float32)
+        means = _floats(self.means)
         if means.ndim != 3 or means.shape[0] < 2 or means.shape[1] < 1 or means.shape[2] != 2:
             raise ValueError(f"means must be (classes, groups, 2) with at least two classes, got {tuple(means.shape)}")
         if not means.isfinite().all():
@@ -43,7 +43,7 @@ class Plane:
         n = check_whole("n", n, 1)
         generator = torch.Generator().manual_seed(check_whole("seed", seed, 0))
         # Uniform numbers come one after another, so a longer sample begins with the shorter one; normal ones may not.
-        uniform = torch.rand(n, 4, generator=generator, dtype=torch.float64).clamp(min=1e-12)
+        uniform = torch.rand(n, 4, generator=generator, dtype=torch.float64, device="cpu").clamp(min=1e-12)
         classes, groups = self.means.shape[:2]
         labels = (uniform[:, 0] * classes).long()
         group = (uniform[:, 1] * groups).long()
@@ -67,17 +67,24 @@ class Plane:
 
     def grid(self, side):
         """Points (side², 2) on a square grid over the drawn square, row by row from the top left, as pictures are."""
-        steps = torch.linspace(-self.extent, self.extent, check_whole("side", side, 2))
+        steps = torch.linspace(
+            -self.extent, self.extent, check_whole("side", side, 2), dtype=torch.float32, device="cpu"
+        )
         y, x = torch.meshgrid(steps.flip(0), steps, indexing="ij")
         return torch.stack([x.flatten(), y.flatten()], dim=1)
 
     def _check_points(self, points):
-        points = torch.as_tensor(points, dtype=torch.float32)
+        points = _floats(points)
         if points.ndim != 2 or points.shape[1] != 2:
             raise ValueError(f"points must be (N, 2), got {tuple(points.shape)}")
         return points
 
 
+def _floats(given):
+    """The numbers as a float32 tensor, where they are; lists and arrays come to the CPU."""
+    return torch.as_tensor(given, dtype=torch.float32, device=getattr(given, "device", "cpu"))
+
+
 def two_classes():
     """The course's plane: two classes of two groups each, whose border is curved and blurred in the middle."""
-    return Plane(torch.tensor([[[-1.5, 0.6], [0.6, 1.0]], [[1.5, -0.4], [-0.5, -1.1]]]), spread=0.75)
+    return Plane([[[-1.5, 0.6], [0.6, 1.0]], [[1.5, -0.4], [-0.5, -1.1]]], spread=0.75)

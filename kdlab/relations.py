@@ -6,7 +6,8 @@ import torch
 from torch.nn import functional as F
 
 from kdlab.checks import check_whole
-from kdlab.losses import relational_distance_loss, relational_distance_loss_core
+from kdlab.losses import check_device, relational_distance_loss, relational_distance_loss_core
+from kdlab.models import logits_of
 from kdlab.training import batches_of, check_start, descend
 
 
@@ -28,6 +29,7 @@ def distances_to(features, others, *, cosine=False):
             raise ValueError(f"{name} must be a floating-point tensor (N, D), got {found}")
     if features.shape[1] != others.shape[1]:
         raise ValueError(f"vectors of {features.shape[1]} and of {others.shape[1]} numbers are not in one space")
+    check_device("others", others, "features", features)
     if cosine:
         return 1 - F.normalize(features, dim=1) @ F.normalize(others, dim=1).T
     return torch.cdist(features, others)
@@ -64,6 +66,8 @@ def train_relations(
     check_start(student, recipe, evaluate, evaluate_every)
     if len(inputs) != len(features):
         raise ValueError(f"{len(inputs)} inputs and {len(features)} rows of features: each picture needs both")
+    check_device("inputs", inputs, "the student", next(student.parameters()))
+    check_device("features", features, "the inputs", inputs)
     if min(recipe.batch_size, len(inputs)) < 3:
         raise ValueError("relations need batches of three samples or more")
     if loss is None:
@@ -73,7 +77,7 @@ def train_relations(
 
     def next_loss(temperature, alpha):
         rows = next(batches)
-        return loss(student(inputs.index_select(0, rows)), features.index_select(0, rows))
+        return loss(logits_of(student(inputs.index_select(0, rows))), features.index_select(0, rows))
 
     return descend(student, next_loss, recipe=recipe, evaluate=evaluate, evaluate_every=evaluate_every)
 
@@ -81,3 +85,4 @@ def train_relations(
 def _check_labels(features, labels):
     if not isinstance(labels, torch.Tensor) or labels.shape != features.shape[:1]:
         raise ValueError(f"labels must be a tensor ({len(features)},), one for each row of the features")
+    check_device("labels", labels, "the features", features)

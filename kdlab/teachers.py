@@ -58,9 +58,9 @@ def conv_teacher(name):
 
 
 def load_small_student():
-    """A convolutional student of digits whose 8 316 weights have few bits, in eval mode and frozen. Raises DataFileError.
+    """A convolutional student of digits whose 11 916 weights have few bits, in eval mode and frozen. Raises DataFileError.
 
-    `kdlab.compression.pack` writes it in less than five kilobytes. It learned from the labels of MNIST's training images 0
+    `kdlab.compression.pack` writes it in 6388 bytes. It learned from the labels of MNIST's training images 0
     to 49 999, moved a little; no teacher helped.
     """
     weights = load(read_checked(SMALL_STUDENT))
@@ -71,7 +71,7 @@ def small_student(weights):
     """The network of that student, with these weights before they are rounded."""
     from kdlab.compression import quantise  # it needs this module itself
 
-    student = ConvNet(12, 24, 24, kernels=(5, 3, 3), strides=(2, 2, 1), pooling="mean")
+    student = ConvNet(12, 24, 24, kernels=(5, 3, 3), strides=2)
     student.load_state_dict(weights)
     return quantise(student, SMALL_STUDENT_BITS)
 

@@ -8,9 +8,12 @@ import pytest
 import torch
 from lessons import CHECK, SOURCES, build, code_cells, exercises_of
 
+from kdlab import compression, losses, metrics
 from kdlab import labels as kdlab_labels
-from kdlab import losses, metrics
+from kdlab.compression.weights import Quantised, low_rank, straight_through
+from kdlab.exercises import compression as lesson_15
 from kdlab.exercises.core import Exercise
+from kdlab.models import MLP, ConvNet
 
 KDLAB = {
     name: value
@@ -118,3 +121,58 @@ def test_the_ideas_of_the_first_lessons_are_compared():
     assert {"soft_targets", "entropy", "kl_divergence", "distillation_loss", "agreement"} <= compared
     assert {"balanced_draw", "flip_labels", "macro_f1", "expected_calibration_error", "copied_mistakes"} <= compared
     assert "area_under_curve" in compared
+
+
+# Lesson 15's exercises are about one weight, kdlab.compression works on networks: the same function, seen through one layer.
+
+
+def one_layer(weight):
+    """An MLP of one layer with this weight."""
+    network = MLP(weight.shape[1], weight.shape[0])
+    with torch.no_grad():
+        network.layers[0].weight.copy_(weight)
+    return network
+
+
+def pruned(weight, sparsity):
+    network = compression.prune(one_layer(weight.flatten(1)), sparsity)
+    return (network.layers[0].weight != 0).view_as(weight)
+
+
+def bytes_of_mlp(shapes, bits):
+    widths = [shapes[0][1], *(outputs for outputs, _ in shapes)]
+    return len(compression.pack(compression.quantise(MLP(*widths), bits)))
+
+
+def of_a_convolution(inputs_side, channels_in, channels_out, kernel, stride):
+    """That of the second layer: what a network has more with it than without it, its head aside."""
+    with_it = ConvNet(
+        channels_in, channels_out, kernels=(1, kernel), strides=(1, stride), pooling="mean", side=inputs_side
+    )
+    without = ConvNet(channels_in, kernels=1, strides=1, pooling="mean", side=inputs_side)
+    both = [compression.multiply_adds(network, torch.zeros(1, inputs_side**2)) for network in (with_it, without)]
+    return both[0] - 10 * channels_out - (both[1] - 10 * channels_in)
+
+
+@pytest.mark.parametrize(
+    "name, theirs",
+    {
+        "pruning_mask": pruned,
+        "low_rank": low_rank,
+        "straight_through": straight_through,
+        "packed_bytes": bytes_of_mlp,
+        "multiply_adds": of_a_convolution,
+    }.items(),
+)
+def test_kdlab_s_compression_solves_lesson_15(name, theirs):
+    result = getattr(lesson_15, name).check(theirs)
+    assert result.status == "solved", result
+
+
+def test_lesson_15_quantises_as_kdlab_does_where_the_step_comes_from_the_largest():
+    weight = torch.randn(7, 40, generator=torch.Generator().manual_seed(0))
+    for bits in (6, 8):  # for fewer, kdlab's step is the best for a Gaussian; it is a float16 always
+        mine, theirs = lesson_15.fake_quantise.reference(weight, bits), Quantised(bits)(weight)
+        step = weight.abs().amax(1, keepdim=True) / (2**bits / 2 - 0.5)
+        gap = (mine - theirs).abs() / step
+        assert gap.max() < 1.1 and (gap > 0.1).float().mean() < 0.05  # next to a border, the other level

@@ -79,6 +79,16 @@ def test_a_folder_of_somebody_else_gets_a_sentence(there, tmp_path, monkeypatch)
     assert not list(tmp_path.rglob("*.ipynb"))
 
 
+def test_a_disk_that_makes_no_folders_gets_a_sentence(tmp_path, monkeypatch):
+    def refuse(path, **options):
+        raise OSError(30, "Read-only file system", str(path))
+
+    target = tmp_path / "course"
+    monkeypatch.setattr(course.pathlib.Path, "mkdir", refuse)
+    said = course.main(["copy", "--target", str(target)])
+    assert said == f"{target} cannot be made (Read-only file system): name another folder with --target DIR"
+
+
 def test_what_the_disk_says_while_copying_is_a_sentence_too(tmp_path, monkeypatch):
     def full(lesson, target):
         raise OSError(28, "No space left on device", str(target / lesson.name))

@@ -1,5 +1,6 @@
 """benchmarks/distilling_an_llm.py: what its ways of training share, and that the recorded runs are complete."""
 
+import itertools
 import math
 import statistics
 
@@ -99,10 +100,13 @@ def test_once_through_reads_no_place_twice(script):
     assert not torch.equal(batches, script.disjoint(count, 1)) and torch.equal(batches, script.disjoint(count, 0))
 
 
+@pytest.mark.slow
 def test_what_counts_decides_what_is_learned(script, monkeypatch):
     monkeypatch.setattr(script, "STUDENT", {"width": 8, "heads": 2, "layers": 1, "context": 160, "std": 0.06})
-    students = {arm: script.once_student(arm, 1e-3, 0).tokens.weight.detach() for arm in ("text only", "ends counted")}
-    again = script.once_student("text only", 1e-3, 0).tokens.weight
+    students = {
+        arm: script.epoch_student(arm, 1e-3, 0)[0].tokens.weight.detach() for arm in ("text only", "ends counted")
+    }
+    again = script.epoch_student("text only", 1e-3, 0)[0].tokens.weight
     assert torch.equal(students["text only"], again) and not torch.equal(*students.values())
 
 
@@ -126,19 +130,22 @@ def test_perplexity_of_answers_alone(script):
 
 
 def test_rates_for_one_epoch_are_the_best_and_not_at_the_edge(script):
-    for arm in ("text only", "probabilities"):
-        tried = [row["rate"] for row in rows("epoch_rates", arm=arm)]
+    for arm in script.EPOCH_TUNED:
+        tried = script.tried(arm)
         assert min(tried) < script.epoch_rate(arm) < max(tried)
+        for rate in script.EPOCH_RATES:
+            assert {row["seed"] for row in rows("epoch_rates", arm=arm, rate=rate)} == set(script.EPOCH_SEEDS)
     for row in rows("epoch"):
         assert row["rate"] == script.epoch_rate(row["arm"])
 
 
-def test_probabilities_are_ahead_at_each_rate_when_nothing_is_read_twice(script):
-    for rate in script.EPOCH_RATES:
-        found = {
-            arm: rows("once", arm=arm, rate=rate, seed=100)[0]["validation"] for arm in ("text only", "probabilities")
-        }
-        assert found["probabilities"] < 0.92 * found["text only"]
+def test_probabilities_are_ahead_once_through_at_each_rate_that_trains(script):
+    for rate, seed in itertools.product(script.EPOCH_RATES[:-1], script.EPOCH_SEEDS):
+        text, probabilities = (
+            rows("epoch_rates", arm=arm, rate=rate, seed=seed)[0]["validation"]
+            for arm in ("text only", "probabilities")
+        )
+        assert probabilities < 0.92 * text
 
 
 def test_probabilities_are_ahead_once_through():

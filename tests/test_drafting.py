@@ -82,6 +82,7 @@ def writers():
     return big, models.LanguageModel(7, width=8, heads=2, layers=1, context=64, std=0.5, seed=2)
 
 
+@pytest.mark.slow
 def test_the_text_is_distributed_as_the_teachers_own():
     """Two tokens after a prompt, over many seeds, against the teacher's exact probabilities."""
     big, small = writers()

@@ -1,21 +1,37 @@
 """The engine of the exercises: what a change of the reference names, what properties say, what it never does."""
 
+import importlib
+import inspect
 import math
 
 import numpy as np
 import pytest
 import torch
+from lessons import SOURCES, exercises_of
 from torch.nn import functional as F
 
-from kdlab import losses, metrics
+from kdlab import labels, losses, metrics, relations
 from kdlab.exercises import distillation_loss as lesson_03
 from kdlab.exercises import kl_divergence as lesson_02
-from kdlab.exercises import mlp_distillation as lesson_04
 from kdlab.exercises import softmax_and_temperature as lesson_01
 from kdlab.exercises.core import Draw, Exercise, OpenExercise, ScoredExercise
 from kdlab.exercises.engine.diagnosis import quietly
 from kdlab.exercises.engine.mutations import argument_changes, step_changes, with_arguments
+from kdlab.exercises.engine.properties import (
+    Evidence,
+    _common_place,
+    a_class_that_cannot_happen,
+    ends_of_the_weight,
+    least_at_equals,
+)
 from kdlab.exercises.engine.values import close
+
+EXERCISES = {
+    f"{source.stem[3:]}.{name}": exercise
+    for source in SOURCES
+    for name, exercise in vars(exercises_of(source)).items()
+    if isinstance(exercise, Exercise)
+}
 
 
 def make(reference, **options):
@@ -108,6 +124,9 @@ def test_sizes_and_numbers_differ_within_a_draw_and_between_draws():
         (lambda z: z - z.max(-1).values, "`z` has shape (6, 5) and `z.max(-1).values` has shape (6,)"),
         (lambda z: z @ z, "`z` has shape (6, 5) and `z` has shape (6, 5)"),
         (lambda z: z + torch.ones(4), "which dimension was meant to meet which?"),
+        (lambda z: z == z.max(-1).values, "`z` has shape (6, 5) and `z.max(-1).values` has shape (6,)"),
+        (lambda z: torch.cat([z, z.mT]), "`z` has shape (6, 5) and `z.mT` has shape (5, 6)"),
+        (lambda z: torch.cdist(z, z.mT), "`z` has shape (6, 5) and `z.mT` has shape (5, 6)"),
     ],
 )
 def test_shapes_that_do_not_fit_are_both_shown(error, words):
@@ -120,6 +139,33 @@ def test_an_exception_names_the_learner_s_line():
         return shifted.softmaxx(-1)
 
     assert "(at `return shifted.softmaxx(-1)`, line 3 of your function)" in told(answer, lesson_01.stable_softmax)
+
+
+def _halved(logits):
+    return logits.half_of_it()
+
+
+def test_an_exception_in_a_function_that_the_learner_s_calls_names_that_one():
+    assert "(at `return logits.half_of_it()`, line 2 of `_halved`)" in told(
+        lambda logits: _halved(logits), lesson_01.stable_softmax
+    )
+
+    def in_a_list(logits):
+        return [row.softmaxx(-1) for row in logits]
+
+    assert "line 2 of your function)" in told(in_a_list, lesson_01.stable_softmax)
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda p: p.to_sparse(), "You returned a sparse tensor"),
+        (lambda p: p.to("meta"), "on the device meta"),
+        (lambda p: torch.nested.nested_tensor(list(p)), "You returned a nested tensor"),
+    ],
+)
+def test_tensors_that_cannot_be_compared_are_named(change, words):
+    assert words in told(lambda logits: change(logits.softmax(-1)), lesson_01.stable_softmax)
 
 
 def test_pytorch_s_warnings_are_shown_in_full_and_without_paths():
@@ -191,24 +237,44 @@ def test_argument_changes_change_something():
 # kdlab's own functions pass the course's exercises --------------------------------------------------------------------
 
 
-def _of_names(function):
-    """kdlab's function, called as the exercise calls its answer."""
-    return lambda *args, **kwargs: function(*args, **kwargs)
+def _of_names(exercise, function):
+    """kdlab's function, which takes some arguments by name only, called as the exercise calls its answer."""
+    names = list(inspect.signature(exercise.reference).parameters)
+    return lambda *args, **kwargs: function(**dict(zip(names, args, strict=False)), **kwargs)
+
+
+def _twins():
+    """Every exercise whose name and arguments are those of a function of kdlab, with that function."""
+    mine = {
+        name: function
+        for module in (losses, metrics, labels, relations)
+        for name, function in vars(module).items()
+        if inspect.isfunction(function) and function.__module__ == module.__name__
+    }
+    for name, exercise in EXERCISES.items():
+        function = mine.get(name.partition(".")[2])
+        if function and set(inspect.signature(exercise.reference).parameters) <= set(
+            inspect.signature(function).parameters
+        ):
+            yield exercise, function
 
 
 OWN = [
-    (lesson_02.kl_divergence, losses.kl_divergence),
-    (lesson_02.jensen_shannon_divergence, losses.jensen_shannon_divergence),
+    *_twins(),
     (lesson_02.repaired_loss, losses.kl_divergence),
-    (lesson_03.distillation_loss, losses.distillation_loss),
-    (lesson_03.logit_matching_loss, losses.logit_matching_loss),
-    (lesson_04.agreement, metrics.agreement),
+    (EXERCISES["relation_distillation.linear_cka"], lambda x, y: metrics.linear_cka(x, y)),
 ]
+
+
+def test_losses_of_most_lessons_are_among_them():
+    names = {function.__name__ for _, function in OWN}
+    assert {"kl_divergence", "distillation_loss", "hint_loss", "cosine_relation_loss", "attention_kl_loss"} <= names
+    assert len(OWN) >= 26
 
 
 @pytest.mark.parametrize("exercise, function", OWN, ids=[exercise.title for exercise, _ in OWN])
 def test_kdlab_s_own_function_passes_the_exercise_on_it(exercise, function):
-    result = exercise.check(_of_names(function))
+    result = exercise.check(_of_names(exercise, function))
     assert result.status == "solved", result
 
 
@@ -246,6 +312,8 @@ def test_a_scored_exercise_says_both_scores():
         "ZeroDivisionError" in exercise.check(lambda x: x / 0).diagnosis
         and "numeric" not in exercise.check(lambda x: x).diagnosis
     )
+    fallen = ScoredExercise(1, "Ours", 20, "hard", lambda x: x, ("a",), lambda ask: ask(3).value.nothing, 3.0, 3.5)
+    assert "course's fault" in fallen.check(lambda x: torch.ones(2)).diagnosis
     low = ScoredExercise(1, "Few errors", 20, "hard", lambda x: x, ("a",), score, 3.0, 3.5, higher=False)
     assert low.check(lambda x: x).status == "solved" and low.check(lambda x: 2 * x).status == "not yet"
 
@@ -329,7 +397,136 @@ def test_rows_that_are_lost_on_the_way_are_named(answer, words):
     assert words in told(answer, rows)
 
 
+def _of_the_label(logits, labels):
+    return logits.gather(1, labels[:, None])[:, 0]
+
+
+def test_all_columns_for_every_row_are_named():
+    exercise = make(_of_the_label)
+    assert "on its diagonal: you took all columns for every row" in told(lambda z, y: z[:, y], exercise)
+    assert "diagonal" not in told(lambda z, y: z @ z.T, exercise)
+
+
 def test_a_simulation_may_be_off_by_its_tolerance():
     exercise = make(lambda alpha: alpha / 2, tolerance=0.05, draw=lambda draw: {"alpha": draw.weight})
     assert exercise.check(lambda alpha: 0.51 * alpha).status == "solved"
     assert exercise.check(lambda alpha: 0.54 * alpha).status == "not yet"
+
+
+def test_a_small_number_before_a_logarithm_is_named():
+    words = told(
+        lambda z, v, *, temperature=1.0: _kl_with(1e-3, z / temperature, v / temperature), lesson_02.kl_divergence
+    )
+    assert "A small number is added before the logarithm, about 0.001" in words
+
+
+def _kl_with(small, z, v):
+    q, p = z.softmax(-1), v.detach().softmax(-1)
+    return (p * (v.detach().log_softmax(-1) - (q + small).log())).sum(-1).mean()
+
+
+def _cosines(features):
+    unit = F.normalize(features, dim=-1)
+    return (unit @ unit.mT).fill_diagonal_(0.0)
+
+
+cosines = make(_cosines, draw=lambda draw: {"features": draw.logits()})
+
+
+@pytest.mark.parametrize(
+    "answer, words",
+    [
+        (lambda f: _cosines(f) + 0.3 * torch.eye(len(f)), "all on the diagonal, where row and column are the same"),
+        (lambda f: _cosines(f).fill_diagonal_(torch.nan), "Some of your values are nan, all on the diagonal"),
+    ],
+)
+def test_what_the_wrong_entries_have_in_common_is_said(answer, words):
+    assert words in told(answer, cosines)
+
+
+def test_indices_that_are_the_same_are_named_in_tables_of_three_axes():
+    off = torch.zeros(3, 3, 3, dtype=torch.bool)
+    off[torch.arange(3), torch.arange(3)] = True
+    assert _common_place(off) == "all where the first and the second index are the same"
+    assert _common_place(off | off.transpose(1, 2)).startswith(
+        "all where the first and the second or the first and the third"
+    )
+    assert _common_place(off & (torch.arange(3) > 0)) == _common_place(~off & False) == ""
+
+
+@pytest.mark.parametrize(
+    "lesson, name, solved",
+    [
+        ("dark_knowledge", "copied_mistakes", True),
+        ("dark_knowledge", "flip_labels", True),
+        ("language_models", "later_gains", True),
+        ("language_models", "next_character", False),
+        ("feature_distillation", "as_convolution", False),
+        ("feature_distillation", "rest_divergence", False),
+        ("the_students_own_steps", "remainder", False),
+    ],
+)
+def test_older_copies_find_the_exercises_that_moved_or_went(lesson, name, solved):
+    exercise = getattr(importlib.import_module(f"kdlab.exercises.{lesson}"), name)
+    result = exercise.check(getattr(exercise, "reference", len))
+    assert result.status == ("solved" if solved else "open") and repr(exercise.hint()) and repr(exercise.solution())
+    assert solved or "no longer part of the course" in result.diagnosis
+
+
+def test_a_name_that_never_was_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="language_models.*nothing_like_it"):
+        _ = importlib.import_module("kdlab.exercises.language_models").nothing_like_it
+
+
+def _says(speak, reference, answer):
+    """What a property says of an answer."""
+    exercise = make(reference)
+
+    def evidence(function):
+        arguments = [exercise.arguments(number) for number in (0, 1)]
+        call = lambda given: quietly(function, reference, given)  # noqa: E731
+        wanted = lambda given: quietly(reference, reference, given)  # noqa: E731
+        return Evidence(call, wanted, exercise.roles, [(a, call(a), wanted(a)) for a in arguments])
+
+    return speak(evidence(answer))
+
+
+def _cross_entropy(student_logits, teacher_logits):
+    return -(teacher_logits.softmax(-1) * student_logits.log_softmax(-1)).sum(-1).mean()
+
+
+def _mixed(student_logits, teacher_logits, labels, *, alpha):
+    hard = F.cross_entropy(student_logits, labels)
+    return alpha * hard + (1 - alpha) * _cross_entropy(student_logits, teacher_logits)
+
+
+@pytest.mark.parametrize(
+    "speak, reference, answer, words",
+    [
+        (least_at_equals, _cross_entropy, lambda z, v: -_cross_entropy(z, v), "it is pushed away"),
+        (
+            a_class_that_cannot_happen,
+            _cross_entropy,
+            lambda z, v: _cross_entropy(z, v) / z.shape[-1],
+            "should change nothing",
+        ),
+        (
+            ends_of_the_weight,
+            _mixed,
+            lambda z, v, y, *, alpha: 2 * _mixed(z, v, y, alpha=alpha**2),
+            "it should be half-way between alpha = 0 and alpha = 1",
+        ),
+    ],
+)
+def test_properties_of_losses_speak_of_answers_that_lack_them(speak, reference, answer, words):
+    assert words in _says(speak, reference, answer)
+    if speak is not ends_of_the_weight:  # that one is asked of wrong answers only
+        assert _says(speak, reference, reference) is None
+
+
+def _mostly_labels(student_logits, teacher_logits, labels):
+    return _mixed(student_logits, teacher_logits, labels, alpha=0.9)
+
+
+def test_a_loss_in_which_labels_pull_too_need_not_be_least_at_the_teacher():
+    assert _says(least_at_equals, _mostly_labels, lambda z, v, y: -_cross_entropy(z, v)) is None

@@ -38,9 +38,15 @@ def repeatable(request, monkeypatch):
     monkeypatch.setattr(torch, "seed", lambda: torch.manual_seed(next(numbers)))
 
 
+@pytest.fixture
+def times(request):
+    """How often an answer is checked, with fresh inputs each time: once in `make test-fast`."""
+    return 1 if "not slow" in request.config.getoption("markexpr") else 3
+
+
 @pytest.mark.parametrize("name", EXERCISES)
-def test_solution_is_accepted(name):
-    for _ in range(3):  # the questions draw fresh inputs each time
+def test_solution_is_accepted(name, times):
+    for _ in range(times):
         result = EXERCISES[name].check(EXERCISES[name].reference)
         assert result.status == "solved", result
 
@@ -66,18 +72,18 @@ def test_each_form_has_steps_that_can_go_wrong(name):
 
 
 @pytest.mark.parametrize("name, number", MISTAKES)
-def test_known_mistake_is_told_its_sentence(name, number):
+def test_known_mistake_is_told_its_sentence(name, number, times):
     mistake = EXERCISES[name].variants()[number]
-    for _ in range(3):
+    for _ in range(times):
         result = EXERCISES[name].check(mistake.function)
         assert result.status == "not yet" and mistake.sentence in result.diagnosis, result
 
 
 @pytest.mark.parametrize("name, mistake", WRONG)
-def test_wrong_answer_is_told_its_mistake(name, mistake):
+def test_wrong_answer_is_told_its_mistake(name, mistake, times):
     answer, words = EXERCISES[name].wrong[mistake]
     assert words, f"say which words the diagnosis of {mistake!r} must contain"
-    for _ in range(3):
+    for _ in range(times):
         result = EXERCISES[name].check(answer)
         assert result.status == "not yet" and words in result.diagnosis, result
 
@@ -92,6 +98,11 @@ def test_exercise_is_complete(name):
     shown = [repr(exercise.hint()) for _ in range(len(exercise.hints) + 1)]
     assert exercise.hints[0] in shown[0] and exercise.hints[-1] in shown[-1]
     assert ("```python" in repr(exercise.solution())) or isinstance(exercise, OpenExercise)
+
+
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name.endswith(("_loss", "_divergence"))])
+def test_a_loss_is_asked_for_its_gradient(name):
+    assert any(argument.startswith("student") for argument in EXERCISES[name].gradient)
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -181,6 +192,8 @@ CHANGES = {
     "tuple": lambda v: (v, v),
     "one more axis": lambda v: v.unsqueeze(0) if isinstance(v, torch.Tensor) else v,
     "detached": lambda v: v.detach() if isinstance(v, torch.Tensor) else v,
+    "sparse": lambda v: v.to_sparse() if isinstance(v, torch.Tensor) and v.ndim else v,
+    "meta": lambda v: v.to("meta") if isinstance(v, torch.Tensor) else v,
 }
 
 
@@ -195,6 +208,22 @@ def test_other_kinds_of_results_make_no_question_fall_over(name, change):
 def test_right_in_float64_is_right(name):
     result = EXERCISES[name].check(changed(EXERCISES[name].reference, as_dtype(torch.float64)))
     assert result.status == "solved", result
+
+
+SCORED = [name for name, exercise in ALL.items() if isinstance(exercise, ScoredExercise)]
+
+
+@pytest.mark.parametrize("name", SCORED)
+def test_a_score_does_not_fall_over_either(name):
+    exercise = ALL[name]
+    for change in CHANGES.values():
+        result = exercise.check(changed(exercise.reference, change))
+        assert result.status in ("solved", "not yet") and "fell over" not in result.diagnosis, result
+    for answer, words in ODD:
+        result = exercise.check(answer)
+        assert result.status == "not yet" and words in result.diagnosis and "fell over" not in result.diagnosis, result
+    assert exercise.check(changed(exercise.reference, as_dtype(torch.float64))).status == "solved"
+    assert exercise.check(never_returns, time_limit=0.2).status == "not yet"
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -10,8 +10,28 @@ import pytest
 import torch
 from torch import nn
 
-from kdlab import generation, labels, language, losses, metrics, sweeps, teachers, token_caches, training
-from kdlab.models import MLP, LanguageModel, TextClassifier, logits_of
+from kdlab import (
+    arithmetic,
+    crowds,
+    drafting,
+    features,
+    generation,
+    labels,
+    language,
+    losses,
+    luck,
+    metrics,
+    pieces,
+    relations,
+    sweeps,
+    teachers,
+    token_caches,
+    training,
+    walks,
+)
+from kdlab.models import MLP, ConvNet, LanguageModel, TextClassifier, logits_of
+from kdlab.planes import two_classes
+from kdlab.text import CharacterTokenizer
 from kdlab.training import Recipe
 
 META = torch.device("meta")
@@ -22,6 +42,7 @@ def random(*shape, seed=0):
 
 
 INPUTS, TEACHER = random(40, 16), 3 * random(40, 5, seed=1)
+IMAGES, BOTH, SOFT = random(30, 784, seed=5), torch.stack([TEACHER, INPUTS[:, :5]]), TEACHER.softmax(-1)
 LABELS = torch.arange(40) % 5
 IDS = 1 + torch.arange(120).reshape(40, 3) % 7
 TEXT = torch.arange(60) % 6
@@ -160,10 +181,91 @@ def a_shipped_teacher(inputs=INPUTS):
     return teachers.predict_logits(teachers.load_mnist_teacher(), images)
 
 
+def a_run_on_relations(inputs=INPUTS, features=TEACHER):
+    student = MLP(16, 8, 5, seed=3)
+    training.drain(relations.train_relations(student, inputs, features, recipe=RECIPE))
+    return weights(student)
+
+
+def a_space(features=TEACHER, marks=LABELS):
+    found = [relations.recall_at_one(features, marks), relations.recall_at_one(features, marks, cosine=True)]
+    near = relations.neighbours(features, 2), relations.nearest_labels(features, features[::2], marks[::2])
+    parts = [TEACHER.new_tensor(found), *relations.directions(features, 2), *near]
+    return torch.cat([part.flatten().float() for part in parts])
+
+
+def a_run_on_maps(inputs=IMAGES, labels=LABELS[:30]):
+    teacher, student = ConvNet(3, 4, 4, hidden=8, seed=1), ConvNet(2, 3, 3, hidden=8, seed=2)
+    cache = features.teacher_cache(teacher, inputs)
+    parts = {"labels": 1.0, "logits": 0.5, "attention": 10.0, "hint": 2.0}
+    training.drain(features.train_student(student, inputs, labels, cache, weights=parts, recipe=RECIPE))
+    return weights(student)
+
+
+def a_half(inputs=IMAGES, labels=LABELS[:30]):
+    return weights(crowds.train_half(inputs, labels, 0, recipe=RECIPE, seed=1))
+
+
+def a_crowd(logits=BOTH):
+    heard = [crowds.crowd_logits(logits), crowds.crowd_logits(logits, "logits"), crowds.votes(logits)]
+    return torch.cat([part.flatten().float() for part in (*heard, crowds.disagreement(logits))])
+
+
+def a_walker():
+    start = walks.prompts(9, torch.Generator().manual_seed(0))
+    given = walks.teacher_writes(start, torch.Generator().manual_seed(1))
+    student = LanguageModel(walks.VOCABULARY, width=8, heads=2, layers=1, context=24, seed=0)
+    training.drain(walks.train_walker(student, given, recipe=TEXT_RECIPE, on_policy=0.5))
+    return torch.cat([weights(student), walks.arrived(given).float(), walks.wrong_turns(given).float().flatten()])
+
+
+def an_adder():
+    pairs = arithmetic.problems(1, 6, torch.Generator().manual_seed(0))
+    size = len(arithmetic.TOKENIZER)
+    student, teacher = (LanguageModel(size, width=8, heads=2, layers=1, context=32, seed=seed) for seed in (0, 1))
+    texts = [arithmetic.prompt(*pair) + arithmetic.written_out(*pair) for pair in pairs]
+    training.drain(arithmetic.train_adder(student, texts, teacher, recipe=TEXT_RECIPE))
+    written = arithmetic.write(student, pairs, temperature=0)
+    return torch.cat([weights(student), TEACHER.new_tensor([len(text) for text in written])])
+
+
+def a_draft(text=TEXT):
+    rounds = drafting.write(language_model(), language_model(1), text[:4], 6, ahead=2)
+    return TEACHER.new_tensor([number for r in rounds for number in (*r.accepted, -1, *r.refused, -2, r.added)])
+
+
+def a_piece(text=TEXT):
+    characters, longest = (
+        CharacterTokenizer("abcdef"),
+        pieces.LongestPieceTokenizer(["a", "b", "c", "d", "e", "f", "ab", "abc"]),
+    )
+    return pieces.piece_probabilities(language_model(), text[:8].view(2, 4), characters, longest)
+
+
+def luck_of_labels(inputs=INPUTS, probabilities=SOFT):
+    parts = luck.gradient_variance(MLP(16, 5, seed=1), inputs, probabilities)
+    return TEACHER.new_tensor([*parts.values(), luck.expected_error(TEACHER, probabilities)])
+
+
+def other_targets(logits=TEACHER, marks=LABELS):
+    seeded = torch.Generator().manual_seed(0)
+    made = [labels.class_means(logits, marks), labels.permute_wrong(logits, seeded), labels.flatten_wrong(logits, 2.0)]
+    made += [labels.resemble_class(logits, 2.0), labels.resemble_another(logits, 2.0, seeded)]
+    return torch.cat([part.flatten() for part in made])
+
+
+def a_plane():
+    plane = two_classes()
+    points, marks = plane.sample(20, seed=1)
+    parts = [points, marks, plane.probabilities(points), plane.relabel(points), plane.grid(3)]
+    return torch.cat([part.flatten().float() for part in parts])
+
+
 RUNS = [
     a_run, a_run_with_jitter, a_run_of_a_reader, a_race, a_sweep, a_sweep_by_vmap, a_language_run, a_run_from_a_top_cache,
     a_run_from_a_sampled_cache, a_run_on_policy, a_race_of_language_models, a_text, measures, a_gradient,
-    a_shipped_teacher,
+    a_shipped_teacher, a_run_on_relations, a_space, a_run_on_maps, a_half, a_crowd, a_walker, an_adder, a_draft, a_piece,
+    luck_of_labels, other_targets, a_plane,
 ]  # fmt: skip
 
 

@@ -210,6 +210,8 @@ def test_own_text_brings_whole_texts_nearer_with_reverse_kl_and_nothing_is_told_
 def test_a_step_on_its_own_text_is_dear_because_the_teacher_is_asked(results):
     given, asked, own = (row["milliseconds"] for row in results["costs"][:3])
     assert asked > 5 * given and asked < own < 1.5 * asked
+    steps = {row["steps"] for row in results["on_policy"] if row["budget"] == "equal time"}
+    assert steps == {round(80 * own / given)}
     assert 10 < results["costs"][3]["seconds"] < 300
 
 

@@ -82,3 +82,51 @@ def test_every_arm_is_recorded_with_every_seed_at_its_best_rate(script, recorded
         best = min(mean, key=mean.get)
         assert min(mean) < best < max(mean), "the best rate has a worse one on either side"
         assert {row["rate"] for row in rows if row["arm"] == arm} == {best}
+
+
+def test_what_a_student_of_pieces_hears(script, monkeypatch):
+    monkeypatch.setattr(script, "PIECE_CHARACTERS", 120)
+    script.piece_lessons.cache_clear()
+    ids, said = script.piece_lessons()
+    script.piece_lessons.cache_clear()
+    own = script.piece_tokenizer()
+    text = script.load_moby_dick().train[: script.PIECE_BEFORE + 120]
+    assert text.endswith(own.decode(ids.tolist())) and set(said) == {"pieces", "nothing ruled out", "characters"}
+    for p in said.values():
+        assert p.shape == (len(ids), len(own)) and torch.allclose(p.sum(1), torch.ones(len(ids)), atol=1e-4)
+    assert (said["characters"][:, 39:] == 0).all()
+    ruled_out = (said["pieces"] == 0) & (said["nothing ruled out"] > 0.01)
+    assert ruled_out.any() and (said["pieces"][:-1].gather(1, ids[1:, None]) > 0).all()  # what came was never ruled out
+
+
+def test_bits_of_pieces_are_counted_for_each_character(script):
+    student = script.LanguageModel(
+        len(script.piece_tokenizer()), width=8, heads=2, layers=1, context=script.PIECE_LENGTH
+    )
+    torch.nn.init.zeros_(student.tokens.weight)  # every piece as likely as any other
+    text = script.load_moby_dick().test[:40_000]
+    strings = script.piece_tokenizer().pieces(text)
+    bits = torch.tensor(len(script.piece_tokenizer())).log2() * (len(strings) - 1) / (len(text) - len(strings[0]))
+    assert script.piece_bits(student, "test") == pytest.approx(bits.item(), abs=1e-3)
+
+
+def test_every_arm_of_pieces_has_its_best_rate_and_weight(script, recorded):
+    rows = recorded["pieces"]
+    expected = {(arm, seed) for arm in script.PIECE_ARMS for seed in script.PIECE_SEEDS}
+    assert {(row["arm"], row["seed"]) for row in rows} == expected
+    for arm in script.PIECE_TRIED:
+        scores = script.scores_of("pieces_tried", arm, len(script.TRIAL_SEEDS))
+        assert min(scores) < min(scores, key=scores.get) < max(scores)
+    for row in rows:
+        variant, rate = script.best_variant(row["arm"])
+        assert row["rate"] == rate and variant == row["arm"] + (
+            f", weight {row['weight']:g}" if "weight" in row else ""
+        )
+
+
+def test_exact_probabilities_of_pieces_beat_text_and_sorted_ones_do_not(recorded):
+    bits = {}
+    for row in recorded["pieces"]:
+        bits.setdefault(row["arm"], []).append(row["test"])
+    assert max(bits["exact"]) < min(bits["text only, ten times as much"]) < min(bits["text only"]) - 0.1
+    assert all(a > b for a, b in zip(bits["sorted, characters"], bits["text only"], strict=True))

@@ -60,6 +60,7 @@ def test_what_is_folded_stays_folded():
     assert re.search(r"</summary>\s*<p>Because of <em>this</em>.</p>\s*</details>\s*<p>And on", page)
 
 
+@pytest.mark.slow
 def test_all_pages_link_to_each_other_and_to_nothing_that_is_missing(tmp_path, capsys):
     assert course.main(["html", "--target", str(tmp_path / "pages")]) == 0
     there = {path.name for path in (tmp_path / "pages").iterdir()}

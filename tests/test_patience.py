@@ -1,5 +1,8 @@
 """Limits of the tests: never shorter than written, longer where other work shares the cores."""
 
+import pathlib
+import re
+
 import patience
 import pytest
 
@@ -34,3 +37,12 @@ def test_a_faster_machine_gets_no_shorter_limits(monkeypatch):
 def test_a_system_that_tells_no_load_counts_as_idle(monkeypatch):
     monkeypatch.delattr(patience.os, "getloadavg", raising=False)
     assert patience.crowd() == 1.0
+
+
+def test_no_test_sets_a_limit_that_does_not_grow_with_the_machine():
+    fixed = re.compile(r"timeout=\d|wait_for\(.*, \d+\)")
+    files = pathlib.Path(__file__).parent.rglob("test_*.py")
+    found = {
+        path.name: fixed.findall(path.read_text(encoding="utf-8")) for path in files if path.name != "test_patience.py"
+    }
+    assert not {name: limits for name, limits in found.items() if limits}

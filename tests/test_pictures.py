@@ -17,6 +17,7 @@ def width_of(png):
     return struct.unpack(">I", png[16:20])[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(every_panel.kinds()))
 def test_every_panel_s_picture_is_sharp_and_says_what_it_shows(kind):
     data, metadata = every_panel.make(kind)._repr_mimebundle_()

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 import torch
 from matplotlib import rcParams
+from patience import seconds
 
 from kdlab import plots
+from kdlab.exercises.engine.values import close
 from kdlab.plots.base import SIZE, STYLE, Picture
 from kdlab.widgets.driver import FINISHED, Driver, usual_torch
 from kdlab.widgets.live import LivePanel
@@ -122,6 +124,7 @@ def test_every_kind_of_panel_is_tried():
         assert type(every_panel.make(kind)).__name__ == kind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_panels_and_their_stills_are_the_same_whatever_the_reader_has_set(kind, readers_settings):
     def play():
@@ -140,7 +143,8 @@ def test_panels_and_their_stills_are_the_same_whatever_the_reader_has_set(kind, 
     ignored = {"layout", "comm", "tooltip"}  # the widget's own, with ids that differ
     for name in usual.keys:
         if name not in ignored:
-            assert getattr(panel, name) == getattr(usual, name), name
+            mine, theirs = getattr(panel, name), getattr(usual, name)
+            assert mine == theirs or close(mine, theirs, 1e-6), name  # sentences are read in parts, as time allows
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -181,7 +185,7 @@ def test_steps_and_requests_see_the_usual_defaults(readers_settings):
             await asyncio.sleep(0)
 
     readers_settings()
-    asyncio.run(asyncio.wait_for(play(), 20))
+    asyncio.run(asyncio.wait_for(play(), seconds(20)))
     assert len(seen) > 10 and set(seen) == {(torch.float32, True, "cpu")}
 
 

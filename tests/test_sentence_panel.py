@@ -218,7 +218,7 @@ def test_a_slow_model_stands_in_nobodys_way():
     async def type_long():
         panel = SentencePanel({"slow": slow, "fast": Counter()}, sentence="a")
         panel.sentence = "bad film " * 20
-        while len(panel._margins["slow"]) < 41 or None in panel._margins["slow"]:
+        while any(len(found) < 41 or None in found for found in panel._margins.values()):
             await asyncio.sleep(0)
             seen.append(panel._margins["slow"])
         assert max(longest) <= 6 and len(longest) > 8

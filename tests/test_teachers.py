@@ -27,6 +27,7 @@ def test_the_teacher_is_frozen_in_eval_mode_and_full_precision(teacher):
     assert count_parameters(teacher) == 2_395_210
 
 
+@pytest.mark.slow
 def test_the_errors_are_those_that_the_data_page_gives(teacher):
     page = (data.DATA / "README.md").read_text()
     validation, test = map(int, re.search(r"(\d+) validation errors, (\d+) test errors", page).groups())
@@ -55,6 +56,7 @@ def conv_tests(name):
     return [(clutter(images, images, seed=91 + k)[0], labels) for k, (images, labels) in enumerate(parts)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", teachers.CONV_TEACHERS)
 def test_a_conv_teacher_is_frozen_and_makes_the_errors_that_the_data_page_gives(name):
     teacher = load_conv_teacher(name)

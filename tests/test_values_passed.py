@@ -12,7 +12,25 @@ from loss_table import TABLE, arguments
 from torch import nn
 from torch.nn import functional as F
 
-from kdlab import checks, generation, labels, language, losses, metrics, sweeps, teachers, token_caches, training
+from kdlab import (
+    arithmetic,
+    checks,
+    crowds,
+    drafting,
+    generation,
+    labels,
+    language,
+    losses,
+    luck,
+    metrics,
+    pieces,
+    relations,
+    sweeps,
+    teachers,
+    token_caches,
+    training,
+    walks,
+)
 from kdlab.models import MLP, LanguageModel, TextClassifier, logits_of
 from kdlab.training import Recipe
 
@@ -446,3 +464,50 @@ def test_later_tokens_may_have_minus_infinity_in_both_attentions(loss):
     assert value.item() == pytest.approx(expected.item(), rel=1e-5)
     with pytest.raises(ValueError, match="student_scores contain NaN or infinite"):
         loss(student.masked_fill(later, -torch.inf), teacher)
+
+
+# --- the runs of the later lessons
+
+
+@pytest.mark.parametrize("kind", NO_OUTPUTS)
+def test_runs_of_the_later_lessons_say_what_a_model_must_return(kind):
+    student = Wrapped(NO_OUTPUTS[kind])
+    for run in (
+        lambda: training.drain(relations.train_relations(student, Z, V, recipe=Recipe(steps=2))),
+        lambda: luck.gradient_variance(student, Z, V.softmax(-1)),
+    ):
+        with pytest.raises(ValueError, match=f"has .logits; this one returned a {kind}"):
+            run()
+
+
+def test_the_later_lessons_name_the_language_model_that_they_need():
+    other, recipe, ids = MLP(16, 5), Recipe(steps=2, batch_size=2), torch.tensor([1, 2])
+    walk = walks.teacher_writes(walks.prompts(3, torch.Generator()), torch.Generator())
+    for run in (
+        lambda: walks.train_walker(other, walk, recipe=recipe),
+        lambda: arithmetic.train_adder(other, ["1+2=:3."], recipe=recipe),
+        lambda: arithmetic.write(other, [(1, 2)]),
+        lambda: drafting.write(other, other, ids, 3),
+    ):
+        with pytest.raises(ValueError, match="must be a kdlab.models.LanguageModel"):
+            run()
+
+
+def test_probabilities_in_place_of_logits_are_asked_about_in_later_lessons():
+    p = torch.randn(4, 5).softmax(-1)
+    for ask in (drafting.acceptance, pieces.sorted_distance, lambda a, b: crowds.disagreement(torch.stack([a, b]))):
+        with pytest.raises(ValueError, match="look like probabilities"):
+            ask(p, p)
+
+
+@pytest.mark.parametrize(
+    "ids", [torch.full((2, 6), 30), torch.zeros(2, 6), torch.zeros(6, dtype=torch.int64), [[1, 2]]]
+)
+def test_what_is_no_walk_is_refused(ids):
+    with pytest.raises(ValueError, match="walk"):
+        walks.places(ids)
+
+
+def test_the_share_that_a_teacher_of_walks_spreads_is_one():
+    with pytest.raises(ValueError, match="stray"):
+        walks.teacher(torch.full((1, 5), 7), stray=2.0)

@@ -97,6 +97,7 @@ def test_the_loop_is_distill_on_policy_for_this_teacher():
     assert ours == pytest.approx(next(general)["loss"], rel=0.05), "other draws, the same expectation"
 
 
+@pytest.mark.slow
 def test_a_student_on_its_own_walks_overtakes_one_on_given_walks():
     given = walks.teacher_writes(walks.prompts(300, seeded(0)), seeded(1))
     start = models.LanguageModel(walks.VOCABULARY, width=32, heads=4, layers=1, context=24, std=0.1, seed=0)

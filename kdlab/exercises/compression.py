@@ -9,6 +9,7 @@ from kdlab.compression.weights import layers_of
 from kdlab.data import load_mnist
 from kdlab.exercises.core import Exercise, OpenExercise, Option, Question, Quiz, ScoredExercise
 from kdlab.exercises.engine.answers import Mistake
+from kdlab.exercises.engine.properties import ignores_an_argument
 from kdlab.exercises.engine.values import is_tensor, kind_of
 from kdlab.metrics import errors
 from kdlab.models import ConvNet, to_inputs
@@ -57,6 +58,14 @@ def _other_bytes(
     return lambda shapes, bits: last(sum(codes(a * b, bits) + rest(a, b, bits) for a, b in shapes))
 
 
+def _only_rounding(evidence):
+    """Less than a byte and a half off for each layer."""
+    off = [abs(value - wanted) for _, value, wanted in evidence.cases]
+    if any(off) and all(gap < 1.5 * len(a["shapes"]) for gap, (a, _, _) in zip(off, evidence.cases, strict=True)):
+        return "Only the rounding is off, by a byte or less for each layer: the codes of each layer are rounded *up*, `math.ceil`."
+    return None
+
+
 packed_bytes = Exercise(
     place=1,
     title="How large is the file?",
@@ -66,6 +75,7 @@ packed_bytes = Exercise(
     forms=(_packed_bytes_in_one_line, _packed_bytes_apart),
     roles={"bits": "size"},
     draw=_draw_shapes,
+    properties=(_only_rounding,),
     tolerance=1e-6,
     hints=(
         "A layer (100, 300) at 4 bits: 30 000 codes of 4 bits are 15 000 bytes. And each of its 100 rows has a step and a bias.",
@@ -125,6 +135,17 @@ packed_bytes = Exercise(
             _other_bytes(rest=lambda a, b, bits: 6 * a),
         ),
         "Steps and biases take 2 bytes each, not 1.": _other_bytes(rest=lambda a, b, bits: a),
+        "Those are kilobytes, or megabytes. Bytes are asked for.": (
+            _other_bytes(last=lambda x: x / 1000),
+            _other_bytes(last=lambda x: x / 1024),
+            _other_bytes(last=lambda x: x / 1024**2),
+        ),
+        "A layer goes without its biases (or its steps) with you. Each layer has them, the last one, too.": (
+            lambda shapes, bits: _packed_bytes(shapes, bits) - 2 * shapes[-1][0],
+            lambda shapes, bits: _packed_bytes(shapes, bits) - 4 * shapes[-1][0],
+            lambda shapes, bits: _packed_bytes(shapes, bits) - 2 * shapes[0][0],
+            lambda shapes, bits: _packed_bytes(shapes, bits) - 4 * shapes[0][0],
+        ),
         "Each row is rounded up to whole bytes with you. The codes of a layer run on: one rounding for each layer.": (
             _other_bytes(codes=lambda n, bits: 0, rest=lambda a, b, bits: a * -(-b * bits // 8) + 4 * a)
         ),
@@ -139,6 +160,10 @@ packed_bytes = Exercise(
         ),
         "A code takes `bits` bits. 2**bits is how many different codes there are.": (
             _other_bytes(codes=lambda n, bits: -(-n * 2**bits // 8)),
+        ),
+        "You let a byte hold whole codes only, and waste the rest of it. The codes run on over the bytes.": (
+            _other_bytes(codes=lambda n, bits: n // (8 // bits)),
+            _other_bytes(codes=lambda n, bits: -(-n // (8 // bits))),
         ),
         "`bits // 8` is 0: multiply first, then divide by 8.": _other_bytes(codes=lambda n, bits: n * (bits // 8)),
         "You divide by `bits`. Each code takes `bits` bits, and 8 of them are a byte: times bits, by 8.": (
@@ -172,12 +197,18 @@ def _draw_convolution(draw):
     """Small numbers: where one bias more or less is not lost in rounding. No side is a multiple of the stride."""
     channels = torch.tensor([4, 6, 7, 8, 9, 10])[torch.randperm(6)[:2]].tolist()
     numbers = {"inputs_side": (13, 11, 17)[draw.number % 3], "channels_in": channels[0], "channels_out": channels[1]}
-    return numbers | {"kernel": (5, 7, 7)[draw.number % 3], "stride": (2, 3, 3)[draw.number % 3]}
+    return numbers | {"kernel": (9, 7, 7)[draw.number % 3], "stride": (2, 3, 3)[draw.number % 3]}
 
 
 def _other_count(side=lambda s, k, t: -(-s // t), count=lambda n, a, b, k: n * n * a * b * k * k):
     """Another side of the maps, or another product."""
     return lambda s, a, b, k, t: count(side(s, k, t), a, b, k)
+
+
+def _taps(side, kernel, stride):
+    """How many pairs of a window's place and a pixel are inside of the map, in one direction."""
+    places = [at + by for at in range(0, side, stride) for by in range(-(kernel // 2), kernel // 2 + 1)]
+    return sum(0 <= place < side for place in places)
 
 
 multiply_adds = Exercise(
@@ -255,9 +286,19 @@ multiply_adds = Exercise(
         "You multiply by the stride. The wider the steps, the *fewer* places.": (
             _other_count(side=lambda s, k, t: s * t),
         ),
-        "The padding comes on top with you. It only keeps the map's side from shrinking: inputs_side / stride, rounded up.": (
+        "Too many places. Does the padding come on top, or a 1 though it is rounded up already? The side is inputs_side / stride, "
+        "rounded up.": (
             _other_count(side=lambda s, k, t: -(-(s + 2 * (k // 2)) // t)),
             _other_count(side=lambda s, k, t: (s + 2 * (k // 2)) // t),
+            _other_count(side=lambda s, k, t: -(-s // t) + 1),
+        ),
+        "The padding is too wide with you, or too narrow: `kernel // 2` zeros on each side keep a map's side at stride 1.": (
+            _other_count(side=lambda s, k, t: (s + 2 * k - k) // t + 1),
+            _other_count(side=lambda s, k, t: (s + k // 2 - k) // t + 1),
+            _other_count(side=lambda s, k, t: (s + 2 - k) // t + 1),
+        ),
+        "You leave out the multiplications with the padding's zeros. They are done like all others, so they count.": (
+            _other_count(side=_taps, count=lambda n, a, b, k: n * n * a * b)
         ),
         "Those are the numbers that come out. How many multiplications does each of them take?": (
             _other_count(count=lambda n, a, b, k: n * n * b)
@@ -321,6 +362,19 @@ def _ask_mask(ask):
     )
 
 
+def _how_many_go(evidence):
+    """How many weights a wrong mask lets go, or which it should not."""
+    arguments, value, wanted = evidence.cases[0]
+    if not is_tensor(value) or value.shape != wanted.shape or not torch.equal(value, evidence.call(arguments)):
+        return None
+    mine, right, share = int((value == 0).sum()), int((~wanted).sum()), arguments["sparsity"]
+    if mine != right:
+        return f"{mine} of {value.numel()} weights go with you; at a sparsity of {share} it should be {right}: {share} of all."
+    sizes = arguments["weight"].abs()
+    gone, kept = sizes[(value == 0) & wanted].max().item(), sizes[(value != 0) & ~wanted].min().item()
+    return f"As many go as should, but not those nearest to 0: one of size {gone:.2g} goes, and one of size {kept:.2g} stays."
+
+
 pruning_mask = Exercise(
     place=3,
     title="Which ones stay",
@@ -328,9 +382,10 @@ pruning_mask = Exercise(
     difficulty="easy",
     reference=_pruning_mask,
     forms=(_pruning_mask_by_threshold, _pruning_mask_by_sorting),
-    roles={"weight": "features", "sparsity": "weight"},
+    roles={"weight": "features", "sparsity": "share"},
     draw=_draw_weight,
     questions=_ask_mask,
+    properties=(ignores_an_argument, _how_many_go),
     hints=(
         "How many entries have to go? And which is the largest that goes?",
         "`weight.abs().flatten().sort().values` has the smallest in front. The first `int(sparsity * weight.numel())` of them "
@@ -361,6 +416,17 @@ pruning_mask = Exercise(
         "You prune each row by itself, the same share of each. The whole weight is compared: a row of small ones may lose "
         "nearly all.": _other_mask(dim=1),
         "You prune each column by itself, the same share of each. The whole weight is compared.": _other_mask(dim=0),
+        "You measure each row (or column) on its own scale before you compare. The weights are compared as they are.": (
+            _other_mask(size=lambda w: w.abs() / w.abs().amax(1, keepdim=True)),
+            _other_mask(size=lambda w: w.abs() / w.abs().sum(1, keepdim=True)),
+            _other_mask(size=lambda w: w.abs() / w.norm(dim=1, keepdim=True)),
+            _other_mask(size=lambda w: w.abs() / w.abs().amax(0, keepdim=True)),
+            _other_mask(size=lambda w: w.softmax(-1)),
+        ),
+        "You compare with the mean, not with 0: near to *0* is small in size, `weight.abs()`.": (
+            _other_mask(size=lambda w: (w - w.mean()).abs()),
+            _other_mask(size=lambda w: (w - w.mean(1, keepdim=True)).abs()),
+        ),
         "One too few goes: the threshold itself is the largest that *goes*. `>` for `>=`, or the next one in the order.": (
             _other_mask(count=lambda w, s: int(s * w.numel()) - 1)
         ),
@@ -454,6 +520,10 @@ def _about_shapes(shapes, outputs, inputs, rank):
         return "The factors are in the other order: what is multiplied first with the inputs stands on the right."
     if right == (inputs, rank):
         return "The second factor lies on its side: transpose it, `.T`. (`torch.linalg.svd` gives Vh, whose *rows* you want.)"
+    if right == (rank, min(outputs, inputs)):
+        return (
+            "The second factor has *columns* of Vh in it, laid on their side. Vh is transposed already: take its rows."
+        )
     if left == (rank, outputs):
         return "The first factor lies on its side: the columns of U count, `U[:, :rank]`."
     if (outputs, inputs) in shapes or left in ((outputs, outputs), (outputs, min(outputs, inputs))):
@@ -468,6 +538,31 @@ def _about_shapes(shapes, outputs, inputs, rank):
 def _matrix(draw, turned=False):
     matrix = torch.randn(draw.rows + 4, draw.width + 4)
     return {"matrix": matrix.T.contiguous() if turned else matrix, "rank": draw.tokens}
+
+
+def _parts_of_the_product(evidence):
+    """What a wrong product is made of, seen in the matrix's own singular vectors."""
+    arguments, value, _ = evidence.cases[0]
+    rank, matrix = arguments["rank"], arguments["matrix"].double()
+    u, s, vh = torch.linalg.svd(matrix, full_matrices=False)
+    table, small = u.T @ value @ vh.T, 1e-4 * s[0]
+    weights = table.diagonal()
+    if (table - weights.diag()).abs().max() > small:
+        for words, basis, turned in (("first", u[:, :rank], value), ("second", vh[:rank].T, value.T)):
+            if (basis @ (basis.T @ turned) - turned).abs().max() < small:
+                other = "second" if words == "first" else "first"
+                return f"The {words} factor is made of the right singular vectors. The {other} one is not, or in another order."
+        return (
+            "Your product is made of other directions than the largest singular vectors of `matrix`. Is it the matrix itself, "
+            "unchanged, that you decompose, by `torch.linalg.svd`? And which parts do you keep?"
+        )
+    kept = [number + 1 for number, weight in enumerate(weights) if abs(weight) > small]
+    if kept != list(range(1, rank + 1)):
+        return f"You keep parts number {kept} of the decomposition. The {rank} largest are the first."
+    return (
+        f"The singular vectors are the right ones, but their weights are {[round(w, 2) for w in weights[:rank].tolist()]} and "
+        f"should be the singular values, {[round(w, 2) for w in s[:rank].tolist()]}: each of them once."
+    )
 
 
 def _other_split(weigh, pick=lambda u, s, vh, r: (u[:, :r], s[:r], vh[:r])):
@@ -494,6 +589,7 @@ low_rank = Exercise(
     roles={"matrix": "features", "rank": "size"},
     draw=_matrix,
     observe=_product,
+    properties=(_parts_of_the_product,),
     hints=(
         "`U, S, Vh = torch.linalg.svd(matrix)`: the matrix is a sum of columns of U times rows of Vh, each with a weight from "
         "S, largest first. Keep the first few.",
@@ -507,9 +603,11 @@ low_rank = Exercise(
         "The singular values are missing: all parts have the same weight. Multiply them into one of the factors.": (
             _other_split(lambda u, s, vh: (u, vh))
         ),
-        "The singular values come twice: multiply them into one factor only, or their root into both.": (
+        "The singular values come too often (twice, or once and a root): multiply them into one factor only, or their root into "
+        "both.": (
             _other_split(lambda u, s, vh: (u * s, s[:, None] * vh)),
             _other_split(lambda u, s, vh: (u * s**2, vh)),
+            _other_split(lambda u, s, vh: (u * s, s.sqrt()[:, None] * vh)),
         ),
         "The root of the singular values stands in one factor only. Either S in one, or its root in both.": (
             _other_split(lambda u, s, vh: (u * s.sqrt(), vh))
@@ -528,6 +626,17 @@ low_rank = Exercise(
         ),
         "You took the first columns and rows of the matrix itself. The closest product comes from its singular value "
         "decomposition.": lambda m, r: (m[:, :r], m[:r]),
+        "You decompose the matrix with its mean taken out (as PCA does). The matrix itself is to be approximated.": (
+            lambda m, r: _low_rank(m - m.mean(0), r),
+            lambda m, r: _low_rank(m - m.mean(1, keepdim=True), r),
+            lambda m, r: _low_rank(m - m.mean(), r),
+        ),
+        "That is a QR decomposition, which does not sort its parts by size. Take `torch.linalg.svd`.": (
+            lambda m, r: (torch.linalg.qr(m).Q[:, :r], torch.linalg.qr(m).R[:r])
+        ),
+        "The first part, the largest of all, is left out: begin at 0.": (
+            _other_split(_once, lambda u, s, vh, r: (u[:, 1 : r + 1], s[1 : r + 1], vh[1 : r + 1]))
+        ),
         "Singular vectors and values do not belong together: one of them is in the other order.": (
             _other_split(_once, lambda u, s, vh, r: (u[:, :r], s[-r:], vh[:r])),
             _other_split(_once, lambda u, s, vh, r: (u[:, :r], s[:r].flip(0), vh[:r])),
@@ -653,6 +762,33 @@ def _within(codes, levels):
     return codes.clamp(-levels / 2, levels / 2 - 1)
 
 
+def _levels_that_come_out(evidence):
+    """What is odd about the levels of a wrong answer: rows, signs, zeros, the outermost, their number."""
+    arguments, value, wanted = evidence.cases[0]
+    weight, levels = arguments["weight"], 2 ** arguments["bits"]
+    if not is_tensor(value) or value.shape != wanted.shape or not value.isfinite().all():
+        return None
+    right = (value - wanted).abs().amax(1) < 1e-4 * wanted.abs().amax(1)
+    place = weight.abs().argmax(1, keepdim=True)
+    largest, becomes = weight.gather(1, place), value.gather(1, place)
+    off = ((largest - becomes).abs() > 1e-4 * largest.abs()).flatten()
+    if right.any():
+        return f"Row {int(right.nonzero()[0])} is right, row {int((~right).nonzero()[0])} is not. Has each row a step of its own?"
+    if (value == 0)[weight < 0].all():
+        return "All negative weights become 0. The levels lie on both sides: ±½, ±1½, ... steps."
+    if (value == 0).any():
+        return "Some weights become 0, which is no level: they lie at ±½, ±1½, ... steps."
+    if off.any():
+        row = int(off.nonzero()[0])
+        return (
+            f"The largest weight of row {row} is {largest[row].item():.4g} and becomes {becomes[row].item():.4g}. It should be the "
+            "outermost level, and stay what it is: look at how wide your step is, and at the clamp, if there is one."
+        )
+    if max(len(row.unique()) for row in (value / largest.abs()).mul(1e4).round()) > levels:
+        return f"More than {levels} different values come out in a row: with `bits` bits there are 2**bits levels."
+    return None
+
+
 fake_quantise = Exercise(
     place=6,
     title="A few levels for each row",
@@ -662,6 +798,7 @@ fake_quantise = Exercise(
     forms=(_fake_quantise_with_codes, _fake_quantise_by_nearest),
     roles={"weight": "features", "bits": "size"},
     draw=_draw_rows,
+    properties=(ignores_an_argument, _levels_that_come_out),
     hints=(
         "With 2 bits there are four levels: -1½, -½, ½, 1½ steps. The outermost is 1½ steps from 0, and it should be the row's "
         "largest. How wide is a step? And with 2**bits levels?",
@@ -709,18 +846,22 @@ fake_quantise = Exercise(
         "You cut off where you should round: the nearest level is asked for.": (
             _other_levels(rounding=torch.trunc),
             _other_levels(rounding=torch.floor),
-            _other_levels(rounding=torch.ceil),
             _other_levels(rounding=torch.trunc, half=0.0),
             _other_levels(rounding=torch.trunc, half=0.0, back=lambda codes, step, half: (codes + 0.5) * step),
         ),
         "Half a step is missing: you take it away before rounding, and do not add it again after.": (
-            _other_levels(back=lambda codes, step, half: codes * step)
+            _other_levels(back=lambda codes, step, half: codes * step),
+            _other_levels(back=lambda codes, step, half: codes * step, clamp=_within),
         ),
         "Half a step too much: you add it after rounding, but did not take it away before.": (
-            _other_levels(half=0.0, back=lambda codes, step, half: (codes + 0.5) * step)
+            _other_levels(half=0.0, back=lambda codes, step, half: (codes + 0.5) * step),
+            _other_levels(half=0.0, back=lambda codes, step, half: (codes + 0.5) * step, clamp=_within),
         ),
-        "You take the half away twice: before rounding -½, after it +½.": (
-            _other_levels(back=lambda codes, step, half: (codes - 0.5) * step)
+        "Your levels are half a step or a whole one too high or too low. Take the half away before rounding and add it after (or "
+        "round *down*, and add it).": (
+            _other_levels(back=lambda codes, step, half: (codes - 0.5) * step),
+            _other_levels(half=-0.5, back=lambda codes, step, half: (codes + 0.5) * step, clamp=_within),
+            _other_levels(half=-0.5, back=lambda codes, step, half: (codes + 0.5) * step),
         ),
         "Those are the codes, whole numbers. Asked is the weight that they stand for: times the step.": (
             _other_levels(back=lambda codes, step, half: codes),
@@ -752,6 +893,7 @@ fake_quantise = Exercise(
             _other_levels(count=lambda bits: 2 ** (bits - 1)),
             _other_levels(count=lambda bits: 2 ** (bits + 1)),
         ),
+        "In Python `^` is no power (it compares bits): `2**bits`.": _other_levels(count=lambda bits: 2 ^ bits),
         "Negative weights end up at the lowest level but one, or at 0: do you clamp the codes at 0? They are negative, too.": (
             _other_levels(clamp=lambda codes, levels: codes.clamp(min=0)),
             _other_levels(clamp=lambda codes, levels: codes.clamp(0, levels - 1)),
@@ -814,6 +956,22 @@ def _value_and_gradients(function, weight, rounded):
     return {"value": value.detach(), "gradient on `weight`": found[0], "gradient on `rounded`": found[1]}
 
 
+def _gradient_of_its_own(evidence):
+    """A backward that does not pass on what comes from above, or only in places."""
+    _, value, wanted = evidence.cases[0]
+    if not (wanted > 0).all():
+        return None  # this part is not the gradient on `weight`, which is positive everywhere
+    if torch.equal(value, torch.ones_like(value)):
+        return "It is 1 everywhere, whatever the loss says. A backward passes on what comes from above: `return gradient`, not ones."
+    passed = (value - wanted).abs() < 1e-5
+    if bool((passed | (value == 0)).all()):
+        return (
+            "It is right in some places and 0 in others: a clipped estimator, which stops where a weight is far from its level "
+            "(or out of range). Here it is passed on everywhere, without a condition."
+        )
+    return None
+
+
 straight_through = Exercise(
     place=7,
     title="As if nothing had happened",
@@ -824,9 +982,10 @@ straight_through = Exercise(
     roles={"weight": "features", "rounded": "features"},
     draw=lambda draw: {
         "weight": torch.randn(draw.rows, draw.width),
-        "rounded": torch.randn(draw.rows, draw.width) + 3,
+        "rounded": 2 * torch.randn(draw.rows, draw.width),
     },
     observe=_value_and_gradients,
+    properties=(_gradient_of_its_own,),
     hints=(
         "`weight + something` has the gradient that is wanted, if no gradient flows through the something.",
         "What has to be added to `weight`, so that `rounded` comes out?",
@@ -868,6 +1027,8 @@ straight_through = Exercise(
             lambda w, r: (r + w).detach() - w,
             lambda w, r: r.detach() - w + w.detach(),
         ),
+        "The value is right, but the detach stands at the wrong place: `rounded` gets the gradient, and `weight` its negative. "
+        "Detach the difference, not the `weight` in front.": lambda w, r: w.detach() + (r - w),
         "The value is right, but the gradient counts `weight` twice.": (lambda w, r: 2 * w + (r - 2 * w).detach(),),
         "The value is right, but `weight` gets half of the gradient.": (
             lambda w, r: w / 2 + (r - w / 2).detach(),

@@ -9,6 +9,7 @@ argument, and compares values, then gradients. A wrong value is explained by a c
 import contextlib
 import functools
 import html
+import importlib
 import inspect
 import re
 import textwrap
@@ -166,7 +167,7 @@ class Exercise:
             expected = "" if mistake.expected is None else describe(mistake.expected)
             return Result(NOT_YET, str(mistake), ask.called, ask.came_out, expected, self._notes(ask))
         except Exception as error:  # a question must not break the notebook, whatever the answer is
-            return Result(NOT_YET, self._our_fault(error, ask, answer), ask.called, ask.came_out, "", self._notes(ask))
+            return Result(NOT_YET, self._our_fault(error, ask), ask.called, ask.came_out, "", self._notes(ask))
         return Result(SOLVED, self.praise, notes=self._notes(ask))
 
     def yours_or_ours(self, answer):
@@ -434,7 +435,7 @@ class Exercise:
     def _notes(self, ask):
         return (*ask.notes, *(f"PyTorch warns: {text}" for text in ask.warned))
 
-    def _our_fault(self, error, ask, answer):
+    def _our_fault(self, error, ask):
         value = ask.answers[-1].value if ask.answers else None
         seen = f" You returned {kind_of(value)}: {describe(value)}." if value is not None else ""
         if is_numpy(value):
@@ -478,14 +479,14 @@ def _wrong_kind(value, wanted, differentiable=False):
         if isinstance(value, (int, float)) and differentiable:
             return f"You returned {kind_of(value)}. {NO_GRADIENT}"
         if not isinstance(value, (int, float)) and not is_tensor(value) and not is_numpy(value):
-            return f"Return one number; you returned {kind_of(value)} ({type(value).__name__})."
+            return f"Return one number; you returned {kind_of(value)}."
         return None
     if is_tensor(wanted):
         shape = tuple(wanted.shape)
         if is_numpy(value):
             return "You returned a NumPy object. Return a torch tensor: use torch functions throughout."
         if not is_tensor(value):
-            return f"Return a torch tensor of shape {shape}; you returned {kind_of(value)} ({type(value).__name__})."
+            return f"Return a torch tensor of shape {shape}; you returned {kind_of(value)}."
         if tuple(value.shape) != shape:
             advice = _reduced(value, wanted) or _shape_advice(tuple(value.shape), shape)
             return f"The shape should be {shape}; yours is {tuple(value.shape)}. {advice}"
@@ -493,7 +494,7 @@ def _wrong_kind(value, wanted, differentiable=False):
     if isinstance(wanted, (tuple, list)):
         if not isinstance(value, (tuple, list)):
             numpy = " (a NumPy object)" if is_numpy(value) else ""
-            return f"Return {len(wanted)} values, in a {type(wanted).__name__}; you returned {kind_of(value)} ({type(value).__name__}){numpy}."
+            return f"Return {len(wanted)} values, in a {type(wanted).__name__}; you returned {kind_of(value)}{numpy}."
         if len(value) != len(wanted):
             return f"Return {len(wanted)} values; you returned {len(value)}."
         for number, (mine, theirs) in enumerate(zip(value, wanted, strict=True), 1):
@@ -503,7 +504,7 @@ def _wrong_kind(value, wanted, differentiable=False):
         return None
     if not isinstance(value, type(wanted)):
         numpy = " (a NumPy object)" if is_numpy(value) else ""
-        return f"Return {kind_of(wanted)}; you returned {kind_of(value)} ({type(value).__name__}){numpy}."
+        return f"Return {kind_of(wanted)}; you returned {kind_of(value)}{numpy}."
     return None
 
 
@@ -520,6 +521,11 @@ def _reduced(value, wanted):
         for words, part in (("end", wanted[: len(value)]), ("beginning", wanted[-len(value) :])):
             if close(value, part):
                 return f"The values are right, but the {words} is missing: where does your loop, or your slice, start and stop?"
+    if wanted.ndim == 1 and value.shape == (len(wanted),) * 2 and close(value.diagonal(), wanted):
+        return (
+            "The right values stand on its diagonal: you took all columns for every row. One for each row is "
+            "`[torch.arange(len(labels)), labels]`, or `gather`."
+        )
     for words, function in (("added up", torch.sum), ("averaged", torch.mean)):
         floats = wanted.double()
         if wanted.ndim > 1 and close(value, function(floats)):
@@ -586,6 +592,34 @@ class OpenExercise:
         return Text(self.good_answer)
 
 
+class FormerExercise:
+    """What an older copy of a lesson finds under the name of an exercise that is gone: nothing is compared, and it says so."""
+
+    words = "This exercise is no longer part of the course, so nothing is compared. `make reset` brings the lesson as it is now."
+
+    def check(self, answer=None):
+        """A `Result` that says so."""
+        return Result(OPEN, self.words)
+
+    def hint(self):
+        """The same, as a text."""
+        return Text(self.words)
+
+    solution = hint
+
+
+def former_names(module, **places):
+    """A module's `__getattr__` for older copies of its lesson: {exercise: module where it is now, None where it is gone}."""
+
+    def former(name):
+        if name not in places:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        place = places[name]
+        return FormerExercise() if place is None else getattr(importlib.import_module(f"kdlab.exercises.{place}"), name)
+
+    return former
+
+
 @dataclass
 class ScoredExercise:
     """An exercise with a score: `check` says the learner's beside the lesson's own. `score(answer)` gives the number.
@@ -610,6 +644,7 @@ class ScoredExercise:
     _hints_given: int = field(default=0, repr=False)
 
     hint, solution, solution_source = Exercise.hint, Exercise.solution, Exercise.solution_source
+    _our_fault = Exercise._our_fault
 
     def check(self, answer=None, *, time_limit=None):
         """The score of `answer`, beside the lesson's; returns a `Result` with `.score`."""
@@ -630,11 +665,7 @@ class ScoredExercise:
         except Mistake as mistake:
             return Result(NOT_YET, str(mistake), ask.called, ask.came_out)
         except Exception as error:
-            return Result(
-                NOT_YET,
-                f"Your answer could not be scored ({type(error).__name__}: {one_line(str(error), 120)}).",
-                ask.called,
-            )
+            return Result(NOT_YET, self._our_fault(error, ask), ask.called, ask.came_out)
         good = score >= self.enough if self.higher else score <= self.enough
         unit = f" {self.unit}" if self.unit else ""
         words = f"Your score: {score:.4g}{unit}; the lesson's own: {self.lesson_score:.4g}{unit}."

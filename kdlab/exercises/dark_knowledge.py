@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from kdlab.exercises.core import Exercise, Option, Question, Quiz
+from kdlab.exercises.core import Exercise, Option, Question, Quiz, former_names
 from kdlab.losses import kl_divergence
 
 
@@ -1043,10 +1043,4 @@ quiz = Quiz(
 )
 
 
-def __getattr__(name):
-    """Exercises that went to lesson 07: older copies of this lesson ask for them here."""
-    if name not in ("flip_labels", "copied_mistakes"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from kdlab.exercises import why_it_works
-
-    return getattr(why_it_works, name)
+__getattr__ = former_names(__name__, copied_mistakes="why_it_works", flip_labels="why_it_works")

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from kdlab.exercises.core import Exercise, OpenExercise, Option, Question, Quiz
+from kdlab.exercises.core import Exercise, OpenExercise, Option, Question, Quiz, former_names
 
 
 def _two_maps(draw):
@@ -531,3 +531,6 @@ quiz = Quiz(
         ),
     ),
 )
+
+
+__getattr__ = former_names(__name__, as_convolution=None, rest_divergence=None)

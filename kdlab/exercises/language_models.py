@@ -5,7 +5,7 @@ import math
 import torch
 from torch.nn import functional as F
 
-from kdlab.exercises.core import Exercise, Mistake, Option, Question, Quiz
+from kdlab.exercises.core import Exercise, Mistake, Option, Question, Quiz, former_names
 from kdlab.exercises.engine.chances import cause_of_shares, fits, generator_is_used
 from kdlab.exercises.engine.values import close
 
@@ -959,3 +959,6 @@ quiz = Quiz(
         ),
     ),
 )
+
+
+__getattr__ = former_names(__name__, later_gains="the_students_own_steps", next_character=None)

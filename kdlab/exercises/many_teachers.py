@@ -302,6 +302,11 @@ area_under_curve = Exercise(
         ),
         "You compared the first wrong answer with the first right one, the second with the second. *Every* wrong one is "
         "compared with *every* right one.": _in_pairs,
+        "You compared each score with a threshold. No threshold is needed: compare the wrong answers' scores with the right ones'.": (
+            lambda s, w: ((s > 0.5) == w).float().mean(),
+            lambda s, w: ((s > s.mean()) == w).float().mean(),
+            lambda s, w: ((s > s.median()) == w).float().mean(),
+        ),
         "You compared the means of both groups. Asked for is the share of *pairs*.": (
             lambda s, w: (s[w].mean() > s[~w].mean()).float(),
             lambda s, w: s[w].mean() - s[~w].mean(),
@@ -549,6 +554,14 @@ two_task_loss = Exercise(
         ),
         "The student's columns are taken in the wrong order: the digit's stand first.": (
             lambda z, a, b, t: _two_task_loss(torch.cat([z[:, b.shape[-1] :], z[:, : b.shape[-1]]], -1), a, b, t)
+        ),
+        "Your KL is divided by the number of classes too: `reduction='mean'` does so, 'batchmean' divides by the rows alone.": (
+            _other_tasks(
+                lambda z, v, t: t**2 * _kl((v / t).log_softmax(-1), (z / t).log_softmax(-1)).mean() / z.shape[-1]
+            )
+        ),
+        "That is the cross-entropy with the teacher. KL is that less the teacher's own entropy.": (
+            _other_tasks(lambda z, v, t: t**2 * F.cross_entropy(z / t, (v / t).softmax(-1)))
         ),
         "You averaged both tasks. Their sum is asked for.": _other_tasks(join=lambda a, b: (a + b) / 2),
         "The turn is missing: only the digit counts in your loss.": _other_tasks(join=lambda a, b: a + 0 * b),

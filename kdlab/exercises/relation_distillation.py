@@ -198,7 +198,11 @@ angles = Exercise(
             _other_angles(unit=lambda d: d)
         ),
         "Those are cosines between the samples as seen from the origin. The angles are at a third sample: subtract it.": (
-            lambda f: F.normalize(f, dim=-1) @ F.normalize(f, dim=-1).T
+            lambda f: F.normalize(f, dim=-1) @ F.normalize(f, dim=-1).T,
+            lambda f: (F.normalize(f, dim=-1) @ F.normalize(f, dim=-1).T).expand(len(f), -1, -1),
+        ),
+        "The direction from a sample to itself has length 0, and 0 / 0 is nan. `F.normalize` leaves such zeros alone.": (
+            _other_angles(unit=lambda d: d / d.norm(dim=-1, keepdim=True))
         ),
         "Your angles are not at the first sample: the unit vectors were made over another dimension. The D numbers stand last: "
         "dim=-1.": (
@@ -291,6 +295,9 @@ recall_at_one = Exercise(
     ),
     mistakes={
         "Each picture is its own nearest one, at distance 0. Take it out first.": _other_recall(fill=None),
+        "You leave out everything at distance 0. Another picture may stand at the very same place: leave out the diagonal.": (
+            _other_recall(lambda a, b: torch.cdist(a, b).masked_fill(torch.cdist(a, b) == 0, torch.inf), fill=None)
+        ),
         "You took the farthest one.": (
             _other_recall(fill=-torch.inf, choose=lambda d: d.argmax(1)),
             _other_recall(fill=0.0, choose=lambda d: d.argmax(1)),
@@ -398,6 +405,11 @@ def _rows_with_least(features, temperature):
     return F.log_softmax((cosines - 2 * torch.eye(len(features))) / temperature, dim=-1)
 
 
+def _rows_with_infinity(features, temperature):
+    cosines = F.normalize(features, dim=-1) @ F.normalize(features, dim=-1).T
+    return F.log_softmax(cosines.masked_fill(torch.eye(len(features), dtype=torch.bool), -torch.inf) / temperature, -1)
+
+
 def _rows_of(table, temperature):
     different = ~torch.eye(len(table), dtype=torch.bool)
     return F.log_softmax(table[different].view(len(table), -1) / temperature, dim=-1)
@@ -440,6 +452,12 @@ cosine_relation_loss = Exercise(
         ),
         "You centred the features first. Take their cosines as they are, seen from the origin.": (
             _other_cosines(lambda f, temperature: _rows_without_diagonal(f - f.mean(0), temperature))
+        ),
+        "nan: the diagonal is minus infinity on both sides, ∞ - ∞, and 0 times that. Set those terms to 0 before you add up.": (
+            _other_cosines(_rows_with_infinity)
+        ),
+        "The student's probabilities stand where their logarithms belong: `F.kl_div` takes log_softmax first.": (
+            _other_cosines(loss=lambda log_q, log_p: F.kl_div(log_q.exp(), log_p.exp(), reduction="batchmean"))
         ),
         "The temperature divides one side only. Both, student and teacher, have the same.": (
             lambda s, t, temperature: _kl(
@@ -536,8 +554,10 @@ linear_cka = Exercise(
             lambda x, y: (x.T @ y).square().sum() / ((x.T @ x).norm() * (y.T @ y).norm())
         ),
         "You centred each sample. The mean is over the samples, one for each column: dim=0.": (
-            lambda x, y: _uncentred_cka(x - x.mean(1, keepdim=True), y - y.mean(1, keepdim=True)),
-            lambda x, y: _uncentred_cka(x - x.mean(), y - y.mean()),
+            lambda x, y: _uncentred_cka(x - x.mean(1, keepdim=True), y - y.mean(1, keepdim=True))
+        ),
+        "You subtracted one mean, that of all entries. Each column has its own: dim=0.": (
+            lambda x, y: _uncentred_cka(x - x.mean(), y - y.mean())
         ),
         "Above, the norm of Xᵀ Y is *squared*.": lambda x, y: _linear_cka(x, y).sqrt() * _cka_roots(x, y),
         "You divided by squared norms. Below, the norms themselves are multiplied.": (

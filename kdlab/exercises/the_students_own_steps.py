@@ -5,7 +5,7 @@ import re
 import torch
 from torch.nn import functional as F
 
-from kdlab.exercises.core import Exercise, Option, Question, Quiz
+from kdlab.exercises.core import Exercise, Option, Question, Quiz, former_names
 
 # 1 --------------------------------------------------------------------------------------------------------------------
 
@@ -95,7 +95,10 @@ counts = Exercise(
         "The end itself counts, too: the student has to learn to stop.": (
             _other_counts(end=lambda ended: ended.cumsum(1) == 0)
         ),
-        "The prompt counts nowhere: the student did not choose it.": _other_counts(prompt_too=True),
+        "The prompt counts nowhere: the student did not choose it.": (
+            _other_counts(prompt_too=True),
+            _other_counts(prompt_too=True, search="everywhere"),
+        ),
         "The same token may stand in a prompt. There it ends nothing: look for the first end *after* the prompt.": (
             _other_counts(search="everywhere")
         ),
@@ -301,6 +304,9 @@ later_gains = Exercise(
         "`gains = log_p - log_q.detach()`, then `gains.sum(-1, keepdim=True) - gains.cumsum(-1)`.",
     ),
     mistakes={
+        "You added up ratios of probabilities. Their logarithms are given: take the difference, log p - log q.": (
+            lambda log_p, log_q: _after((log_p - log_q.detach()).exp())
+        ),
         "You counted the token itself, too. What it earns at once stands in the divergence already: only *later* tokens "
         "count.": _other_gains(lambda x: x.flip(-1).cumsum(-1).flip(-1)),
         "Those are the gains *before* each token. It cannot have caused them.": _other_gains(
@@ -595,6 +601,9 @@ acceptance = Exercise(
         "A drafter that is the teacher is always kept: 1.": (
             lambda draw: (lambda p: {"p": p, "q": p.clone()})(draw.probabilities())
         ),
+        "A character that neither of them ever says adds 0. Yours is not (0 / 0 is nan): min(p, q) needs no division.": (
+            lambda draw: {"p": torch.tensor([[0.5, 0.5, 0.0]]), "q": torch.tensor([[0.2, 0.8, 0.0]])}
+        ),
         "A drafter that is sure of what the teacher finds impossible is never kept: 0.": (
             lambda draw: {"p": torch.tensor([[0.0, 1.0]]), "q": torch.tensor([[1.0, 0.0]])}
         ),
@@ -730,6 +739,12 @@ piece_log_p = Exercise(
             lambda log_p, ids, lengths: _piece_log_p(log_p.roll(1, 0), ids, lengths),
         ),
         "You left out the first character of each piece. It has to come, too.": _by_piece(lambda part: part[1:].sum()),
+        "You left out the last character of each piece. It has to come, too.": _by_piece(lambda part: part[:-1].sum()),
+        "You added up whole columns of `log_p`. Each character has one entry: its own row, and the column of its id.": (
+            lambda log_p, ids, lengths: _by_piece(lambda part: part.sum(), lambda log_p, ids: log_p[:, ids].sum(0))(
+                log_p, ids, lengths
+            )
+        ),
         "You took the first character's column for all of them. Each row has its own: `gather` with `ids[:, None]`.": (
             lambda log_p, ids, lengths: _piece_log_p(log_p, ids[0].expand(len(ids)), lengths)
         ),
@@ -821,3 +836,6 @@ quiz = Quiz(
         ),
     ),
 )
+
+
+__getattr__ = former_names(__name__, remainder=None)

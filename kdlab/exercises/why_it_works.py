@@ -389,6 +389,11 @@ flat_targets = Exercise(
                 lambda soft: (s := soft.amax(-1, keepdim=True)) + (1 - s) / (soft.shape[-1] - 1),
             )
         ),
+        "Each class has got what *it* leaves, 1 - p. What is shared is what the first choice leaves, the same for all others.": (
+            lambda z, t: torch.where(
+                (p := (z / t).softmax(-1)) == p.amax(-1, keepdim=True), p, (1 - p) / (p.shape[-1] - 1)
+            )
+        ),
         "The rows do not sum to 1: you divide by 9. There are nine other classes only where there are ten.": (
             _flat_with(lambda sure, n: (1 - sure) / 9)
         ),

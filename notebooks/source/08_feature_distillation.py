@@ -137,6 +137,8 @@ plots.cluttered(
 # paper writes the norm of the difference, not squared: other gradients, and another weight. Weights of papers are worth
 # nothing without the code.)
 #
+# As in every loss of this course, no gradient may reach the teacher, who only teaches: `detach()` its maps, here and in 8.3.
+#
 # ### ✎ Exercise 8.2 · Look where the teacher looks  (10 minutes, medium)
 
 

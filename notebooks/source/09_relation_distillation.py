@@ -64,7 +64,7 @@ print("other numbers in the hidden layer, the same ten logits: ok")
 # h(x) = \begin{cases} x^2/2 & |x| < 1 \\ |x| - 1/2 & \text{else}\end{cases}$$
 #
 # $h$ is called *smooth L1*: a square for small gaps, a line for large ones, so that one pair far away does not drown all
-# others.
+# others. No gradient reaches the teacher, who only teaches: `detach()` its features, here and in 9.4.
 #
 # ### ✎ Exercise 9.1 · Distances without units  (15 minutes, medium)
 

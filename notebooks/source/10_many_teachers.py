@@ -505,7 +505,8 @@ for of, words in schools.items():
 # ## 5 · Two tasks, one body
 #
 # Two teachers need not answer the same question. Turn each digit by none to three quarters. One teacher says which
-# digit it is, another which way it is turned. Can one student of 64 units do both?
+# digit it is, another which way it is turned. Can one student of 64 units do both? (As always, no gradient reaches a teacher:
+# `detach()`.)
 #
 # ### ✎ Exercise 10.6 · Two teachers, two heads  (10 minutes, medium)
 

@@ -1,6 +1,7 @@
 """CrowdPanel and DoubtPanel in real JupyterLab, with tiny networks: the panels are tested, not crowds."""
 
 import pytest
+from patience import milliseconds
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -43,7 +44,7 @@ def test_teachers_come_one_by_one_and_the_layout_stays(open_notebook):
     expect(panel.locator(".kd-crowd-words").first).to_contain_text("press Start")
     notebook.screenshot("crowd-before")
     press(notebook, "Start")
-    expect(panel.locator(".kd-status")).to_have_text("finished", timeout=60_000)
+    expect(panel.locator(".kd-status")).to_have_text("finished", timeout=milliseconds(60))
     assert [points(notebook, "accuracy", f"crowd-{kind}") for kind in ("crowd", "student", "pooled")] == [5, 5, 5]
     assert points(notebook, "agreement", "crowd-agree") == 5
     expect(panel.locator(".kd-crowd-words").first).to_have_text(

@@ -6,6 +6,7 @@ import signal
 
 import pytest
 from harness import ARTIFACTS, Notebook, close_notebook, open_file, run_cells, scratch_notebook
+from patience import milliseconds
 from playwright.sync_api import expect
 from test_race_panel import SETUP
 
@@ -79,7 +80,7 @@ def shut_down(notebook):
 def kill(notebook):
     os.kill(notebook.python("os.getpid()"), signal.SIGKILL)
     dialog = notebook.page.locator(".jp-Dialog")  # JupyterLab: the kernel has died and restarts
-    dialog.get_by_role("button", name="Ok").click(timeout=20_000)
+    dialog.get_by_role("button", name="Ok").click(timeout=milliseconds(20))
 
 
 @pytest.mark.parametrize("end", [shut_down, kill])
@@ -87,7 +88,7 @@ def test_a_panel_whose_kernel_is_gone_says_so(open_notebook_of, end):
     notebook, _ = open_notebook_of(*LIGHT)
     panel = panels(notebook.page)
     end(notebook)
-    expect(panel.get_by_role("alert").first).to_have_text(GONE, timeout=20_000)
+    expect(panel.get_by_role("alert").first).to_have_text(GONE, timeout=milliseconds(20))
     expect(panel).to_have_class(re.compile("kd-gone"))
     panel.get_by_label("Temperature").first.dispatch_event("input")  # nothing is sent, and nothing is reported
     notebook.screenshot(f"gone-{end.__name__}")
@@ -130,13 +131,13 @@ def test_a_page_without_a_connection_says_so_and_goes_on(open_notebook_of):
     dialog.get_by_role("checkbox").check()  # once is enough
     dialog.get_by_role("button", name="Close").click()
     notice = panel.locator(".kd-notice")
-    expect(notice).to_have_text(LOST, timeout=20_000)
+    expect(notice).to_have_text(LOST, timeout=milliseconds(20))
     expect(panel).not_to_have_class(re.compile("kd-gone"))
     panel.screenshot(path=ARTIFACTS / "lost.png")
     panel.get_by_label("Temperature").first.focus()
     page.keyboard.press("End")  # it is sent once the connection is back
     page.context.set_offline(False)
-    expect(notice).to_have_count(0, timeout=60_000)
+    expect(notice).to_have_count(0, timeout=milliseconds(60))
     notebook.wait_python("panel.temperature > 1")
 
 

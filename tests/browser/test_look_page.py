@@ -1,6 +1,7 @@
 """LookPanel in real JupyterLab, with tiny networks on made-up pictures: the panel is tested, not distillation."""
 
 import pytest
+from patience import milliseconds
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -59,7 +60,7 @@ def test_it_shows_maps_that_change_while_the_students_learn(open_notebook):
     assert panel.bounding_box()["height"] == height, "the layout jumped"
     panel.get_by_label("speed").select_option("full speed")
     press(notebook, "Resume")
-    expect(panel.locator(".kd-status")).to_have_text("finished", timeout=60_000)
+    expect(panel.locator(".kd-status")).to_have_text("finished", timeout=milliseconds(60))
     notebook.screenshot("look-after")
 
 

@@ -1,6 +1,7 @@
 """TurnPanel, MapPanel and NeighboursPanel in real JupyterLab."""
 
 import pytest
+from patience import milliseconds
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -82,7 +83,7 @@ def test_the_map_moves_while_it_is_drawn_and_shows_digits_when_asked(open_notebo
     assert digits.all_text_contents() == [str(label) for label in notebook.python("panel._labels")]
     panel.get_by_label("speed").select_option("full speed")
     panel.get_by_role("button", name="Resume").click()
-    expect(panel.locator(".kd-status")).to_have_text("finished", timeout=60_000)
+    expect(panel.locator(".kd-status")).to_have_text("finished", timeout=milliseconds(60))
     share = notebook.python("panel.shares[-1][1]")
     expect(panel.locator(".kd-last")).to_have_text(f"the teacher: {100 * share:.0f} %")
     notebook.screenshot("map-after")

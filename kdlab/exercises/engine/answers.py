@@ -39,7 +39,7 @@ class Answer:
         if is_numpy(value):
             self._fail("You returned a NumPy object. Return a torch tensor: use torch functions throughout.")
         if not is_tensor(value):
-            self._fail(f"Return a torch tensor; you returned {kind_of(value)} ({type(value).__name__}).")
+            self._fail(f"Return a torch tensor; you returned {kind_of(value)}.")
         if shape is not None and tuple(value.shape) != tuple(shape):
             self._fail(f"The shape should be {tuple(shape)}; yours is {tuple(value.shape)}.")
         return self
@@ -57,15 +57,13 @@ class Answer:
                 "Did you forget to sum or to take the mean?"
             )
         if not isinstance(value, (int, float, np.number, torch.Tensor)):
-            self._fail(f"Return one number; you returned {kind_of(value)} ({type(value).__name__}).")
+            self._fail(f"Return one number; you returned {kind_of(value)}.")
         return self
 
     def is_sequence(self, count, what):
         """The value is a tuple or list of `count` things; `what` names them."""
         if not isinstance(self.value, (tuple, list)):
-            self._fail(
-                f"Return {count} values ({what}); you returned {kind_of(self.value)} ({type(self.value).__name__})."
-            )
+            self._fail(f"Return {count} values ({what}); you returned {kind_of(self.value)}.")
         if len(self.value) != count:
             self._fail(f"Return {count} values ({what}); you returned {len(self.value)}.")
         return self

@@ -42,7 +42,8 @@ PLAIN_WORDS = {
 SHAPES = re.compile(
     r"must match the (?:size|existing size)|shapes? cannot be multiplied|shape mismatch|size mismatch|expand|"
     r"must have same (?:size|dim)|invalid for input of size|not broadcastable|could not be broadcast|expected size|"
-    r"does not match the shape|Expected size for first|Expected target size|to match target batch_size"
+    r"does not match the shape|Expected size for first|Expected target size|to match target batch_size|"
+    r"Sizes of tensors must match|must have the same number of columns|each tensor to be equal size"
 )
 
 
@@ -80,8 +81,24 @@ class Ask:
             if is_stub(self.function):
                 raise NotTried
             raise Mistake("Your function returns nothing. Is there a `return` on its last line?")
+        if odd := next(
+            filter(None, map(_without_numbers, value if isinstance(value, (tuple, list)) else [value])), None
+        ):
+            raise Mistake(odd)
         self.came_out = describe(value)
         return value
+
+
+def _without_numbers(value):
+    """The sentence for a tensor that cannot be compared: sparse, nested, or without values; else None."""
+    if not is_tensor(value) or (value.layout == torch.strided and not value.is_nested and not value.is_meta):
+        return None
+    if value.is_meta:
+        return (
+            "You returned a tensor on the device meta, which has a shape and no values. Compute on the inputs' device."
+        )
+    kind = "nested" if value.is_nested else "sparse"
+    return f"You returned a {kind} tensor. Return an ordinary one, whose entries all stand there: `.to_dense()`."
 
 
 def changed_in_place(name, before):
@@ -179,9 +196,7 @@ def explain(error, function):
     frame, line = _own_frame(error, function)
     if line is None:
         return message
-    message = (
-        f"{message} (at `{line.line}`, line {line.lineno - function.__code__.co_firstlineno + 1} of your function)"
-    )
+    message = f"{message} (at `{line.line}`, {_where(frame, line, function)})"
     if not SHAPES.search(text):
         return message
     shapes = _operands(frame, line)
@@ -193,6 +208,14 @@ def explain(error, function):
     if first[:-1] == second or second[:-1] == first:
         keep = " (If the second came from a sum, a mean or a maximum: keepdim=True keeps its dimension.)"
     return f"{message}. There, {told}: which dimension was meant to meet which?{keep}"
+
+
+def _where(frame, line, function):
+    """ "line 3 of your function", or of another one of the learner's that it calls."""
+    code, name = frame.f_code, f"`{frame.f_code.co_name}`"
+    if code.co_firstlineno == function.__code__.co_firstlineno or code.co_name.startswith("<"):  # <listcomp>, <lambda>
+        code, name = function.__code__, "your function"
+    return f"line {line.lineno - code.co_firstlineno + 1} of {name}"
 
 
 def _own_frame(error, function):
@@ -217,9 +240,12 @@ def _operands(frame, line):
     parts = []
     if isinstance(node, ast.BinOp):
         parts = [node.left, node.right]
+    elif isinstance(node, ast.Compare):
+        parts = [node.left, *node.comparators]
     elif isinstance(node, ast.Call):
         owner = [node.func.value] if isinstance(node.func, ast.Attribute) else []
         parts = [*owner, *node.args, *(keyword.value for keyword in node.keywords)]
+        parts = [item for part in parts for item in (part.elts if isinstance(part, (ast.List, ast.Tuple)) else [part])]
     elif isinstance(node, ast.Subscript):
         parts = [node.value, node.slice]
     found = []

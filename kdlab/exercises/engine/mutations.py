@@ -622,6 +622,8 @@ class _Steps:
             else:
                 new.func.id = other
             yield new, f"You take {words} (`{whole}`)."
+        if name in ("log", "log2", "log_softmax"):
+            yield from _with_a_small_number(node, name, first, method)
         if name in ("softmax", "log_softmax"):
             inner = copy.deepcopy(node)
             (inner.func if isinstance(inner.func, ast.Attribute) else inner).attr = "softmax"
@@ -684,6 +686,32 @@ class _Steps:
     def With(node, tree):
         body = ast.If(ast.Constant(True), node.body, [])
         yield body, f"`{_short(node.items[0].context_expr)}` is missing around a step."
+
+
+SMALL = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+
+
+def _with_a_small_number(node, name, first, method):
+    """A logarithm of x + 1e-6, so that it is never that of 0."""
+    whole = _short(node)
+    for small in SMALL if first is not None else ():
+        if name == "log_softmax":
+            inside = copy.deepcopy(node)
+            (inside.func if isinstance(inside.func, ast.Attribute) else inside).attr = "softmax"
+            padded = ast.BinOp(inside, ast.Add(), ast.Constant(small))
+            new = ast.Call(ast.Attribute(padded, "log", ast.Load()), [], [])
+            cure = f"`{name}` needs none: it never takes the logarithm of 0"
+        else:
+            new, padded = copy.deepcopy(node), ast.BinOp(first, ast.Add(), ast.Constant(small))
+            if method:
+                new.func.value = padded
+            else:
+                new.args[0] = padded
+            cure = "where it could be 0, stay in logarithms (log_softmax, logsumexp), or take `torch.xlogy`"
+        words = (
+            f"A small number is added before the logarithm, about {small:g}: what is small comes out wrong (`{whole}`)"
+        )
+        yield new, f"{words}; {cure}."
 
 
 def _other_axes(axis):

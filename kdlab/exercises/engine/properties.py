@@ -53,9 +53,10 @@ def is_nan(evidence):
                         f"nan, and only where `{mask}` is False somewhere. Were those places filled with minus infinity? "
                         "Softmax of nothing else is nan, and so is 0 times infinity: leave them out instead."
                     )
+            where = _common_place(value.isnan())
             some = "Some of your values are" if value.ndim and not value.isnan().all() else "Your result is"
             return (
-                f"{some} nan. That comes from the logarithm of a negative number, from 0 · log 0, from 0 / 0, 0 · ∞ or "
+                f"{some} nan{where and f', {where}'}. That comes from the logarithm of a negative number, from 0 · log 0, from 0 / 0, 0 · ∞ or "
                 "∞ - ∞ (softmax of a row of nothing but -inf is 0 / 0), or, in "
                 "F.kl_div, from a target that is a logarithm itself (it takes probabilities, or log_target=True)."
             )
@@ -148,6 +149,50 @@ def same_at_equals(evidence):
     return None
 
 
+def least_at_equals(evidence):
+    """A loss that compares with the teacher alone is least where the student says the same."""
+    student, teacher = evidence.names("student", "student features"), evidence.names("teacher", "teacher features")
+    if len(student) != 1 or len(teacher) != 1:
+        return None
+    arguments = dict(evidence.cases[0][0])
+    if getattr(arguments[student[0]], "shape", 0) != getattr(arguments[teacher[0]], "shape", 1):
+        return None
+    equal = arguments | {student[0]: arguments[teacher[0]].clone()}
+    best = [as_double(call(equal)) for call in (evidence.reference, evidence.call)]
+    if any(value.ndim for value in best):
+        return None
+    noise = torch.randn_like(equal[student[0]])
+    # Both ways, and near: where labels pull as well, one of two small steps makes the reference's loss less.
+    strays = [equal | {student[0]: equal[student[0]] + size * noise} for size in (0.05, -0.05, 0.5, -0.5)]
+    if any(as_double(evidence.reference(stray)) < best[0] - 1e-6 for stray in strays):
+        return None
+    least = min(as_double(evidence.call(stray)) for stray in strays)
+    if least < best[1] - 1e-3 * best[1].abs().clamp(min=0.1):
+        return (
+            f"A student that says what its teacher says should have the least loss. With yours that is {describe(best[1])}, and "
+            f"one that strays has less, {describe(least)}: it is pushed away. A sign, or two sides exchanged?"
+        )
+    return None
+
+
+def a_class_that_cannot_happen(evidence):
+    """One more class with no probability changes nothing."""
+    logits, p = evidence.names(*LOGITS), evidence.names("probabilities")
+    arguments, value, wanted = evidence.cases[0]
+    if not (logits or p) or as_double(wanted).ndim > 1:
+        return None
+    after = dict(arguments)
+    for name in (*logits, *p):
+        column = torch.full_like(arguments[name][..., :1], -1e4 if name in logits else 0.0)
+        after[name] = torch.cat([arguments[name], column], -1)
+    if close(evidence.reference(after), wanted) and not close(evidence.call(after), value):
+        return (
+            "One more class that cannot happen (its probability is 0 everywhere) should change nothing, and your result "
+            "changes. Is something divided by the number of classes, or does each class count alike?"
+        )
+    return None
+
+
 def ends_of_the_weight(evidence):
     """With alpha = 1 and alpha = 0 one of two terms speaks alone: which of them is wrong?"""
     (name,) = evidence.names("weight") or (None,)
@@ -163,6 +208,13 @@ def ends_of_the_weight(evidence):
     if fits[1.0] or fits[0.0]:
         good, bad = (1, 0) if fits[1.0] else (0, 1)
         return f"The term that is left with {name} = {good} is right; the one that is left with {name} = {bad} is not: the fault is there."
+
+    def bends(call):
+        low, middle, high = (as_double(call(arguments | {name: end})) for end in (0.0, 0.5, 1.0))
+        return not close(middle, (low + high) / 2)
+
+    if bends(evidence.call) and not bends(evidence.reference):
+        return f"With {name} = 0.5 it should be half-way between {name} = 0 and {name} = 1, and yours is not: {name} and 1 - {name} weigh the two terms, once each."
     return None
 
 
@@ -262,7 +314,31 @@ def where_it_differs(evidence):
             side = "first" if hit[0] == 0 else "last"
             count = f"{side} entry is" if len(hit) == 1 else f"{len(hit)} {side} entries are"
             return f"Only the {count} off: there {_example(value, wanted, off)}."
+    where = _common_place(off)
+    if where:
+        return f"Right but for some entries, {where}: there {_example(value, wanted, off)}."
     return f"{int(off.sum())} of {off.numel()} entries are off: there {_example(value, wanted, off)}."
+
+
+def _common_place(off):
+    """What the entries have in common, in words, if they are all those whose indices are equal; else ""."""
+    if off.ndim < 2 or off.all() or not off.any():
+        return ""
+    same = {}
+    for one in range(off.ndim):
+        for other in range(one + 1, off.ndim):
+            if off.shape[one] == off.shape[other]:
+                index = [torch.arange(n).view([-1 if i == axis else 1 for i in range(off.ndim)])
+                         for axis, n in enumerate(off.shape)]  # fmt: skip
+                same[one, other] = (index[one] == index[other]).expand(off.shape)
+    names = ("first", "second", "third", "fourth")
+    pairs = [pair for pair, places in same.items() if (off & places).equal(places) and max(pair) < len(names)]
+    if not pairs or not off.equal(torch.stack([same[pair] for pair in pairs]).any(0)):
+        return ""
+    if off.ndim == 2:
+        return "all on the diagonal, where row and column are the same"
+    words = " or ".join(f"the {names[a]} and the {names[b]}" for a, b in pairs)
+    return f"all where {words} index are the same"
 
 
 ROUNDED = "Right but for rounding: return the value in full, without round, int or //, and round where you print."
@@ -373,5 +449,6 @@ CERTAIN = (is_nan, is_constant_everywhere, is_rounded, ignores_an_argument, cons
 # And these say where it happened, in the order in which they speak.
 PROPERTIES = (
     depends_on_chance, is_negative, fails_for_a_flag, varying_ratio, rows_stand_alone, sums_of_rows,
-    leaves_its_range, ends_of_the_weight, mean_of_the_rows, same_at_equals, scales_with_temperature, where_it_differs,
+    leaves_its_range, ends_of_the_weight, mean_of_the_rows, same_at_equals, least_at_equals, a_class_that_cannot_happen,
+    scales_with_temperature, where_it_differs,
 )  # fmt: skip
