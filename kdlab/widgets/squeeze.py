@@ -13,6 +13,7 @@ RANKS = (None, 64, 32, 16, 8, 4)
 BITS = (32, 8, 4, 3, 2, "ternary")
 MOST_ZEROS = 98  # percent
 PACE = 6.0  # stops a second on the tour
+HOLD = 5  # steps that the tour stays at a stop, so that a request is heard soon
 SHOWN = 15  # pictures with another answer
 TRAIL = 200
 SETTINGS = ("zeros", "rank", "bits")
@@ -85,7 +86,7 @@ class SqueezePanel(LivePanel):
             goal=goal, _recorded=[[str(name), *map(float, at)] for name, at in (recorded or {}).items()],
             _of=len(images), _steps=self.recipes["soft answers"].steps, _ranks=list(RANKS), _bits=list(BITS), **state,
         )  # fmt: skip
-        self._trail, self._found, self._pixels = [], [], b""
+        self._trail, self._found, self._pixels, self._count = [], [], b"", 0
         self.network = self._d
         self._first = self._measure(self._d)
         self._squeeze()
@@ -99,7 +100,7 @@ class SqueezePanel(LivePanel):
 
     def _made(self):
         """D as the sliders say: factorised, then pruned, then with few bits."""
-        from kdlab.compression import prune, quantise
+        from kdlab.compression import plain, prune, quantise
         from kdlab.compression.weights import full_rank, thin
 
         zeros, rank, bits = self._settings()
@@ -107,7 +108,7 @@ class SqueezePanel(LivePanel):
             self._factors = self._factors or full_rank(self._d, self._train[0])
             self._thin[rank] = thin(self._d, rank, self._factors)
         network = self._thin[rank]
-        network = prune(network, zeros / 100) if zeros else network
+        network = prune(network, zeros / 100) if zeros else plain(network)  # not the kept one: it is mended
         return network if bits == 32 else quantise(network, bits)
 
     def _measure(self, network):
@@ -152,17 +153,19 @@ class SqueezePanel(LivePanel):
     def begin(self):
         """What was asked for last: mending, or else the tour."""
         targets, self._next = self._next, None
-        self._driver.speed = 0 if targets else PACE
+        self._driver.speed = 0 if targets else PACE * HOLD
         return self._mend(targets) if targets else self._tour()
 
     def _tour(self):
-        self.steps = len(TOUR)
-        for step, settings in enumerate(TOUR):
+        self.steps = HOLD * len(TOUR)
+        for stop, settings in enumerate(TOUR):
             with self.hold_sync():
                 for name, value in zip(SETTINGS, settings, strict=True):
                     setattr(self, name, value)
-            self._squeeze()
-            yield {"step": step}
+                self._squeeze()
+                self.show()
+            for step in range(HOLD * stop, HOLD * (stop + 1)):
+                yield {"step": step}
 
     def _mend(self, targets):
         from kdlab.training import train
@@ -181,7 +184,7 @@ class SqueezePanel(LivePanel):
 
     def on_record(self, record):
         """Count the step."""
-        self.done = record["step"] + 1
+        self._count = record["step"] + 1
         super().on_record(record)
 
     def on_request(self, name, value):
@@ -190,26 +193,28 @@ class SqueezePanel(LivePanel):
             if self._driver.state in (RUNNING, PAUSED):
                 self._driver.request("stop")
             self._squeeze()
+            self.show()
         elif name == "mend":
             self._driver.request("stop")
             self._next = value
             self._driver.request("start")
         elif name == "forget":
             self._trail = self._trail[-1:]
-        self.show()
+            self.show()
 
     def on_reset(self):
         """Reset gives D as it was, and forgets the trail."""
         with self.hold_sync():
             for name, value in zip(SETTINGS, AS_IT_WAS, strict=True):
                 setattr(self, name, value)
-        self._trail, self.reached, self.done = [], False, 0
+        self._trail, self.reached, self._count = [], False, 0
         self._squeeze()
 
     # --- pictures
 
     def flush(self):
         """The point, its trail, and the pictures whose answer is another one."""
+        self.done = self._count
         self.point, self.trail, self._flips, self._pictures = self._now, self._trail, self._found, self._pixels
 
     def figure(self):
