@@ -363,6 +363,7 @@ plots.fidelity(readings)
 # ### ✎ Exercise 7.5 · Do mistakes travel?  (5 minutes, easy)
 #
 # If students agree with teachers, they agree with their mistakes. Does a student repeat them, with the same wrong digit?
+# (Where the teacher makes no mistake, the share is 0.)
 
 
 # %%
