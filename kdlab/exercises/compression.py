@@ -1081,7 +1081,15 @@ def _score_of_network(ask):
     network = ask().value
     if not isinstance(network, torch.nn.Module):
         raise Mistake(f"Return a network; you returned {kind_of(network)} ({type(network).__name__}).")
-    packed = {id(p) for layer in layers_of(network).values() for p in layer.parameters()}
+    try:
+        shape = tuple(predict_logits(network, torch.zeros(1, 784)).shape)
+        packed = {id(p) for layer in layers_of(network).values() for p in layer.parameters()}
+    except Exception as error:
+        raise Mistake(
+            f"Your {type(network).__name__} is no network of 784 pixels that `pack` could write ({type(error).__name__}: {error})."
+        ) from None
+    if shape != (1, 10):
+        raise Mistake(f"For one picture your {type(network).__name__} gives {shape}, not (1, 10).")
     if any(id(p) not in packed for p in network.parameters()):
         raise Mistake(
             "`pack` writes linear and convolutional layers; yours has weights elsewhere, which would be lost."
@@ -1089,8 +1097,6 @@ def _score_of_network(ask):
     mnist, blob = load_mnist(), pack(network)
     inputs, labels = to_inputs(mnist.train_images[50_000:]), torch.from_numpy(mnist.train_labels[50_000:])
     logits = predict_logits(unpack(blob, network), inputs)
-    if logits.shape != (10_000, 10):
-        raise Mistake(f"For 10 000 pictures your network gives {tuple(logits.shape)}, not (10 000, 10).")
     wrong = errors(logits, labels)
     if wrong > MOST_ERRORS:
         raise Mistake(
