@@ -339,6 +339,7 @@ def test_a_network_without_layers_is_refused():
 # --- ONNX -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", NETS)
 @pytest.mark.parametrize("way", ["as it is", "pruned, 4 bits", "low rank"])
 def test_the_onnx_file_is_the_same_network(kind, way, inputs, tmp_path):

@@ -108,6 +108,7 @@ def test_zeros_in_rounds_are_as_many_and_take_as_many_steps(script, monkeypatch)
         assert list(shares) == sorted(shares) and len(set(seeds)) == len(shares) == script.WAYS[way][0]
 
 
+@pytest.mark.slow
 def test_a_picture_in_all_places(script):
     moved, labels, logits = script.in_all_places()
     x, y, _ = script.few()

@@ -215,6 +215,7 @@ def test_right_in_float64_is_right(name):
 SCORED = [name for name, exercise in ALL.items() if isinstance(exercise, ScoredExercise)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCORED)
 def test_a_score_does_not_fall_over_either(name):
     exercise, reference, odd = ALL[name], ALL[name].reference, ODD

@@ -84,6 +84,7 @@ def test_every_arm_is_recorded_with_every_seed_at_its_best_rate(script, recorded
         assert {row["rate"] for row in rows if row["arm"] == arm} == {best}
 
 
+@pytest.mark.slow
 def test_what_a_student_of_pieces_hears(script, monkeypatch):
     monkeypatch.setattr(script, "PIECE_CHARACTERS", 120)
     script.piece_lessons.cache_clear()
