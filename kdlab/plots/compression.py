@@ -89,7 +89,7 @@ def mended(found, *, whole, arms=MENDING):
                         label=arm if row == 0 else None)  # fmt: skip
     ax.axvline(np.mean(whole), color=TEACHER, linestyle=":", linewidth=2, label="the whole network")
     ax.set_yticks(range(len(found)), list(found))
-    ax.set(ylim=(len(found) - 0.5, -0.5), xscale="log", xlabel="errors on 10 000 validation pictures (logarithmic)")
+    ax.set(ylim=(len(found) - 0.5, -0.5), xscale="log", xlabel="errors on the 10 000 test pictures (logarithmic)")
     ax.set_xticks([200, 300, 500, 1000, 2000, 5000])
     ax.minorticks_off()
     _thousands(ax.xaxis)
