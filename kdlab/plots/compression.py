@@ -182,6 +182,8 @@ def speeds(recorded):
         ax.minorticks_off()
         ax.grid(axis="y", visible=False)
     axes[0].invert_yaxis()
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize="small")
+    figure.legend(
+        *axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize="small", frameon=False
+    )
     figure.supxlabel("time, PyTorch in float32 = 1 (logarithmic)", fontsize="medium")
     return figure
