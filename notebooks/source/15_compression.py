@@ -150,14 +150,12 @@ def cost(network, way):
 
 counted = {name: cost(*given) for name, given in NETWORKS.items()}
 titles = ["weights not 0", "bytes", "compressed", "multiply-adds", "time, one picture", "time, 256 pictures"]
-plots.costs(
-    {title: {name: values[k] / counted["D"][k] for name, values in counted.items()} for k, title in enumerate(titles)}
-)
-
-# %%
 assert len(compression.pack(zeros)) == len(compression.pack(D)) > 4 * len(compression.pack(narrow))
 assert compression.multiply_adds(zeros, few) == compression.multiply_adds(D, few)
 print("zeros: as many bytes and multiply-adds as before; fewer neurons: less than a quarter of the bytes: ok")
+plots.costs(
+    {title: {name: values[k] / counted["D"][k] for name, values in counted.items()} for k, title in enumerate(titles)}
+)
 
 # %% [markdown]
 # As shares of D's. The times are *recorded* (as every figure from here on that says so), on one thread of one processor.
@@ -389,8 +387,6 @@ race = widgets.ExperimentPanel(
 )  # fmt: skip
 race.show_and_run()
 first = {arm: count_errors(network)["errors"] for arm, network in dict(race.students).items()}
-
-# %%
 assert first["distilled"] < 0.9 * min(first["hard labels"], first["teacher's argmax"])
 print("rank 8, mended by soft answers: at least a tenth fewer errors than with labels or argmax: ok")
 
@@ -401,12 +397,8 @@ print("rank 8, mended by soft answers: at least a tenth fewer errors than with l
 ARMS = {"not mended": "not mended", "labels": "labels", "argmax": "argmax", "soft answers": "soft, T = 4"}
 NAMES = ["90 % zeros", "95 % zeros", "98 % zeros", "neurons 150-50", "neurons 75-25", "rank 8", "rank 16", "rank 32",
          "ternary", "2 bits", "4 bits", "8 bits"]  # fmt: skip
-plots.mended(
-    {name: {arm: found(name, key) for arm, key in ARMS.items()} for name in NAMES}, whole=found("D", "not mended")
-)
 
 
-# %%
 def fewer(network, ours, theirs):
     """By how many errors `ours` is better, seed by seed: mean and half-width of its 95 % interval."""
     mean, half = t_interval([b - a for a, b in zip(found(network, ours), found(network, theirs), strict=True)])
@@ -418,6 +410,9 @@ for name in NAMES:
     print(
         f"{name:>15}: soft answers {fewer(name, 'soft, T = 4', 'labels'):>9}, argmax {fewer(name, 'argmax', 'labels'):>7}"
     )
+plots.mended(
+    {name: {arm: found(name, key) for arm, key in ARMS.items()} for name in NAMES}, whole=found("D", "not mended")
+)
 
 # %% [markdown]
 # *Recorded*: the seeds are those of D's start and of all batches; each arm's learning rate was chosen for it, on
@@ -703,9 +698,9 @@ assert len(compression.pack(tiny)) == 2208 and wrong(tiny) < 500
 print("2208 bytes, and more than 95 % of the validation pictures right: ok")
 
 # %% [markdown]
-# ### ✎ Exercise 15.8 · Fewer bytes  (20 minutes, hard, optional)
+# ### ✎ Exercise 15.8 · Fewer bytes  (20 minutes, hard)
 #
-# Your turn: at most 300 errors on the validation pictures, in as few bytes as you can. Your function makes and trains
+# Optional. Your turn: at most 300 errors on the validation pictures, in as few bytes as you can. Your function makes and trains
 # the network, on training pictures 0 to 49 999 only; the check packs it, unpacks it, and counts.
 
 
@@ -740,6 +735,10 @@ page = pathlib.Path("my_student.html")
 chosen = [0, 1, 2, 3, 4, 8, 18, 247]
 examples = test_images[chosen], test_labels[chosen]
 compression.save_page(student, page, examples=examples, teacher_logits=predict_logits(teacher, examples[0]))
+with torch.no_grad():
+    wrong_ones = int((student(test_images).argmax(1) != test_labels).sum())
+assert len(compression.pack(student)) < 7000 and wrong_ones < 130
+print("the student in the page: less than 7000 bytes, fewer than 130 errors on 10 000 test pictures: ok")
 HTML(
     f'<div><iframe title="A student in your browser" srcdoc="{html.escape(page.read_text("utf-8"))}" width="100%" height="760" style="border: 0"></iframe></div>'
 )
@@ -752,14 +751,7 @@ HTML(
 # > examples, compare its doubts with the teacher's.
 #
 # > **Goal.** Put your own network from exercise 15.8 in its place.
-
-# %%
-with torch.no_grad():
-    wrong_ones = int((student(test_images).argmax(1) != test_labels).sum())
-assert len(compression.pack(student)) < 7000 and wrong_ones < 130
-print("the student in the page: less than 7000 bytes, fewer than 130 errors on 10 000 test pictures: ok")
-
-# %% [markdown]
+#
 # ## Quiz
 
 # %%
