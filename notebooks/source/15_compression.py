@@ -769,7 +769,7 @@ lesson.quiz
 #   levels.
 # - Where little is broken there is little to mend. The labels of all 50 000 pictures mend better than soft answers on a
 #   thousand.
-# - Each arm wants a learning rate of its own. With one for all, the same experiments would have told a large gain where
+# - Each arm wants a learning rate of its own. With one for all, the same experiments would have told a gain where
 #   there is none, or harm where there is a gain.
 # - Activations know better than the matrix which directions count. At equal bytes, wide and coarse beat narrow and fine.
 # - A small network that was *built* for pictures beats every trick on a large one that was not.
