@@ -13,12 +13,14 @@ trained for 300 steps of 64 from the first thousand of those images, from
 
 Errors are counts of 10 000: "validation" are training images 50 000 to 59 999, which choose, "test" is MNIST's test set. Each
 arm has its own learning rate: by the mean of three seeds that are not reported, in steps of 2 until the best has a worse one
-on either side. A seed gives D's initial weights and all batches; the arms of a seed share both.
+on either side (or the lowest rate is reached, where no training is as good); in `mend`, at least all that the labels were given.
+A seed gives D's initial weights and all batches; the arms of a seed share both.
 
 Sections: `mend`; `one_rate` (arms at the rate of another one: what would have been claimed); `unseen` (the same pictures for
 all arms again, but such as D has not learned from: 1000 of the validation images, the other 9000 choose); `gradual` (zeros in
 several rounds, equally many steps in all); `small` (784-8-10 to 784-32-10 with all labels); `frontier` (errors against bytes: mended, then quantised and trained as long again);
-`kilobytes` (small convolutional networks, all 50 000 images moved by up to 2 pixels, then few bits); `kilobytes_few` (the
+`kilobytes` (small convolutional networks, all 50 000 images moved by up to 2 pixels, then few bits); `moved` (what the moving of
+the images has to do with it: 784-32-10 with it, a convolutional network without); `kilobytes_few` (the
 thousand pictures in all 25 places, with their labels or what the shipped teacher says of each as it lies); `fast` (times;
 needs the extra "export", and torchao for its row).
 """
@@ -184,7 +186,15 @@ def tuned(run, start=START, trial_seeds=TRIAL_SEEDS, seeds=SEEDS):
 def run_mend(network, arm):
     if arm == "not mended":
         return reported([compressed(network, seed) for seed in SEEDS]) | size_of(compressed(network, SEEDS[0]))
-    return tuned(lambda rate, seed: mended(compressed(network, seed), arm, rate, seed))
+    return tuned(lambda rate, seed: mended(compressed(network, seed), arm, rate, seed), first_rates(network, arm))
+
+
+def first_rates(network, arm):
+    """Rates to begin with: no arm is given fewer than the labels were."""
+    if arm == "labels":
+        return START
+    (labels,) = RECORD.rows("mend", network=network, arm="labels")
+    return sorted({*START, *map(float, labels["tried"])})
 
 
 ARMS = ("labels", "argmax", "soft, T = 4")
@@ -197,7 +207,7 @@ def mend_jobs():
     for network in UNMENDED:
         yield {"network": network, "arm": "not mended"}
     for network in NETWORKS:
-        for arm in ("not mended", *ARMS):
+        for arm in ("not mended", *ARMS):  # the labels first: the others have their rates
             yield {"network": network, "arm": arm}
     for network in CONTROLLED:
         for arm in ("all labels", *SMOOTHING):
@@ -405,6 +415,27 @@ def kilobytes_jobs():
             yield {"network": network, "weights": weights}
 
 
+# --- is it the network, or the moving? ------------------------------------------------------------------
+
+
+def run_moved(network, moved):
+    """As `kilobytes` before the weights are coarsened, or 784-width-10; the images moved at every step, or never."""
+    mlp = network.startswith("784")
+    make = lambda seed: MLP(784, 32, 10, seed=seed) if mlp else CONVOLUTIONAL[network](seed)  # noqa: E731
+
+    def run(rate, seed):
+        model, jitter = make(seed), 2 if moved else None
+        fit(model, *pictures(0, 50_000)[:2], recipe=conv_recipe(rate, seed, 3000), jitter=jitter)
+        return model
+
+    return tuned(run, [0.008, 0.016] if mlp else [0.032, 0.064], CONV_TRIALS, CONV_SEEDS)
+
+
+def moved_jobs():
+    yield {"network": "784-32-10", "moved": True}
+    yield {"network": "8-16-16, mean", "moved": False}
+
+
 # --- the same from a thousand pictures ------------------------------------------------------------------
 
 
@@ -585,6 +616,7 @@ SECTIONS = {
     "small": (run_small, small_jobs),
     "frontier": (run_frontier, frontier_jobs),
     "kilobytes": (run_kilobytes, kilobytes_jobs),
+    "moved": (run_moved, moved_jobs),
     "kilobytes_few": (run_kilobytes_few, few_jobs),
     "fast": (run_fast, fast_jobs),
 }

@@ -11,7 +11,7 @@ from kdlab.data import load_results
 from kdlab.intervals import t_interval
 from kdlab.models import MLP, ConvNet
 
-TUNED = ("mend", "unseen", "gradual", "small", "frontier", "kilobytes", "kilobytes_few")
+TUNED = ("mend", "unseen", "gradual", "small", "frontier", "kilobytes", "moved", "kilobytes_few")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_every_arm_has_the_best_of_its_rates_and_it_is_not_at_the_edge(script, r
             assert row["learning_rate"] < max(tried), row
             lowest = row["learning_rate"] == min(tried)
             assert not lowest or row["learning_rate"] == pytest.approx(script.RATES[0]), row
-        seeds = script.CONV_SEEDS if section == "kilobytes" else script.SEEDS
+        seeds = script.CONV_SEEDS if section in ("kilobytes", "moved") else script.SEEDS
         assert all(len(value) == len(seeds) for value in row.values() if isinstance(value, list)), row
 
 

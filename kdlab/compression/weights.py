@@ -137,8 +137,8 @@ def factorise(model, rank, inputs=None):
     """A copy whose layers (all but the last) go through `rank` numbers: two thin layers in place of each wide one.
 
     Without inputs each product is the closest matrix of that rank (Eckart & Young 1936). With inputs (rows that the model
-    can read) what the layers *do* with those inputs is closest: mean |W x - W' x|² is least (Yuan et al. 2023, ASVD, and
-    Wang et al. 2024, SVD-LLM, for language models). Layers that would not get smaller stay.
+    can read) what the layers *do* with those inputs is closest: mean |W x - W' x|² is least (Wang et al. 2024, SVD-LLM, for
+    language models; ASVD, Yuan et al. 2023, scales each input by itself). Layers that would not get smaller stay.
     """
     return thin(model, check_whole("rank", rank, 1), full_rank(model, inputs))
 

@@ -89,7 +89,7 @@ def mended(found, *, whole, arms=MENDING):
                         label=arm if row == 0 else None)  # fmt: skip
     ax.axvline(np.mean(whole), color=TEACHER, linestyle=":", linewidth=2, label="the whole network")
     ax.set_yticks(range(len(found)), list(found))
-    ax.set(ylim=(len(found) - 0.5, -0.5), xscale="log", xlabel="errors on 10 000 validation pictures (logarithmic)")
+    ax.set(ylim=(len(found) - 0.5, -0.5), xscale="log", xlabel="errors on the 10 000 test pictures (logarithmic)")
     ax.set_xticks([200, 300, 500, 1000, 2000, 5000])
     ax.minorticks_off()
     _thousands(ax.xaxis)
@@ -182,6 +182,8 @@ def speeds(recorded):
         ax.minorticks_off()
         ax.grid(axis="y", visible=False)
     axes[0].invert_yaxis()
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize="small")
+    figure.legend(
+        *axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize="small", frameon=False
+    )
     figure.supxlabel("time, PyTorch in float32 = 1 (logarithmic)", fontsize="medium")
     return figure
