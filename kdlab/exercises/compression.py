@@ -1100,10 +1100,8 @@ def _score_of_network(ask):
         raise Mistake(
             "`pack` writes linear and convolutional layers; yours has weights elsewhere, which would be lost."
         )
-    if any((p.dtype, p.device.type) != (torch.float32, "cpu") for p in network.parameters()):
-        raise Mistake(
-            "The weights must be float32 on the CPU: `network.float().cpu()`. Fewer bits come from `quantise`."
-        )
+    if any(p.dtype not in (torch.float32, torch.float64) for p in network.parameters()):
+        raise Mistake("The weights must be float32: `network.float()`. Fewer bits come from `quantise`.")
     if not all(p.isfinite().all() for p in network.parameters()):
         raise Mistake("Some of your network's weights are NaN or infinite. Was the learning rate too high?")
     mnist, blob = load_mnist(), pack(network)
