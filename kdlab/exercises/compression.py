@@ -1,5 +1,6 @@
 """Exercises of lesson 15, compression."""
 
+import copy
 import math
 
 import torch
@@ -1100,8 +1101,7 @@ def _score_of_network(ask):
         raise Mistake(
             "`pack` writes linear and convolutional layers; yours has weights elsewhere, which would be lost."
         )
-    if any(p.dtype not in (torch.float32, torch.float64) for p in network.parameters()):
-        raise Mistake("The weights must be float32: `network.float()`. Fewer bits come from `quantise`.")
+    network = copy.deepcopy(network).float().cpu()
     if not all(p.isfinite().all() for p in network.parameters()):
         raise Mistake("Some of your network's weights are NaN or infinite. Was the learning rate too high?")
     mnist, blob = load_mnist(), pack(network)
@@ -1110,7 +1110,8 @@ def _score_of_network(ask):
     try:
         logits = predict_logits(read, inputs)
     except RuntimeError as error:  # other shapes than those of the pictures
-        raise Mistake(f"Your network cannot read the pictures, which come as (N, 784): {error}") from None
+        name = type(network).__name__
+        raise Mistake(f"Your network ({name}) cannot read the pictures, which come as (N, 784): {error}") from None
     if logits.shape != (10_000, 10):
         raise Mistake(f"For 10 000 pictures your network gives {tuple(logits.shape)}, not (10 000, 10).")
     wrong = errors(logits, labels)
