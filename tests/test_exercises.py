@@ -219,7 +219,10 @@ def test_a_score_does_not_fall_over_either(name):
     for change in CHANGES.values():
         result = exercise.check(changed(exercise.reference, change))
         assert result.status in ("solved", "not yet") and "fell over" not in result.diagnosis, result
+    without_arguments = not inspect.signature(exercise.reference).parameters
     for answer, words in ODD:
+        if without_arguments and words == "TypeError":
+            words = "number"  # nothing is passed, so `lambda: 7` runs
         result = exercise.check(answer)
         assert result.status == "not yet" and words in result.diagnosis and "fell over" not in result.diagnosis, result
     assert exercise.check(changed(exercise.reference, as_dtype(torch.float64))).status == "solved"
