@@ -1,5 +1,6 @@
 """Exercises of lesson 15, compression."""
 
+import copy
 import math
 
 import torch
@@ -274,6 +275,9 @@ multiply_adds = Exercise(
         "That is for one map that comes out. There are channels_out of them.": (
             _other_count(count=lambda n, a, b, k: n * n * a * k * k)
         ),
+        "A window has kernel² places in *each* channel that comes in: times, not plus.": (
+            _other_count(count=lambda n, a, b, k: n * n * b * (a + k * k))
+        ),
         "Channels in and out are multiplied, not added: each one out looks at each one in.": (
             _other_count(count=lambda n, a, b, k: n * n * (a + b) * k * k)
         ),
@@ -442,6 +446,9 @@ pruning_mask = Exercise(
             lambda w, s: w.abs() > s * w.std(),
             lambda w, s: w.abs() > s * w.abs().mean(),
         ),
+        "Your mask is flat: it should have the shape of the weight. `view_as(weight)` at the end, or no `flatten` at all.": (
+            lambda w, s: _pruning_mask(w, s).flatten()
+        ),
         "That is the pruned weight itself. Asked is the mask: True where a weight stays, False where it goes.": (
             lambda w, s: w * _pruning_mask(w, s)
         ),
@@ -557,6 +564,11 @@ def _parts_of_the_product(evidence):
             "unchanged, that you decompose, by `torch.linalg.svd`? And which parts do you keep?"
         )
     kept = [number + 1 for number, weight in enumerate(weights) if abs(weight) > small]
+    if not kept:
+        return (
+            "Your product is 0, or nearly: the parts that you keep have no weight. The *largest* are wanted. (`svd` puts them in "
+            "front, `eigh` at the end.)"
+        )
     if kept != list(range(1, rank + 1)):
         return f"You keep parts number {kept} of the decomposition. The {rank} largest are the first."
     return (
@@ -856,6 +868,9 @@ fake_quantise = Exercise(
         "Half a step too much: you add it after rounding, but did not take it away before.": (
             _other_levels(half=0.0, back=lambda codes, step, half: (codes + 0.5) * step),
             _other_levels(half=0.0, back=lambda codes, step, half: (codes + 0.5) * step, clamp=_within),
+            lambda w, b: (
+                w.sign() * _other_levels(half=0.0, back=lambda codes, step, half: (codes + 0.5) * step)(w.abs(), b)
+            ),
         ),
         "Your levels are half a step or a whole one too high or too low. Take the half away before rounding and add it after (or "
         "round *down*, and add it).": (
@@ -1082,21 +1097,26 @@ def _score_of_network(ask):
     if not isinstance(network, torch.nn.Module):
         raise Mistake(f"Return a network; you returned {kind_of(network)} ({type(network).__name__}).")
     try:
-        shape = tuple(predict_logits(network, torch.zeros(1, 784)).shape)
         packed = {id(p) for layer in layers_of(network).values() for p in layer.parameters()}
-    except Exception as error:
-        raise Mistake(
-            f"Your {type(network).__name__} is no network of 784 pixels that `pack` could write ({type(error).__name__}: {error})."
-        ) from None
-    if shape != (1, 10):
-        raise Mistake(f"For one picture your {type(network).__name__} gives {shape}, not (1, 10).")
+    except ValueError as error:
+        raise Mistake(f"{error}.") from None
     if any(id(p) not in packed for p in network.parameters()):
         raise Mistake(
             "`pack` writes linear and convolutional layers; yours has weights elsewhere, which would be lost."
         )
+    network = copy.deepcopy(network).float().cpu()
+    if not all(p.isfinite().all() for p in network.parameters()):
+        raise Mistake("Some of your network's weights are NaN or infinite. Was the learning rate too high?")
     mnist, blob = load_mnist(), pack(network)
     inputs, labels = to_inputs(mnist.train_images[50_000:]), torch.from_numpy(mnist.train_labels[50_000:])
-    logits = predict_logits(unpack(blob, network), inputs)
+    read = unpack(blob, network)
+    try:
+        logits = predict_logits(read, inputs)
+    except RuntimeError as error:  # other shapes than those of the pictures
+        name = type(network).__name__
+        raise Mistake(f"Your network ({name}) cannot read the pictures, which come as (N, 784): {error}") from None
+    if logits.shape != (10_000, 10):
+        raise Mistake(f"For 10 000 pictures your network gives {tuple(logits.shape)}, not (10 000, 10).")
     wrong = errors(logits, labels)
     if wrong > MOST_ERRORS:
         raise Mistake(

@@ -60,11 +60,12 @@ def levels(weights, ways):
     """How a layer's weights lie (N,), and the levels that each of `ways`, {name: levels in the same unit}, leaves them."""
     figure, axes = picture(len(ways), size=(SIZE[0], 2.7), sharey=True)
     low, high = np.quantile(weights, [0.001, 0.999])
+    end = 1.05 * max(-low, high, *(np.abs(lines).max() for lines in ways.values()))
     for ax, (name, lines) in zip(axes, ways.items(), strict=True):
         ax.hist(weights, bins=np.linspace(low, high, 80), color=GRAY, alpha=0.7)
         for line in lines:
             ax.axvline(line, color=DISTILLED, linewidth=1.2)
-        ax.set(title=name, xlim=(low, high), yticks=[])
+        ax.set(title=name, xlim=(-end, end), yticks=[])
     axes[0].set_ylabel("how many weights")
     figure.supxlabel("weight", fontsize="medium")
     return figure
@@ -72,7 +73,7 @@ def levels(weights, ways):
 
 @in_course_style
 def mended(found, *, whole, arms=MENDING):
-    """Errors of compressed networks before and after mending, {network: {arm: values over seeds}}: a row for each network.
+    """Test errors of compressed networks before and after mending, {network: {arm: values over seeds}}: a row for each.
 
     `whole`: errors of the network that all of them came from. `arms`: colour and marker of each arm, one of LOOKS. Small
     marks are seeds, large ones their means.
@@ -89,8 +90,9 @@ def mended(found, *, whole, arms=MENDING):
                         label=arm if row == 0 else None)  # fmt: skip
     ax.axvline(np.mean(whole), color=TEACHER, linestyle=":", linewidth=2, label="the whole network")
     ax.set_yticks(range(len(found)), list(found))
-    ax.set(ylim=(len(found) - 0.5, -0.5), xscale="log", xlabel="errors on the 10 000 test pictures (logarithmic)")
-    ax.set_xticks([200, 300, 500, 1000, 2000, 5000])
+    ax.set(ylim=(len(found) - 0.5, -0.5), xscale="log", xlabel="errors on 10 000 test pictures (logarithmic)")
+    low, high = ax.get_xlim()
+    ax.set_xticks([tick for tick in (150, 200, 300, 400, 500, 700, 1000, 2000, 5000) if low < tick < high])
     ax.minorticks_off()
     _thousands(ax.xaxis)
     ax.grid(axis="y", visible=False)
@@ -133,6 +135,13 @@ def _families(recorded):
     }
 
 
+# Where the names stand beside the marks (points to the right, up; which end of the name): elsewhere they meet others.
+NAMES_AT = {
+    "low rank, 4 bits, labels": (0, 12, "center"),
+    "784-8-10, 784-16-10, 784-32-10, 4 bits, all labels": (-6, -11, "right"),
+}
+
+
 @in_course_style
 def frontier(recorded, *, goal=None):
     """Errors against bytes of networks of several families, both logarithmic; goal: errors, a dotted line."""
@@ -141,9 +150,12 @@ def frontier(recorded, *, goal=None):
         points = sorted(points)
         xs, ys = [p[0] for p in points], [np.mean(p[1]) for p in points]
         ax.plot(xs, ys, marker, color=color, markersize=7, linestyle="-", linewidth=1, alpha=0.9, label=family)
+        x, y, side = NAMES_AT.get(family, (6, 4, "left"))
         for size, values, name in points:
             ax.plot([size] * 2, [min(values), max(values)], color=color, linewidth=1.5)
-            ax.annotate(name, (size, np.mean(values)), xytext=(6, 4), textcoords="offset points", fontsize="small")
+            ax.annotate(
+                name, (size, np.mean(values)), xytext=(x, y), textcoords="offset points", ha=side, fontsize="small"
+            )
     if goal:
         ax.axhline(goal, color=GRAY, linestyle=":", linewidth=1.5)
     ax.set(xscale="log", yscale="log", xlabel="bytes (logarithmic)", ylabel="errors of 10 000 (logarithmic)")

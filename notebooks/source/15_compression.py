@@ -701,7 +701,8 @@ print("2208 bytes, and more than 95 % of the validation pictures right: ok")
 # ### ✎ Exercise 15.8 · Fewer bytes  (20 minutes, hard)
 #
 # Optional. Your turn: at most 300 errors on the validation pictures, in as few bytes as you can. Your function makes and trains
-# the network, on training pictures 0 to 49 999 only; the check packs it, unpacks it, and counts.
+# the network, on training pictures 0 to 49 999 only; the check packs it, unpacks it, and counts. With 6000 bytes or fewer
+# the exercise is solved; ours takes 2208.
 
 
 # %%
