@@ -5,7 +5,8 @@ import math
 
 import torch
 
-from kdlab.compression import pack, quantise, unpack
+from kdlab import compression, data, models, training
+from kdlab.compression import pack, unpack
 from kdlab.compression.weights import layers_of
 from kdlab.data import load_mnist
 from kdlab.exercises.core import Exercise, OpenExercise, Option, Question, Quiz, ScoredExercise
@@ -13,9 +14,8 @@ from kdlab.exercises.engine.answers import Mistake
 from kdlab.exercises.engine.properties import ignores_an_argument
 from kdlab.exercises.engine.values import is_tensor, kind_of
 from kdlab.metrics import errors
-from kdlab.models import ConvNet, to_inputs
+from kdlab.models import to_inputs
 from kdlab.teachers import predict_logits
-from kdlab.training import Recipe, fit
 
 # 1 --------------------------------------------------------------------------------------------------------------------
 
@@ -1082,12 +1082,12 @@ MOST_ERRORS = 300  # of the 10 000 validation pictures: 97 % right
 
 def _fewer_bytes():
     """A trained network that makes at most 300 errors on the 10 000 validation pictures, in as few bytes as you can."""
-    mnist = load_mnist()
-    inputs, labels = to_inputs(mnist.train_images[:50_000]), torch.from_numpy(mnist.train_labels[:50_000])
-    network = ConvNet(8, 16, 16, kernels=(5, 3, 3), strides=(2, 2, 1), pooling="mean")
-    fit(network, inputs, labels, recipe=Recipe(1, 1, 2500, 64, learning_rate=6e-2), jitter=2)
-    coarse = quantise(network, [8, 4, 4, 4])
-    fit(coarse, inputs, labels, recipe=Recipe(1, 1, 500, 64, learning_rate=4e-3), jitter=2)
+    mnist = data.load_mnist()
+    inputs, labels = models.to_inputs(mnist.train_images[:50_000]), torch.from_numpy(mnist.train_labels[:50_000])
+    network = models.ConvNet(8, 16, 16, kernels=(5, 3, 3), strides=(2, 2, 1), pooling="mean")
+    training.fit(network, inputs, labels, recipe=training.Recipe(1, 1, 2500, 64, learning_rate=6e-2), jitter=2)
+    coarse = compression.quantise(network, [8, 4, 4, 4])
+    training.fit(coarse, inputs, labels, recipe=training.Recipe(1, 1, 500, 64, learning_rate=4e-3), jitter=2)
     return coarse
 
 

@@ -20,6 +20,7 @@
 # %%
 import html
 import lzma
+import math
 import pathlib
 import statistics
 import tempfile
