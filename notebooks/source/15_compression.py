@@ -382,7 +382,7 @@ def mending(damage, seed):
 
 
 race = widgets.ExperimentPanel(
-    mending, [widgets.Control("damage", "what was done to D", list(DAMAGE), "rank 8", kind="menu")],
+    mending, [widgets.Control("damage", "what was done to D", list(DAMAGE), "rank 8", "menu", ["zeros", "75-25", "rank 8", "ternary", "4 bits"])],
     {"errors": ("Errors on 2000 validation pictures", (20, 2000), "", "log")}, against="damage", steps=300,
     references={"D": count_errors(D)},
 )  # fmt: skip
