@@ -4,10 +4,12 @@ import base64
 import inspect
 import struct
 from html.parser import HTMLParser
+from io import BytesIO
 
 import every_panel
 import numpy as np
 import pytest
+from PIL import Image
 
 from kdlab import palette, plots
 from kdlab.plots import base
@@ -36,14 +38,18 @@ def test_a_figure_says_what_it_shows_with_its_titles():
 
 
 def test_its_colours_are_those_it_was_drawn_in():
-    from io import BytesIO
-
-    from PIL import Image
-
     figure = plots.answers(np.zeros((28, 28), np.uint8), [[0.2, 0.8], [0.5, 0.5]], ["teacher", "student"])
     colors = {color for _, color in Image.open(BytesIO(base.to_png(figure))).convert("RGB").getcolors(100_000)}
     for name in (base.TEACHER, base.BLUE, "#ffffff"):
         assert tuple(int(name[at : at + 2], 16) for at in (1, 3, 5)) in colors
+
+
+def test_its_pixels_are_those_that_matplotlib_saves():
+    figure = plots.answers(np.zeros((28, 28), np.uint8), [[0.2, 0.8], [0.5, 0.5]], ["teacher", "student"])
+    png, saved = base.to_png(figure), BytesIO()
+    figure.savefig(saved, facecolor="white", dpi=2 * figure.dpi)
+    small = Image.open(saved).convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    assert np.array_equal(Image.open(BytesIO(png)).convert("RGB"), small.convert("RGB"))
 
 
 def test_every_function_that_draws_has_a_sentence_for_its_figure():

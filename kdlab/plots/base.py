@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import numpy as np
 from matplotlib import rcParams, style
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -111,11 +112,14 @@ def picture(columns=1, rows=1, *, size=SIZE, **options):
 
 def to_png(figure):
     """The bytes of the figure's PNG: two pixels for each that it takes on the page, and 256 colours, which suffice."""
-    drawn, out = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", facecolor="white", dpi=SHARPNESS * figure.dpi)
-    with Image.open(drawn) as image:
-        small = image.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    small.save(out, "PNG")
+    canvas, dpi, out = FigureCanvasAgg(figure), figure.dpi, io.BytesIO()
+    figure.dpi = SHARPNESS * dpi
+    try:
+        figure.draw(canvas.get_renderer())  # savefig would draw it twice, write a PNG and have it read again
+    finally:
+        figure.dpi = dpi
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    image.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(out, "PNG")
     return out.getvalue()
 
 
