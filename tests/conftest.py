@@ -1,13 +1,16 @@
 """What the workers of a test run share out: whole notebooks and whole files, those that take longest first."""
 
 import json
+import re
 
 import pytest
 from lessons import ROOT
 from patience import crowd, slowness
 
 TIMES = json.loads((ROOT / "benchmarks" / "results" / "lessons.json").read_text(encoding="utf-8"))["lessons"]
-ONE_BY_ONE = ("tests/browser/test_lessons.py", "tests/test_exercises.py")  # their tests share nothing
+
+# Files whose tests share nothing, and what then is a unit: a lesson, an exercise (all that is asked of it).
+SHARED_OUT = {"tests/browser/test_lessons.py": r"\[.*\]", "tests/test_exercises.py": r"\w+\.\w+"}
 
 
 def pytest_report_header():
@@ -16,14 +19,15 @@ def pytest_report_header():
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """One unit of work: a notebook, a file of tests, or a test of those files in which each is by itself."""
+    """One unit of work: a notebook, a file of tests, or a lesson or an exercise of those files that are shared out."""
     # Written for --dist loadgroup, this would have no effect: pytest 9.2 ignores the names that xdist 3.8 gives to groups.
     from xdist.scheduler import LoadScopeScheduling
 
     class Units(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            file = nodeid.split("::")[0]
-            return nodeid if file in ONE_BY_ONE else file
+            file, _, test = nodeid.partition("::")
+            part = re.search(SHARED_OUT[file], test) if file in SHARED_OUT else None
+            return f"{file} {part.group()}" if part else file
 
     config.option.loadscopereorder = False  # keep the order of `order`
     return Units(config, log)
@@ -36,7 +40,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def order(item):
-    """Lessons before all else, the longest first (one without a recorded time counts as long), then other pages."""
+    """Lessons before all else, the longest first (one without a recorded time counts as long), then other pages, the rest."""
     shipped = item.path.suffix == ".ipynb"
     if shipped or item.get_closest_marker("lesson"):
         lesson = item.path.stem if shipped else item.callspec.params["source"].stem

@@ -117,7 +117,7 @@ def safe_surroundings():
     before = random.getstate(), np.random.get_state(), torch.get_default_dtype(), torch.is_grad_enabled()
     threads, device = torch.get_num_threads(), torch.get_default_device()
     with torch.random.fork_rng(devices=[]), torch.inference_mode(False):
-        torch.seed()
+        fresh_numbers()
         try:
             _set(torch.float32, True, torch.device("cpu"))
             yield
@@ -127,6 +127,11 @@ def safe_surroundings():
             _set(before[2], before[3], device)
             if torch.get_num_threads() != threads:
                 torch.set_num_threads(threads)
+
+
+def fresh_numbers():
+    """Seed PyTorch's random numbers anew. (torch.seed also leaves a note for a GPU each time: slow, and never thrown away.)"""
+    torch.default_generator.seed()
 
 
 def _set(dtype, gradients, device):

@@ -1,5 +1,6 @@
 """Random inputs for an exercise, and what its arguments are: their roles, and the sizes that can slip into a result."""
 
+import functools
 import inspect
 import math
 
@@ -88,7 +89,7 @@ def usual_draw(reference, roles):
 def bound(reference, arguments):
     """(args, kwargs) that pass a dict of arguments as the reference wants them; after a gap, by name."""
     args, kwargs, gap = [], {}, False
-    for name, parameter in inspect.signature(reference).parameters.items():
+    for name, parameter in _parameters(reference):
         if name not in arguments:
             gap = True
         elif gap or parameter.kind is parameter.KEYWORD_ONLY:
@@ -96,6 +97,11 @@ def bound(reference, arguments):
         else:
             args.append(arguments[name])
     return args, kwargs
+
+
+@functools.cache
+def _parameters(reference):
+    return tuple(inspect.signature(reference).parameters.items())
 
 
 def symbols(arguments, roles):
