@@ -29,7 +29,15 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
 
 from harness import Notebook as LabNotebook  # noqa: E402
-from harness import find_chromium, jupyterlab, lab_page, open_file, run_cells, scratch_notebook  # noqa: E402
+from harness import (  # noqa: E402
+    chromium_browser,
+    find_chromium,
+    jupyterlab,
+    lab_page,
+    open_file,
+    run_cells,
+    scratch_notebook,
+)
 
 ROUNDS, STEPS, PRESSES, PAUSES = 15, 300, 80, 25  # short rounds: a busy machine then disturbs both alike
 RESULTS = ROOT / "benchmarks" / "results" / "panels.json"
@@ -135,12 +143,13 @@ def measure_cost():
     return json.loads("".join(printed).strip().splitlines()[-1])
 
 
-def measure_latency(chromium):
+def measure_latency():
     """Milliseconds from key to pixels, and from Pause to "paused", while a race trains at full speed."""
     rng = random.Random(0)
     with tempfile.TemporaryDirectory() as home, jupyterlab(Path(home)) as (address, token, root):
         scratch_notebook(root / "bench.ipynb", [SETUP, "panel = make_panel(100_000)\npanel"])
-        with lab_page(chromium, address, token) as page:
+        with chromium_browser() as browser:
+            page = lab_page(browser, address, token)
             open_file(page, "bench.ipynb")
             run_cells(page)
             notebook = LabNotebook(page)
@@ -194,7 +203,7 @@ def main():
     }
     chromium = find_chromium()
     if chromium:
-        keys, pauses = measure_latency(chromium)
+        keys, pauses = measure_latency()
         found["slider to pixels, ms"] = summary(keys)
         found["pause button to the word paused, ms"] = summary(pauses)
     RESULTS.parent.mkdir(exist_ok=True)

@@ -7,12 +7,14 @@ A test says `notebook = open_notebook("cell 1", "cell 2")`: the cells have run, 
 import importlib.util
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 from harness import (
     VIEWPORT,
     Notebook,
+    chromium_browser,
     close_notebook,
     find_chromium,
     jupyterlab,
@@ -21,6 +23,7 @@ from harness import (
     replace_cells,
     run_cells,
     scratch_notebook,
+    shut_kernels_down,
 )
 from patience import milliseconds
 
@@ -49,27 +52,53 @@ def lab(tmp_path_factory):
         yield found
 
 
-@pytest.fixture(scope="module")
-def page(request, missing):
-    """One page of JupyterLab for a file of tests. (Playwright holds an asyncio loop: not longer than that.)"""
+@pytest.fixture(scope="package")
+def chromium(missing):
+    """One Chromium for all tests of this folder. (Playwright holds an asyncio loop: not longer than for them.)"""
     if missing:
         pytest.skip(missing)
-    address, token, _ = request.getfixturevalue("lab")
-    with lab_page(find_chromium(), address, token) as page:
-        yield page
+    with chromium_browser() as browser:
+        yield browser
 
 
-@pytest.fixture(scope="module")
-def first_cell():
-    """The first cell of the scratch notebook that is open, in a list: the tests of a file share it and its kernel."""
-    return []
+@pytest.fixture(scope="package")
+def desk(chromium):
+    """What lies open: JupyterLab's `page`, and of the scratch notebook on it the cell that prepared its kernel."""
+    return SimpleNamespace(page=None, prepared=None)
 
 
 @pytest.fixture
-def open_notebook(page, lab, first_cell, request):
+def page(desk, chromium, lab, request):
+    """A page of JupyterLab, for one test after the other; behind a test that failed there is a new one."""
+    address, token, _ = lab
+    desk.page = desk.page or lab_page(chromium, address, token)
+    yield desk.page
+    if not request.node.stash.get(PASSED, False):
+        desk.page.context.close()
+        desk.page = desk.prepared = None
+        shut_kernels_down(address, token)
+
+
+@pytest.fixture
+def clear_page(page, desk, lab):
+    """The page with no notebook open."""
+    clear(desk, lab)
+    return page
+
+
+def clear(desk, lab):
+    address, token, _ = lab
+    if desk.prepared:
+        close_notebook(desk.page, address, token)
+    desk.prepared = None
+
+
+@pytest.fixture
+def open_notebook(page, desk, lab, request):
     """Write, open and run a scratch notebook of these cells, or an unexecuted `lesson` (an nbformat notebook).
 
-    The first cell prepares the others. Where it is the same as in the test before, it is not run again.
+    The tests share a notebook and its kernel. The first cell prepares the others: where it is the same as in the test
+    before, it is not run again, and where it is not, the kernel forgets all variables.
     Fails on a request that leaves 127.0.0.1, and on page errors.
     """
     from playwright.sync_api import expect
@@ -91,29 +120,32 @@ def open_notebook(page, lab, first_cell, request):
 
     def open_one(*cells, width=VIEWPORT["width"], lesson=None):
         page.set_viewport_size({**VIEWPORT, "width": width})
-        if first_cell and first_cell == [*cells[:1]]:
-            replace_cells(page, cells[1:])
+        notebook.theme("Light")
+        if lesson is None and desk.prepared:
+            keep = int(len(cells) > 1 and desk.prepared == cells[0])
+            if not keep:
+                notebook.python("get_ipython().reset()")
+            replace_cells(page, cells[keep:], keep)
             run_cells(page, "run-all-below")
         else:
-            if first_cell:
-                close_notebook(page, address, token)
-            first_cell[:] = cells[:1]
+            clear(desk, lab)
             if lesson is None:
                 scratch_notebook(root / name, cells)
             else:
                 nbformat.write(lesson, root / name)
             open_file(page, name)
             run_cells(page)
+        desk.prepared = None if lesson else cells[0]
         notebook.panel.wait_for(timeout=milliseconds(20))
         notebook.panel.scroll_into_view_if_needed()
         return notebook
 
     yield open_one
-    if first_cell and request.node.stash.get(PASSED, False):
-        notebook.python("__import__('ipywidgets').Widget.close_all()")  # which also stops whatever runs in them
-    else:
-        close_notebook(page, address, token)
-        first_cell.clear()
+    if request.node.stash.get(PASSED, False):
+        if desk.prepared:
+            notebook.python("__import__('ipywidgets').Widget.close_all()")  # which also stops whatever runs in them
+        else:
+            close_notebook(page, address, token)
     for event, listener in listeners.items():
         page.remove_listener(event, listener)
     assert not outside, f"asked for outside addresses: {outside[:5]}"

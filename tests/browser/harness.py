@@ -118,22 +118,26 @@ def _wait_for_server(server, address, log):
 
 
 @contextmanager
-def lab_page(chromium, address, token):
-    """A page of Chromium that shows this JupyterLab, ready for commands."""
+def chromium_browser():
+    """Headless Chromium, as Playwright drives it."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=chromium, headless=True, args=CHROMIUM_ARGUMENTS)
-        page = browser.new_context(viewport=VIEWPORT, has_touch=True).new_page()
-        page.goto(f"{address}/lab?token={token}&reset", wait_until="domcontentloaded")
-        page.wait_for_function(
-            "window.jupyterapp && window.jupyterapp.commands.hasCommand('notebook:run-all-cells')",
-            timeout=milliseconds(60),
-        )
-        page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=milliseconds(60))
-        yield page
+        browser = tool.chromium.launch(executable_path=find_chromium(), headless=True, args=CHROMIUM_ARGUMENTS)
+        yield browser
         browser.close()
-        shut_kernels_down(address, token)
+
+
+def lab_page(browser, address, token):
+    """A new page that shows this JupyterLab, ready for commands."""
+    page = browser.new_context(viewport=VIEWPORT, has_touch=True).new_page()
+    page.goto(f"{address}/lab?token={token}&reset", wait_until="domcontentloaded")
+    page.wait_for_function(
+        "window.jupyterapp && window.jupyterapp.commands.hasCommand('notebook:run-all-cells')",
+        timeout=milliseconds(60),
+    )
+    page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=milliseconds(60))
+    return page
 
 
 class Notebook:
@@ -161,10 +165,11 @@ class Notebook:
 
     def wait_python(self, expression, limit=10):
         """Wait until an expression is true in the kernel, and return its value."""
-        end = time.monotonic() + seconds(limit)
+        end, pause = time.monotonic() + seconds(limit), 20
         while not (value := self.python(expression)):
             assert time.monotonic() < end, f"not within {seconds(limit):.0f} s: {expression}"
-            self.page.wait_for_timeout(20)
+            self.page.wait_for_timeout(pause)
+            pause = min(2 * pause, 200)  # asking costs what is waited for
         return value
 
     def wait_drawn(self, frames=1):
@@ -173,12 +178,14 @@ class Notebook:
         self.page.wait_for_function("n => +document.querySelector('.kd-panel').dataset.drawn >= n", arg=before + frames)
 
     def theme(self, name):
-        """Switch to JupyterLab's "Light" or "Dark" theme."""
+        """Switch to JupyterLab's "Light" or "Dark" theme, where it has the other one."""
+        light = "true" if name == "Light" else "false"
+        if self.page.evaluate("document.body.dataset.jpThemeLight") == light:
+            return
         self.page.evaluate(
             "name => { window.jupyterapp.commands.execute('apputils:change-theme', {theme: name}) }",
             f"JupyterLab {name}",
         )
-        light = "true" if name == "Light" else "false"
         self.page.wait_for_function("v => document.body.dataset.jpThemeLight === v", arg=light)
         # The new style sheet is loaded when the splash screen has gone.
         self.page.locator("#jupyterlab-splash").wait_for(state="detached")
@@ -234,15 +241,15 @@ def open_file(page, name):
         await w.sessionContext.ready; await w.sessionContext.session.kernel.info; w.activate() }""")
 
 
-def replace_cells(page, cells):
-    """Put these in the place of all cells but the first, which stays as it has run; the first of them is active."""
+def replace_cells(page, cells, keep):
+    """Put these in the place of all cells but the first `keep`, which stay as they have run; the first of them is active."""
     page.evaluate(
-        """sources => { const notebook = window.jupyterapp.shell.currentWidget.content;
+        """([sources, keep]) => { const notebook = window.jupyterapp.shell.currentWidget.content;
         const shared = notebook.model.sharedModel;
-        shared.deleteCellRange(1, shared.cells.length);
-        shared.insertCells(1, sources.map(source => ({ cell_type: "code", source, metadata: {}, outputs: [] })));
-        notebook.deselectAll(); notebook.activeCellIndex = 1 }""",
-        list(cells),
+        shared.insertCells(keep, sources.map(source => ({ cell_type: "code", source, metadata: {}, outputs: [] })));
+        shared.deleteCellRange(keep + sources.length, shared.cells.length);
+        notebook.deselectAll(); notebook.activeCellIndex = keep }""",
+        [list(cells), keep],
     )
 
 

@@ -1,20 +1,22 @@
 """Panels in a page without Jupyter: a host with nothing but their own JavaScript, style and state.
 
-A model of a few lines stands for the kernel: it keeps traits and tells of changes, and nobody answers.
+A model of a few lines stands for the kernel: it keeps traits, tells of changes, and notes what it is told; nobody answers.
 """
 
 import base64
+import functools
 import json
 
 import every_panel
 
 MOUNT = """async (given) => {
     class Model {
-        constructor(state) { this.state = state; this.handlers = {}; }
+        constructor(state) { this.state = state; this.handlers = {}; this.told = []; }
         get(name) { return this.state[name]; }
         set(name, value) {
             if (this.state[name] === value) return;
             this.state[name] = value;
+            this.told.push(structuredClone({ [name]: value }));
             for (const handler of this.handlers[`change:${name}`] ?? []) handler();
         }
         on(event, handler) { (this.handlers[event] ??= []).push(handler); }
@@ -29,15 +31,18 @@ MOUNT = """async (given) => {
         const module = await import(URL.createObjectURL(new Blob([esm], { type: "text/javascript" })));
         const host = Object.assign(document.createElement("div"), { id: kind, className: "host" });
         document.body.append(host);
-        await module.default.render({ model: new Model(state), el: host });
+        const model = new Model(state);
+        (window.models ??= {})[kind] = model;
+        await module.default.render({ model, el: host });
     }
     await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))); }"""
 
 
-def describe(kind):
-    """What a page needs to show a panel of this kind; one with a run has finished it."""
+@functools.cache
+def describe(kind, run=True):
+    """What a page needs to show a panel of this kind; one with a run has finished it, or (run=False) is about to start."""
     panel = every_panel.make(kind)
-    if hasattr(panel, "run"):
+    if run and hasattr(panel, "run"):
         panel.run()
     state = {
         name: {"_base64": base64.b64encode(value).decode()} if isinstance(value, bytes | memoryview) else value
@@ -48,6 +53,11 @@ def describe(kind):
     return {"kind": kind, "esm": panel._esm, "css": panel._css, "state": json.loads(words.replace("NaN", "null"))}
 
 
-def mount(page, kinds):
+def mount(page, kinds, run=True):
     """Show panels of these kinds, one below the other, each in an element whose id is its kind."""
-    page.evaluate(MOUNT, [describe(kind) for kind in kinds])
+    page.evaluate(MOUNT, [describe(kind, run) for kind in kinds])
+
+
+def told(page, kind):
+    """The changes of traits, {name: value} each, that a panel's page has told its kernel so far."""
+    return page.evaluate("kind => window.models[kind].told", kind)

@@ -43,13 +43,11 @@ def fits(panel, parts):
     assert panel.evaluate(cut) == [], "words are cut off"
 
 
-@pytest.mark.parametrize("theme", ["Light", "Dark"])
-def test_two_students_walk_while_they_train(open_notebook, theme):
+def test_two_students_walk_while_they_train(open_notebook):
     notebook = open_notebook(
         WALK, "panel = widgets.WalkPanel(start, given, {'own': recipe, 'given': recipe})\npanel", width=1300
     )
     panel, page = notebook.panel, notebook.page
-    notebook.theme(theme)
     height = panel.bounding_box()["height"]
     expect(panel.locator("svg.kd-field")).to_have_count(8)
     words = panel.locator("figcaption")
@@ -62,7 +60,7 @@ def test_two_students_walk_while_they_train(open_notebook, theme):
     for arm, first in (("own", 0), ("given", 4)):
         shown = [text.startswith("✓") for text in words.all_text_contents()[first : first + 4]]
         assert shown == notebook.python(f"[there for _, _, there in panel._walks['{arm}']]")
-    notebook.screenshot(f"walk-{theme.lower()}")
+    notebook.screenshot("walk")
     before = notebook.python("panel._prompts")
     press(notebook, "Other prompts")
     notebook.wait_python(f"panel._prompts != {before}")
@@ -81,12 +79,10 @@ def test_the_walks_fit(open_notebook, width):
     fits(notebook.panel, ".kd-heading, figcaption, .kd-explain, .kd-walks")
 
 
-@pytest.mark.parametrize("theme", ["Light", "Dark"])
-def test_a_drafter_writes_ahead(open_notebook, theme):
-    code = "panel = widgets.DraftPanel(trained(32, 2, 80), models_, tokenizer=tokenizer, prompt='the whale ', length=60)\npanel"
+def test_a_drafter_writes_ahead(open_notebook):
+    code = "panel = widgets.DraftPanel(trained(32, 2, 80), models_, tokenizer=tokenizer, prompt='the whale ', length=60, speed=30)\npanel"
     notebook = open_notebook(DRAFT, code, width=1300)
     panel, page = notebook.panel, notebook.page
-    notebook.theme(theme)
     height = panel.bounding_box()["height"]
     ribbon = panel.locator(".kd-ribbon")
     panel.get_by_role("button", name="Start").focus()
@@ -99,7 +95,7 @@ def test_a_drafter_writes_ahead(open_notebook, theme):
     text = ribbon.evaluate("p => [...p.children].filter(c => c.tagName !== 'S').map(c => c.textContent).join('')")
     assert text == notebook.python("panel.text")
     expect(panel.locator(".kd-facts span").first).to_contain_text("passes of the teacher")
-    notebook.screenshot(f"draft-{theme.lower()}")
+    notebook.screenshot("draft")
     panel.get_by_label("Drafter").select_option(label="untrained")
     notebook.wait_python("panel.drafter == 1")
     panel.get_by_label("Characters ahead").focus()

@@ -6,7 +6,6 @@ Panels are mounted once in one plain page (plain.py); one in JupyterLab shows th
 import every_panel
 import plain
 import pytest
-from harness import CHROMIUM_ARGUMENTS, find_chromium
 
 pytestmark = pytest.mark.browser
 
@@ -103,29 +102,26 @@ HIT_ALL = "* { pointer-events: auto !important } svg * { pointer-events: visible
 
 
 @pytest.fixture(scope="module")
-def plain_page(missing):
+def plain_page(chromium):
     """A page with every panel, each in an element whose id is its kind."""
-    if missing:
-        pytest.skip(missing)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=find_chromium(), headless=True, args=CHROMIUM_ARGUMENTS)
-        page = browser.new_context(viewport={"width": 1000, "height": 1600}).new_page()
-        page.set_content("<!doctype html><meta charset=utf-8><body>")
-        plain.mount(page, KINDS)
-        yield page
-        browser.close()
+    page = chromium.new_context(viewport={"width": 1000, "height": 1600}).new_page()
+    page.set_content("<!doctype html><meta charset=utf-8><body>")
+    plain.mount(page, KINDS)
+    yield page
+    page.context.close()
 
 
 def each(page, script, argument=None):
     """{kind: what the script says of its panel}, with each panel alone on the page."""
-    found = {}
-    for kind in KINDS:
-        page.evaluate("kind => document.querySelectorAll('.host').forEach((h) => (h.hidden = h.id !== kind))", kind)
-        found[kind] = page.locator(f"#{kind} .kd-panel").evaluate(script, argument)
+    found = {kind: alone(page, kind).evaluate(script, argument) for kind in KINDS}
     page.evaluate("() => document.querySelectorAll('.host').forEach((host) => (host.hidden = false))")
     return found
+
+
+def alone(page, kind):
+    """The panel of this kind; all others are hidden."""
+    page.evaluate("kind => document.querySelectorAll('.host').forEach((h) => (h.hidden = h.id !== kind))", kind)
+    return page.locator(f"#{kind} .kd-panel")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -156,8 +152,7 @@ def test_text_keeps_its_size_at_any_width_and_is_not_cut(plain_page, width):
 def test_presentation_fills_the_window_and_gives_it_back(plain_page, width, height):
     plain_page.set_viewport_size({"width": width, "height": height})
     for kind in KINDS:
-        panel = plain_page.locator(f"#{kind} .kd-panel")
-        panel.evaluate("p => p.scrollIntoView({ block: 'start' })")
+        panel = alone(plain_page, kind)
         before = panel.bounding_box()
         button = panel.get_by_role("button", name="Presentation")
         if kind == "ProbePanel":  # lines of text: there is nothing to present

@@ -1,13 +1,14 @@
-"""Every key on every slider of every panel, at both ends: what it controls stays a number within its range."""
+"""Every key on every slider of every panel, at both ends: what it controls stays a number within its range.
 
-from pathlib import Path
+The keys are pressed in a plain page (plain.py); a panel in Python then hears all that the page has told.
+"""
 
 import every_panel
+import plain
 import pytest
 
 pytestmark = pytest.mark.browser
 
-SETUP = f"import sys\nsys.path.insert(0, {str(Path(__file__).parents[1])!r})\nimport every_panel"
 WITHOUT = {
     "AttentionPanel",
     "BlindTestPanel",
@@ -60,10 +61,24 @@ PRESS = """async (panel) => {
     return found; }"""
 
 
+@pytest.fixture(scope="module")
+def bare_page(chromium):
+    page = chromium.new_context(viewport={"width": 1000, "height": 1000}).new_page()
+    yield page
+    page.context.close()
+
+
 @pytest.mark.parametrize("kind", sorted(every_panel.kinds()))
-def test_every_key_on_every_slider_at_both_ends(open_notebook, kind):
-    notebook = open_notebook(SETUP, f"panel = every_panel.make({kind!r})\npanel")
-    found = notebook.panel.evaluate(PRESS)
+def test_every_key_on_every_slider_at_both_ends(bare_page, kind):
+    bare_page.set_content("<!doctype html><meta charset=utf-8><body>")
+    plain.mount(bare_page, [kind], run=False)
+    found = bare_page.locator(f"#{kind} .kd-panel").evaluate(PRESS)
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
     assert bool(found) is (kind not in WITHOUT), f"{kind} has {len(found)} sliders: change WITHOUT"
-    notebook.wait_python("not every_panel.not_numbers(panel)")
+
+    panel = every_panel.make(kind)
+    told = plain.told(bare_page, kind)
+    assert bool(told) is bool(found)
+    for change in told:  # as the kernel hears it
+        panel.set_state(change)
+        assert not every_panel.not_numbers(panel), change

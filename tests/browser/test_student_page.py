@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from harness import ARTIFACTS, CHROMIUM_ARGUMENTS, PICTURES, find_chromium
+from harness import ARTIFACTS, PICTURES
 
 from kdlab import compression, models, training
 from kdlab.compression.weights import layers_of
@@ -32,25 +32,13 @@ def digits():
     return models.to_inputs(mnist.test_images[:200]), torch.from_numpy(mnist.test_labels[:200])
 
 
-@pytest.fixture(scope="module")
-def browser(missing):
-    if missing:
-        pytest.skip(missing)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as tool:
-        opened = tool.chromium.launch(executable_path=find_chromium(), headless=True, args=CHROMIUM_ARGUMENTS)
-        yield opened
-        opened.close()
-
-
 @pytest.fixture
-def show(browser):
+def show(chromium):
     """show(file, **options of the context) opens a file; at the end nothing may have been asked for or complained of."""
     contexts, heard = [], []
 
     def open_page(file, **options):
-        context = browser.new_context(offline=True, **options)
+        context = chromium.new_context(offline=True, **options)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: heard.append(message.text))
