@@ -279,5 +279,5 @@ def shut_kernels_down(address, token):
 
 def close_notebook(page, address, token):
     page.evaluate("""async () => { const w = window.jupyterapp.shell.currentWidget;
-        if (w?.context) { await w.context.save(); w.close() } }""")
+        if (w?.context) { w.context.model.dirty = false; w.close() } }""")  # "dirty", it would ask whether to save
     shut_kernels_down(address, token)
