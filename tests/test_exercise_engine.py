@@ -530,3 +530,100 @@ def _mostly_labels(student_logits, teacher_logits, labels):
 
 def test_a_loss_in_which_labels_pull_too_need_not_be_least_at_the_teacher():
     assert _says(least_at_equals, _mostly_labels, lambda z, v, y: -_cross_entropy(z, v)) is None
+
+
+def _smallest(features, size):
+    """The smallest means, in their order."""
+    ordered = features.mean(-1).sort().values
+    return ordered[:size]
+
+
+def _ranks(features):
+    return features.mean(-1).argsort().argsort()
+
+
+def _costs(sizes, bits):
+    return sum(math.ceil(rows * columns * bits / 8) + 2 * rows for rows, columns in sizes)
+
+
+def _differences(sizes, bits):
+    total = 0
+    for first, second in sizes:
+        total += bits * first - second
+    return total
+
+
+def _pair(draw):
+    return {"sizes": [(draw.rows, draw.width), (draw.tokens, draw.classes)], "bits": 3 + draw.number}
+
+
+smallest = make(_smallest, roles={"size": "size"}, draw=lambda draw: {"features": draw.logits(), "size": draw.tokens})
+ranks = make(_ranks, draw=lambda draw: {"features": draw.logits()})
+costs, differences = (make(reference, roles={"bits": "size"}, draw=_pair) for reference in (_costs, _differences))
+
+
+@pytest.mark.parametrize(
+    "exercise, answer, words",
+    [
+        (smallest, lambda x, n: x.mean(-1).sort(descending=True).values[:n], "largest to the front"),
+        (smallest, lambda x, n: x.mean(-1).sort().values[-n:], "the last of them, where `[:size]` belongs"),
+        (smallest, lambda x, n: x.mean(-1).sort().values[n:], "the part that should be left"),
+        (ranks, lambda x: x.mean(-1).argsort(), "the rank of each entry is the argsort of those"),
+        (
+            costs,
+            lambda sizes, bits: sum(math.ceil(a * b * bits / 8) + 2 * b for a, b in sizes),
+            "`rows` and `columns` are in each other's place",
+        ),
+        (
+            differences,
+            lambda sizes, bits: sum(bits * b - a for a, b in sizes),
+            "`first` and `second` are in each other's place",
+        ),
+    ],
+)
+def test_cuts_orders_and_what_is_unpacked_are_changed_too(exercise, answer, words):
+    assert words in told(answer, exercise)
+
+
+def test_a_slice_whose_ends_are_numbers_or_both_given_keeps_them():
+    sentences = [change.sentence for change in step_changes(lambda logits, size: logits[1:][1:size][:size])]
+    assert {s for s in sentences if "off by one (`" in s} == {
+        f"You cut at `size {more}`: off by one (`[:size]`)." for more in ("+ 1", "- 1")
+    }
+
+
+def test_a_rounded_fraction_is_not_turned_upside_down():
+    # math.ceil(8 / rows · columns · bits) is 1 for all sizes, as if the whole count were missing
+    assert not any("upside down" in change.sentence for change in step_changes(_costs))
+    assert any("upside down" in change.sentence for change in step_changes(lambda logits, size: logits / size))
+
+
+class _OneGradient(torch.autograd.Function):
+    """A backward that forgets one of two arguments."""
+
+    @staticmethod
+    def forward(ctx, a, b):
+        return a + b
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
+
+
+def test_a_backward_that_fails_is_the_answer_s_and_not_the_course_s():
+    def slope(function, a, b):
+        a = a.clone().requires_grad_()
+        return {"slope": torch.autograd.grad(function(a, b).sum(), a)[0]}
+
+    draw = lambda draw: {"a": draw.logits(), "b": draw.logits()}  # noqa: E731
+    exercise = make(lambda a, b: a + b, observe=slope, draw=draw, roles={"a": "features", "b": "features"})
+    diagnosis = told(lambda a, b: _OneGradient.apply(a, b), exercise)
+    assert "No gradient can be computed" in diagnosis and "a gradient for each argument of forward" in diagnosis
+    assert exercise.check(lambda a, b: b + a).status == "solved"
+
+
+def test_a_large_score_is_written_out():
+    exercise = ScoredExercise(
+        1, "Bytes", 20, "hard", lambda: 2, ("a",), lambda ask: ask().value, 2208.0, 6e3, "bytes", False
+    )
+    assert "Your score: 15464 bytes; the lesson's own: 2208 bytes." in exercise.check(lambda: 15464).diagnosis

@@ -7,12 +7,12 @@ import torch
 
 from kdlab import compression, data, models, training
 from kdlab.compression import pack, unpack
-from kdlab.compression.weights import layers_of
+from kdlab.compression.weights import Quantised, layers_of, parametrization_of
 from kdlab.data import load_mnist
 from kdlab.exercises.core import Exercise, OpenExercise, Option, Question, Quiz, ScoredExercise
 from kdlab.exercises.engine.answers import Mistake
-from kdlab.exercises.engine.properties import ignores_an_argument
-from kdlab.exercises.engine.values import is_tensor, kind_of
+from kdlab.exercises.engine.properties import depends_on_chance, ignores_an_argument
+from kdlab.exercises.engine.values import close, is_tensor, kind_of
 from kdlab.metrics import errors
 from kdlab.models import to_inputs
 from kdlab.teachers import predict_logits
@@ -195,8 +195,9 @@ def _multiply_adds_by_strides(inputs_side, channels_in, channels_out, kernel, st
 
 
 def _draw_convolution(draw):
-    """Small numbers: where one bias more or less is not lost in rounding. No side is a multiple of the stride."""
-    channels = torch.tensor([4, 6, 7, 8, 9, 10])[torch.randperm(6)[:2]].tolist()
+    """Small numbers, where one bias more or less is not lost in rounding, and no channels as many as a kernel is wide. No side
+    is a multiple of the stride."""
+    channels = torch.tensor([4, 5, 6, 8, 10])[torch.randperm(5)[:2]].tolist()
     numbers = {"inputs_side": (13, 11, 17)[draw.number % 3], "channels_in": channels[0], "channels_out": channels[1]}
     return numbers | {"kernel": (9, 7, 7)[draw.number % 3], "stride": (2, 3, 3)[draw.number % 3]}
 
@@ -247,6 +248,8 @@ multiply_adds = Exercise(
             _other_count(side=lambda s, k, t: s / t),
             _other_count(side=lambda s, k, t: round(s / t)),
             lambda s, a, b, k, t: s * s * a * b * k * k // (t * t),
+        ),
+        "You square before you round. It is the *side* that is rounded up, then it is squared: `math.ceil(side / stride) ** 2`.": (
             lambda s, a, b, k, t: s * s // (t * t) * a * b * k * k,
             lambda s, a, b, k, t: -(-s * s // (t * t)) * a * b * k * k,
         ),
@@ -281,6 +284,8 @@ multiply_adds = Exercise(
         "Channels in and out are multiplied, not added: each one out looks at each one in.": (
             _other_count(count=lambda n, a, b, k: n * n * (a + b) * k * k)
         ),
+        "One place too many in each direction where the stride divides the side: `// stride + 1` adds one always. "
+        "`math.ceil(inputs_side / stride)`.": _other_count(side=lambda s, k, t: s // t + 1),
         'That is the side without padding. With "same" padding, the maps lose nothing at their edges: inputs_side / stride, '
         "rounded up.": (
             _other_count(side=lambda s, k, t: (s - k) // t + 1),
@@ -334,6 +339,16 @@ def _pruning_mask_by_sorting(weight, sparsity):
     return weight.abs() >= threshold
 
 
+def _pruning_mask_by_the_largest_that_goes(weight, sparsity):
+    threshold = weight.abs().flatten().kthvalue(int(sparsity * weight.numel())).values
+    return weight.abs() > threshold
+
+
+def _pruning_mask_by_ranks(weight, sparsity):
+    ranks = weight.abs().flatten().argsort().argsort()
+    return (ranks >= int(sparsity * weight.numel())).view_as(weight)
+
+
 def _draw_weight(draw, *shape):
     """Rows (or filters) of very different sizes; the shares are exact in binary, and of any such shape a whole number."""
     weight = torch.randn(*(shape or (draw.rows, 16)))
@@ -372,6 +387,10 @@ def _how_many_go(evidence):
     if not is_tensor(value) or value.shape != wanted.shape or not torch.equal(value, evidence.call(arguments)):
         return None
     mine, right, share = int((value == 0).sum()), int((~wanted).sum()), arguments["sparsity"]
+    if mine != right and abs(mine - share * len(value)) < 1:
+        return (
+            f"{mine} weights go with you: you count *rows* (`len(weight)`), where all entries count, `weight.numel()`."
+        )
     if mine != right:
         return f"{mine} of {value.numel()} weights go with you; at a sparsity of {share} it should be {right}: {share} of all."
     sizes = arguments["weight"].abs()
@@ -385,7 +404,12 @@ pruning_mask = Exercise(
     minutes=6,
     difficulty="easy",
     reference=_pruning_mask,
-    forms=(_pruning_mask_by_threshold, _pruning_mask_by_sorting),
+    forms=(
+        _pruning_mask_by_threshold,
+        _pruning_mask_by_sorting,
+        _pruning_mask_by_the_largest_that_goes,
+        _pruning_mask_by_ranks,
+    ),
     roles={"weight": "features", "sparsity": "share"},
     draw=_draw_weight,
     questions=_ask_mask,
@@ -452,9 +476,6 @@ pruning_mask = Exercise(
         "That is the pruned weight itself. Asked is the mask: True where a weight stays, False where it goes.": (
             lambda w, s: w * _pruning_mask(w, s)
         ),
-        "You count *rows* (`len(weight)`), where all entries count: `weight.numel()`.": (
-            _other_mask(count=lambda w, s: int(s * len(w)))
-        ),
         "Those are places in the order, or their numbers. Asked is a mask of the weight's shape, True where a weight stays.": (
             lambda w, s: w.abs().flatten().argsort()[: int(s * w.numel())],
             lambda w, s: w.abs().flatten().argsort()[int(s * w.numel()) :],
@@ -468,6 +489,12 @@ pruning_mask = Exercise(
     wrong={
         "whole numbers": (lambda w, s: _pruning_mask(w, s).long(), "Return True and False"),
         "in place": (lambda w, s: w.abs_() > w.quantile(s), "in place"),
+        "rows counted": (_other_mask(count=lambda w, s: round(s * len(w))), "you count *rows*"),
+        "places for ranks": (
+            lambda w, s: (w.abs().flatten().argsort() >= s * w.numel()).view_as(w),
+            "the rank of each entry",
+        ),
+        "signed": (lambda w, s: w.abs() > w.flatten().kthvalue(int(s * w.numel())).values, "abs"),
     },
 )
 
@@ -587,6 +614,10 @@ def _other_split(weigh, pick=lambda u, s, vh, r: (u[:, :r], s[:r], vh[:r])):
     return split
 
 
+def _on_a_subspace(matrix, basis):
+    return basis, basis.T @ matrix
+
+
 def _once(u, s, vh):
     return u * s, vh
 
@@ -601,7 +632,7 @@ low_rank = Exercise(
     roles={"matrix": "features", "rank": "size"},
     draw=_matrix,
     observe=_product,
-    properties=(_parts_of_the_product,),
+    properties=(depends_on_chance, _parts_of_the_product),
     hints=(
         "`U, S, Vh = torch.linalg.svd(matrix)`: the matrix is a sum of columns of U times rows of Vh, each with a weight from "
         "S, largest first. Keep the first few.",
@@ -666,6 +697,10 @@ low_rank = Exercise(
         "not transposed": (
             lambda m, r: (torch.svd(m).U[:, :r] * torch.svd(m).S[:r], torch.svd(m).V[:, :r]),
             "on its side",
+        ),
+        "by chance": (
+            lambda m, r: _on_a_subspace(m, torch.linalg.qr(m @ torch.randn(m.shape[1], r)).Q),
+            "draw at random",
         ),
         "one more": (lambda m, r: _low_rank(m, r + 1), "off by one"),
         "one fewer": (lambda m, r: _low_rank(m, r - 1), "off by one"),
@@ -774,8 +809,29 @@ def _within(codes, levels):
     return codes.clamp(-levels / 2, levels / 2 - 1)
 
 
+SIZES_OF_A_ROW = {
+    "mean |weight|": lambda w: w.abs().mean(1), "root mean square": lambda w: w.square().mean(1).sqrt(),
+    "standard deviation": lambda w: w.std(1), "length": lambda w: w.norm(dim=1), "mean": lambda w: w.mean(1),
+    "largest weight with its sign": lambda w: w.amax(1),
+}  # fmt: skip
+
+
+def _step_that_comes_out(weight, value, levels):
+    """How wide the steps of a wrong answer are, as seen in its levels; None where that is right, or another in each row."""
+    gaps = [row.unique().diff() for row in value]
+    steps = torch.stack([gap[gap > 1e-3 * gap.max()].min() for gap in gaps])
+    for words, size in SIZES_OF_A_ROW.items():
+        ratio = steps / size(weight)
+        if close(ratio, ratio.mean().expand_as(ratio), 1e-3):
+            return f"Your step comes from each row's {words}. Here it comes from its *largest* |weight|."
+    ratio = steps / (weight.abs().amax(1) / (levels / 2 - 0.5))
+    if close(ratio, ratio.mean().expand_as(ratio), 1e-3) and abs(ratio.mean() - 1) > 1e-2:
+        return f"Your step is {ratio.mean():.3g} times as wide as it should be: the row's largest |weight| / (2**bits / 2 - ½)."
+    return None
+
+
 def _levels_that_come_out(evidence):
-    """What is odd about the levels of a wrong answer: rows, signs, zeros, the outermost, their number."""
+    """What is odd about the levels of a wrong answer: rows, signs, zeros, steps, the outermost, their number."""
     arguments, value, wanted = evidence.cases[0]
     weight, levels = arguments["weight"], 2 ** arguments["bits"]
     if not is_tensor(value) or value.shape != wanted.shape or not value.isfinite().all():
@@ -790,6 +846,12 @@ def _levels_that_come_out(evidence):
         return "All negative weights become 0. The levels lie on both sides: ±½, ±1½, ... steps."
     if (value == 0).any():
         return "Some weights become 0, which is no level: they lie at ±½, ±1½, ... steps."
+    if words := _step_that_comes_out(weight, value, levels):
+        return words
+    small = 1e-4 * largest.abs()
+    for words, gap in (("above", value - weight), ("below", weight - value)):
+        if (gap > -small).all():
+            return f"Each weight goes to the next level {words}. It should go to the nearest, which may be on its other side."
     if off.any():
         row = int(off.nonzero()[0])
         return (
@@ -810,7 +872,7 @@ fake_quantise = Exercise(
     forms=(_fake_quantise_with_codes, _fake_quantise_by_nearest),
     roles={"weight": "features", "bits": "size"},
     draw=_draw_rows,
-    properties=(ignores_an_argument, _levels_that_come_out),
+    properties=(depends_on_chance, ignores_an_argument, _levels_that_come_out),
     hints=(
         "With 2 bits there are four levels: -1½, -½, ½, 1½ steps. The outermost is 1½ steps from 0, and it should be the row's "
         "largest. How wide is a step? And with 2**bits levels?",
@@ -865,7 +927,8 @@ fake_quantise = Exercise(
             _other_levels(back=lambda codes, step, half: codes * step),
             _other_levels(back=lambda codes, step, half: codes * step, clamp=_within),
         ),
-        "Half a step too much: you add it after rounding, but did not take it away before.": (
+        "Half a step too much: weights go to the next level above (or further from 0), where the nearest is asked for. Is the half "
+        "added after rounding, and not taken away before?": (
             _other_levels(half=0.0, back=lambda codes, step, half: (codes + 0.5) * step),
             _other_levels(half=0.0, back=lambda codes, step, half: (codes + 0.5) * step, clamp=_within),
             lambda w, b: (
@@ -895,12 +958,6 @@ fake_quantise = Exercise(
             _other_levels(largest=lambda w: (w.amax(1, keepdim=True) - w.amin(1, keepdim=True)) / 2),
             _other_levels(largest=lambda w: (w.amax(1, keepdim=True) - w.amin(1, keepdim=True)) / 2, clamp=_within),
         ),
-        "Your step comes from the row's mean |weight| (or its spread). Here it comes from its *largest*.": (
-            _other_levels(largest=lambda w: w.abs().mean(1, keepdim=True)),
-            _other_levels(largest=lambda w: w.abs().mean(1, keepdim=True), clamp=_within),
-            _other_levels(largest=lambda w: w.std(1, keepdim=True)),
-            _other_levels(largest=lambda w: w.std(1, keepdim=True), clamp=_within),
-        ),
         "The number of levels is off: with `bits` bits there are 2**bits.": (
             _other_levels(count=lambda bits: bits),
             _other_levels(count=lambda bits: 2 * bits),
@@ -922,8 +979,23 @@ fake_quantise = Exercise(
             lambda w, b: w.sign() * w.abs().amax(1, keepdim=True)
         ),
     },
-    wrong={"always four bits": (lambda w, b: _fake_quantise(w, 4), "`bits` makes no difference")},
+    wrong={
+        "always four bits": (lambda w, b: _fake_quantise(w, 4), "`bits` makes no difference"),
+        "mean size": (_other_levels(largest=lambda w: w.abs().mean(1, keepdim=True)), "mean |weight|"),
+        "bell": (
+            _other_levels(largest=lambda w: w.square().mean(1, keepdim=True).sqrt(), clamp=_within),
+            "root mean square",
+        ),
+        "too narrow": (_other_levels(ends=lambda levels: 1.5 * levels, clamp=_within), "times as wide"),
+        "level above": (lambda w, b: _neighbour(w, b, torch.ceil), "to the next level above"),
+        "level below": (lambda w, b: _neighbour(w, b, torch.floor), "to the next level below"),
+    },
 )
+
+
+def _neighbour(weight, bits, rounding):
+    largest, steps = weight.abs().amax(1, keepdim=True), 2**bits - 1
+    return (rounding((weight / largest + 1) / 2 * steps) / steps * 2 - 1) * largest
 
 
 def _nearest_of(weight, levels):
@@ -1065,8 +1137,22 @@ straight_through = Exercise(
     wrong={
         "a number": (lambda w, r: r.sum(), "The shape should be"),
         "in place": (lambda w, r: _set_data(w, r), "in place"),
+        "backward with one gradient": (
+            lambda w, r: _OneGradient.apply(w, r),
+            "a gradient for each argument of forward",
+        ),
     },
 )
+
+
+class _OneGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, weight, rounded):
+        return rounded.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
 
 
 def _set_data(weight, rounded):
@@ -1119,10 +1205,13 @@ def _score_of_network(ask):
         raise Mistake(f"For 10 000 pictures your network gives {tuple(logits.shape)}, not (10 000, 10).")
     wrong = errors(logits, labels)
     if wrong > MOST_ERRORS:
+        guess = " That is what guessing gives: is this network the one that you trained?" if wrong > 8000 else ""
         raise Mistake(
-            f"Your network takes {len(blob)} bytes and is wrong {wrong} times of 10 000; at most {MOST_ERRORS} are allowed."
+            f"Your network takes {len(blob)} bytes and is wrong {wrong} times of 10 000; at most {MOST_ERRORS} are allowed.{guess}"
         )
-    return len(blob), f"{wrong} errors of 10 000 validation pictures"
+    quantised = any(parametrization_of(layer, Quantised) for layer in layers_of(network).values())
+    floats = "" if quantised else "; no layer is quantised, so each weight takes 4 bytes"
+    return len(blob), f"{wrong} errors of 10 000 validation pictures{floats}"
 
 
 fewer_bytes = ScoredExercise(

@@ -13,6 +13,7 @@ import importlib
 import inspect
 import re
 import textwrap
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -436,6 +437,8 @@ class Exercise:
         return (*ask.notes, *(f"PyTorch warns: {text}" for text in ask.warned))
 
     def _our_fault(self, error, ask):
+        if any(step.name == "_engine_run_backward" for step in traceback.extract_tb(error.__traceback__)):
+            return f"No gradient can be computed of what you returned. {explain(error, ask.function)}"
         value = ask.answers[-1].value if ask.answers else None
         seen = f" You returned {kind_of(value)}: {describe(value)}." if value is not None else ""
         if is_numpy(value):
@@ -668,8 +671,11 @@ class ScoredExercise:
             return Result(NOT_YET, self._our_fault(error, ask), ask.called, ask.came_out)
         good = score >= self.enough if self.higher else score <= self.enough
         unit = f" {self.unit}" if self.unit else ""
-        words = f"Your score: {score:.4g}{unit}; the lesson's own: {self.lesson_score:.4g}{unit}."
-        goal = f" {'At least' if self.higher else 'At most'} {self.enough:.4g}{unit} counts as solved."
+        mine, ours, enough = (
+            f"{n:.4g}" if abs(n) < 1e4 else f"{n:.0f}" for n in (score, self.lesson_score, self.enough)
+        )
+        words = f"Your score: {mine}{unit}; the lesson's own: {ours}{unit}."
+        goal = f" {'At least' if self.higher else 'At most'} {enough}{unit} counts as solved."
         return Result(SOLVED if good else NOT_YET, words if good else words + goal, notes=tuple(notes), score=score)
 
 

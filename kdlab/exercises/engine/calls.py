@@ -37,6 +37,7 @@ PLAIN_WORDS = {
     "unhashable type: 'list'": "a list cannot go into a set or be a key; a tuple can: tuple(...)",
     "division by zero": "what should come out when there is nothing to divide by?",
     "list index out of range": "an index reaches over the end: how far may the loop go?",
+    "incorrect number of gradients": "backward returns a gradient for each argument of forward, or None where there is none",
     "missing 1 required": "the arguments must be those of the stub, or of the function that you call",
 }
 SHAPES = re.compile(

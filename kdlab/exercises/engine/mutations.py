@@ -479,9 +479,11 @@ class _Steps:
             yield ast.BinOp(left, ast.Div(), right), f"You divide by `{b}` where you should multiply (`{whole}`)."
             yield ast.BinOp(left, ast.Add(), right), f"You add where you should multiply: `{whole}`."
         elif op is ast.Div:
+            rounded = any(_name(call) in ROUNDING and node in call.args for call in ast.walk(tree))
             yield left, f"{COMES_OUT} without the division by `{b}` (in `{whole}`)."
             yield ast.BinOp(left, ast.Mult(), right), f"You multiply by `{b}` where you should divide (`{whole}`)."
-            yield ast.BinOp(right, ast.Div(), left), f"The fraction is upside down: it should be `{whole}`."
+            if not rounded:  # else it is 0 or 1, whatever comes in, and fits where a factor is left out
+                yield ast.BinOp(right, ast.Div(), left), f"The fraction is upside down: it should be `{whole}`."
             yield ast.BinOp(node, ast.Div(), right), f"You divide by `{b}` twice (in `{whole}`)."
             yield ast.BinOp(left, ast.Sub(), right), f"You subtract `{b}` where you should divide by it."
             yield (
@@ -596,6 +598,41 @@ class _Steps:
             yield ast.Subscript(node.value, other, node.ctx), f"The wrong end is cut off: `{whole}`."
 
     @staticmethod
+    def Slice(node, tree):
+        """A cut one place too early or too late, the part on its other side, and the last where the first belong."""
+        upper, whole = node.upper is not None, f"[{_short(node)}]"
+        end = node.upper or node.lower
+        if node.step is not None or upper == (node.lower is not None) or _number(end) is not None:
+            return
+
+        def cut(at, upper):
+            return ast.Slice(None, at) if upper else ast.Slice(at, None)
+
+        for op, words in ((ast.Add(), "+ 1"), (ast.Sub(), "- 1")):
+            moved = ast.BinOp(end, op, ast.Constant(1))
+            yield cut(moved, upper), f"You cut at `{_short(end)} {words}`: off by one (`{whole}`)."
+        turned = end.operand if isinstance(end, ast.UnaryOp) else ast.UnaryOp(ast.USub(), end)
+        yield cut(turned, not upper), f"You take the {'last' if upper else 'first'} of them, where `{whole}` belongs."
+        yield cut(end, not upper), f"You take the part that should be left, where `{whole}` belongs."
+
+    @staticmethod
+    def Assign(node, tree):
+        if len(node.targets) == 1 and not isinstance(node.value, ast.Tuple):
+            for target, sentence in _unpacked(node.targets[0], node.value):
+                yield ast.Assign([target], node.value), sentence
+
+    @staticmethod
+    def GeneratorExp(node, tree):
+        for i, loop in enumerate(node.generators):
+            for target, sentence in _unpacked(loop.target, loop.iter):
+                new = copy.copy(node)
+                new.generators = [*node.generators]
+                new.generators[i] = ast.comprehension(target, loop.iter, loop.ifs, loop.is_async)
+                yield new, sentence
+
+    ListComp = GeneratorExp
+
+    @staticmethod
     def Constant(node, tree):
         if type(node.value) is int and getattr(node, "is_step", True):
             for other in (node.value + 1, node.value - 1):
@@ -615,10 +652,15 @@ class _Steps:
 
     @staticmethod
     def Call(node, tree):
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        name = _name(node)
         method = isinstance(node.func, ast.Attribute) and not _is_module(node.func.value)
         first = node.func.value if method else (node.args[0] if node.args else None)
         whole = _short(node)
+        if name == "argsort" and _name(first) == "argsort":
+            yield (
+                first,
+                f"`argsort` gives places in the order; the rank of each entry is the argsort of those: `{whole}`.",
+            )
         if first is not None and name not in NOT_DROPPED:
             yield (
                 first,
@@ -692,6 +734,10 @@ class _Steps:
             new = copy.copy(node)
             new.iter = ast.Subscript(rounds, part, ast.Load())
             yield new, f"Your loop leaves out the {words} of `{_short(node.iter)}`."
+        for target, sentence in _unpacked(node.target, node.iter):
+            new = copy.copy(node)
+            new.target = target
+            yield new, sentence
 
     @staticmethod
     def With(node, tree):
@@ -699,6 +745,28 @@ class _Steps:
         yield body, f"`{_short(node.items[0].context_expr)}` is missing around a step."
 
 
+def _name(node):
+    """What a call calls, without its owner or module; "" for any other node."""
+    function = getattr(node, "func", None)
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def _unpacked(target, source):
+    """(target, sentence): what is unpacked into names, two of them in each other's place."""
+    names = target.elts if isinstance(target, ast.Tuple) else []
+    for i, j in itertools.combinations(range(len(names)), 2):
+        swapped = list(names)
+        swapped[i], swapped[j] = names[j], names[i]
+        if all(isinstance(name, ast.Name) for name in names):
+            words = f"`{_short(names[i])}` and `{_short(names[j])}` are in each other's place"
+            yield (
+                ast.Tuple(swapped, ast.Store()),
+                f"{words}: `{_short(source)}` gives `{_short(target)}`, in this order.",
+            )
+
+
+ROUNDING = ("ceil", "floor", "round", "int")
+REVERSED = {"sort": "descending", "argsort": "descending", "sorted": "reverse"}
 SMALL = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 
 
@@ -768,6 +836,10 @@ def _arguments(node, name, method, whole):
             new = _copied(node)
             del new.keywords[i]
             yield new, f"`{name}` runs over everything at once: keep to one axis (`{whole}`)."
+    if name in REVERSED and not any(keyword.arg == REVERSED[name] for keyword in node.keywords):
+        new = copy.deepcopy(node)
+        new.keywords.append(ast.keyword(REVERSED[name], ast.Constant(True)))
+        yield new, f"You sort the largest to the front, and the smallest belong there (`{whole}`)."
     last = node.args[-1] if node.args else None
     if isinstance(last, ast.UnaryOp) and ast.unparse(last) == "-1":
         for other, words in (
@@ -816,7 +888,7 @@ class _Columns(ast.NodeTransformer):
 
     def visit_Call(self, node):
         self.generic_visit(node)
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        name = _name(node)
         if name in ("softmax", "log_softmax"):
             axis = ast.Constant(self.axis)
             node.keywords = [ast.keyword("dim", axis) if k.arg == "dim" else k for k in node.keywords]
