@@ -12,6 +12,7 @@ from torch.nn.utils import prune as torch_prune
 
 from kdlab import compression, training
 from kdlab.compression.weights import BEST_STEP, Quantised, input_moments, layers_of, low_rank, straight_through
+from kdlab.exercises import compression as lesson
 from kdlab.models import MLP, ConvNet
 
 WAYS = {
@@ -371,3 +372,12 @@ def test_without_the_extra_its_name_is_told(inputs, tmp_path, monkeypatch):
         with pytest.raises(compression.export.MissingExtra, match="export"):
             call()
     assert np.array_equal(list(tmp_path.iterdir()), [])
+
+
+def test_a_network_for_few_bytes_is_told_that_it_guesses_or_that_nothing_is_quantised(monkeypatch):
+    whole = MLP(784, 10, seed=0)
+    coarse = compression.quantise(whole, 8)
+    assert "what guessing gives" in lesson.fewer_bytes.check(lambda: coarse).diagnosis
+    monkeypatch.setattr(lesson, "MOST_ERRORS", 10_000)  # as if it had been trained
+    assert "no layer is quantised" in lesson.fewer_bytes.check(lambda: whole).notes[0]
+    assert "quantised" not in lesson.fewer_bytes.check(lambda: coarse).notes[0]
