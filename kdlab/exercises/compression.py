@@ -820,11 +820,12 @@ def _step_that_comes_out(weight, value, levels):
     """How wide the steps of a wrong answer are, as seen in its levels; None where that is right, or another in each row."""
     gaps = [row.unique().diff() for row in value]
     steps = torch.stack([gap[gap > 1e-3 * gap.max()].min() for gap in gaps])
+    largest = weight.abs().amax(1)
     for words, size in SIZES_OF_A_ROW.items():
         ratio = steps / size(weight)
-        if close(ratio, ratio.mean().expand_as(ratio), 1e-3):
+        if close(ratio, ratio.mean().expand_as(ratio), 1e-3) and not close(size(weight), largest, 1e-3):
             return f"Your step comes from each row's {words}. Here it comes from its *largest* |weight|."
-    ratio = steps / (weight.abs().amax(1) / (levels / 2 - 0.5))
+    ratio = steps / (largest / (levels / 2 - 0.5))
     if close(ratio, ratio.mean().expand_as(ratio), 1e-3) and abs(ratio.mean() - 1) > 1e-2:
         return f"Your step is {ratio.mean():.3g} times as wide as it should be: the row's largest |weight| / (2**bits / 2 - ½)."
     return None
@@ -919,9 +920,12 @@ fake_quantise = Exercise(
         ),
         "You cut off where you should round: the nearest level is asked for.": (
             _other_levels(rounding=torch.trunc),
-            _other_levels(rounding=torch.floor),
             _other_levels(rounding=torch.trunc, half=0.0),
             _other_levels(rounding=torch.trunc, half=0.0, back=lambda codes, step, half: (codes + 0.5) * step),
+        ),
+        "You round down: weights go to the next level below, where the nearest is asked for.": (
+            _other_levels(rounding=torch.floor),
+            lambda w, b: _neighbour(w, b, torch.floor),
         ),
         "Half a step is missing: you take it away before rounding, and do not add it again after.": (
             _other_levels(back=lambda codes, step, half: codes * step),
@@ -988,7 +992,6 @@ fake_quantise = Exercise(
         ),
         "too narrow": (_other_levels(ends=lambda levels: 1.5 * levels, clamp=_within), "times as wide"),
         "level above": (lambda w, b: _neighbour(w, b, torch.ceil), "to the next level above"),
-        "level below": (lambda w, b: _neighbour(w, b, torch.floor), "to the next level below"),
     },
 )
 
