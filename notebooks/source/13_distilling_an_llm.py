@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 13 · Distilling an LLM
 #
-# *A real language model writes; a student a hundred times smaller reads it for some twenty seconds, and begins to
-# write English.*
+# *A real language model writes; a student a hundred times smaller reads it for less than a minute, and begins
+# to write English.*
 #
 # | | |
 # |---|---|
@@ -503,8 +503,7 @@ print("perplexity of held-out answers: from above 500 to below 60: ok")
 
 # %% [markdown]
 # Words, sentences, animals that are *named Max* or *Luna*; commas and full stops where they belong. And no story: a
-# sentence hardly remembers the one before it. Some twenty seconds of reading, 128 000 tokens drawn from 150 000, buy
-# the sound of the language.
+# sentence hardly remembers the one before it. 128 000 tokens, drawn from 150 000, buy the sound of the language.
 #
 # ### Text, probabilities, or both?
 #

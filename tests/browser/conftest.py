@@ -87,6 +87,7 @@ def clear_page(page, desk, lab):
 
 
 def clear(desk, lab):
+    """Close the notebook that lies open, if there is one, and end its kernel."""
     address, token, _ = lab
     if desk.prepared:
         close_notebook(desk.page, address, token)

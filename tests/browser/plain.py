@@ -4,7 +4,6 @@ A model of a few lines stands for the kernel: it keeps traits, tells of changes,
 """
 
 import base64
-import functools
 import json
 
 import every_panel
@@ -38,7 +37,6 @@ MOUNT = """async (given) => {
     await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))); }"""
 
 
-@functools.cache
 def describe(kind, run=True):
     """What a page needs to show a panel of this kind; one with a run has finished it, or (run=False) is about to start."""
     panel = every_panel.make(kind)

@@ -137,7 +137,6 @@ def test_a_page_without_a_connection_says_so_and_goes_on(open_notebook_of):
     panel.get_by_label("Temperature").first.focus()
     page.keyboard.press("End")  # it is sent once the connection is back
     page.context.set_offline(False)
-    page.evaluate(f"() => {{ {SESSION}.session.kernel.reconnect() }}")  # it tries by itself, later and later
     expect(notice).to_have_count(0, timeout=milliseconds(60))
     notebook.wait_python("panel.temperature > 1")
 

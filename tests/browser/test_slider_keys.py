@@ -61,16 +61,20 @@ PRESS = """async (panel) => {
     return found; }"""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def bare_page(chromium):
-    page = chromium.new_context(viewport={"width": 1000, "height": 1000}).new_page()
+    """An empty page; fails on the errors that it reports."""
+    page, errors = chromium.new_context(viewport={"width": 1000, "height": 1000}).new_page(), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.set_content("<!doctype html><meta charset=utf-8><body>")
     yield page
     page.context.close()
+    assert not errors, f"the page reported errors: {errors[:5]}"
 
 
 @pytest.mark.parametrize("kind", sorted(every_panel.kinds()))
 def test_every_key_on_every_slider_at_both_ends(bare_page, kind):
-    bare_page.set_content("<!doctype html><meta charset=utf-8><body>")
     plain.mount(bare_page, [kind], run=False)
     found = bare_page.locator(f"#{kind} .kd-panel").evaluate(PRESS)
     assert {name: wrong for name, wrong in found.items() if wrong} == {}

@@ -837,7 +837,7 @@ def _arguments(node, name, method, whole):
             del new.keywords[i]
             yield new, f"`{name}` runs over everything at once: keep to one axis (`{whole}`)."
     if name in REVERSED and not any(keyword.arg == REVERSED[name] for keyword in node.keywords):
-        new = copy.deepcopy(node)
+        new = _copied(node)
         new.keywords.append(ast.keyword(REVERSED[name], ast.Constant(True)))
         yield new, f"You sort the largest to the front, and the smallest belong there (`{whole}`)."
     last = node.args[-1] if node.args else None
